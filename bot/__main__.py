@@ -1,0 +1,140 @@
+"""The command line: serve, demo, migrate, check, audit."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import csv
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from bot import logs
+from bot.settings import Settings, SettingsFault, load
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return run(options)
+    except SettingsFault as fault:
+        print("\n".join(fault.lines), file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fieldview-bot", description="FieldView for Slack: watch and repair consents."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, run: Callable[[argparse.Namespace], int], purpose: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=purpose, description=purpose)
+        command.set_defaults(run=run)
+        return command
+
+    add("serve", _serve, "Run the bot.")
+    demo = add("demo", _demo, "Run the bot beside stand-ins for Slack, Leaf and FieldView, to try in a browser.")
+    demo.add_argument(
+        "--port", type=int, default=8700, help="where the demo's page is (default 8700, 0: any free port)"
+    )
+    add("migrate", _migrate, "Bring the database to the newest version.")
+    add("check", _check, "Look at the settings and every outside service, and say what is wrong.")
+    audit = add("audit", _audit_help, "Prove or export the audit trail.")
+    kinds = audit.add_subparsers(required=True, metavar="WHAT")
+    verify = kinds.add_parser("verify", help="Walk the chain and name the first entry that is not what it was.")
+    verify.set_defaults(run=_verify)
+    export = kinds.add_parser("export", help="Write the whole trail to standard output.")
+    export.add_argument("--format", choices=("csv", "jsonl"), default="csv")
+    export.set_defaults(run=_export)
+    return parser
+
+
+def _settings() -> Settings:
+    settings = load()
+    logs.configure(settings.log_level, settings.log_format)
+    return settings
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from bot.serving import serve
+
+    return asyncio.run(serve(_settings()))
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from bot.demo import demo
+
+    return asyncio.run(demo(options.port))
+
+
+def _migrate(options: argparse.Namespace) -> int:
+    from bot.app import migrate
+
+    migrate(_settings().database_url.get_secret_value())
+    print("The database is at the newest version.")
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from bot.checking import check
+
+    return asyncio.run(check(_settings(), print))
+
+
+def _audit_help(options: argparse.Namespace) -> int:
+    raise AssertionError("argparse asks for verify or export")
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from bot.app import journal_of
+
+    async def verify() -> int:
+        async with journal_of(_settings()) as journal:
+            verdict = await journal.verify()
+        if verdict.fault:
+            print(f"The audit trail is not what was written: {verdict.fault}. {verdict.rows} entries before it are.")
+            return 1
+        print(f"The audit trail is whole: {verdict.rows} entries.")
+        return 0
+
+    return asyncio.run(verify())
+
+
+def _export(options: argparse.Namespace) -> int:
+    from bot.app import journal_of
+
+    async def export() -> int:
+        rows = csv.writer(sys.stdout)
+        async with journal_of(_settings()) as journal:
+            first = True
+            async for sealed in journal.entries():
+                row: dict[str, Any] = {"seq": sealed.seq, **asdict(sealed.entry), "mac": sealed.mac}
+                row["at"] = sealed.entry.at.isoformat()
+                if options.format == "jsonl":
+                    print(json.dumps(row, ensure_ascii=False))
+                    continue
+                if first:
+                    rows.writerow(row)
+                rows.writerow([_harmless(value) for value in row.values()])
+                first = False
+            await journal.write("cli", "command line", "audit-export", "done", "cli", detail={"format": options.format})
+        return 0
+
+    return asyncio.run(export())
+
+
+def _harmless(value: object) -> object:
+    """A cell that no spreadsheet takes for a formula."""
+    text = "" if value is None else value
+    return f"'{text}" if isinstance(text, str) and text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,253 @@
+"""The only module that posts to Slack on our own initiative: every message is owed first and delivered by a job."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any, Protocol
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot import messages
+from bot.errors import ChannelUnreachable, ProviderRefusedUs, ProviderRejected, ProviderUnavailable
+from bot.jobs import Queue
+from bot.messages import Message
+from bot.pace import Pace, pace_for
+from bot.reports import DataFlow, IncidentCard
+from bot.slack.client import Posted, SlackClient
+from storage import connections, consents, growers, incidents, notices, outbox, subscriptions
+from storage.database import Database
+from storage.records import Announcement, AnnouncementKind
+
+log = structlog.get_logger(__name__)
+
+DELIVER = "deliver"
+"""The job that brings one announcement up to date; its subject is the announcement's id."""
+
+POSTS_PER_SECOND = 1.0
+"""Slack's pace for one channel. Source: docs.slack.dev, rate limits."""
+
+
+BUSY = 2.0
+"""Seconds after which a message that somebody else is delivering is looked at again."""
+
+
+class DataSource(Protocol):
+    """Who knows what Leaf holds of a grower's data."""
+
+    async def data_flow(self, grower_id: str) -> DataFlow | None: ...
+
+
+class Announcer:
+    """Owes, renders and delivers living messages: one per subject and channel, edited as things change."""
+
+    def __init__(
+        self,
+        database: Database,
+        slack: SlackClient,
+        queue: Queue,
+        data: DataSource,
+        clock: Callable[[], datetime],
+        alert_channel: str | None,
+        *,
+        executor: str = "slot-0",
+        posts_per_second: float = POSTS_PER_SECOND,
+    ) -> None:
+        self._database = database
+        self._slack = slack
+        self._queue = queue
+        self._data = data
+        self._clock = clock
+        self._alert_channel = alert_channel
+        self._executor = executor
+        self._posts_per_second = posts_per_second
+        self._paces: dict[str, Pace] = {}
+
+    async def to_channels(self, session: AsyncSession, kind: AnnouncementKind, subject: str) -> None:
+        """Owe this message to every subscribed channel that works, and to the alert channel."""
+        channels = [item.channel for item in await subscriptions.everyone(session) if item.broken_reason is None]
+        if self._alert_channel:
+            channels.append(self._alert_channel)
+        await self._owe(session, kind, subject, dict.fromkeys(channels))
+
+    async def to_operators(self, session: AsyncSession, kind: AnnouncementKind, subject: str) -> None:
+        """Owe this message to the alert channel; without one, to every subscribed channel."""
+        if self._alert_channel:
+            await self._owe(session, kind, subject, [self._alert_channel])
+        else:
+            await self.to_channels(session, kind, subject)
+
+    async def to_person(self, session: AsyncSession, kind: AnnouncementKind, subject: str, user: str) -> None:
+        """Owe this message to one person's direct messages."""
+        await self._owe(session, kind, subject, [user])
+
+    async def has_news(self, session: AsyncSession, kind: AnnouncementKind, subject: str) -> None:
+        """Bring every message about the subject up to date, wherever it was posted."""
+        for announcement in await outbox.want_update(session, kind, subject):
+            await self._start(session, announcement)
+
+    async def adopt(
+        self, session: AsyncSession, kind: AnnouncementKind, subject: str, user: str, posted: Posted
+    ) -> None:
+        """Take a message that was posted while somebody waited into our care, to be edited later."""
+        announcement = await outbox.want(session, kind, subject, user, self._clock())
+        await outbox.showed(session, announcement.id, announcement.wanted, posted.channel, posted.ts)
+
+    async def deliver(self, announcement_id: str) -> float | None:
+        """Job: show the newest version. Never lost; at most one duplicate per crash, as Slack knows no idempotency key.
+
+        A message that somebody deleted is posted again once; after that, its absence is accepted.
+        """
+        claimant = f"{self._executor}/{uuid.uuid4().hex}"
+        while owed := await self._claimed(announcement_id, claimant):
+            try:
+                done = await self._show(owed)
+            except (ProviderUnavailable, ProviderRefusedUs) as failure:
+                return await self._later(owed, failure)
+            except ChannelUnreachable as unreachable:
+                await self._give_up(owed, unreachable.reason)
+                return None
+            except ProviderRejected as rejected:
+                log.error("slack rejects a message", kind=owed.kind, subject=owed.subject, detail=rejected.detail)
+                await self._give_up(owed, rejected.code)
+                return None
+            if done:
+                return None
+        async with self._database.reading() as session:
+            return BUSY if await outbox.is_owed(session, announcement_id) else None
+
+    async def forget_claims(self, executor: str | None = None) -> None:
+        """Free the messages that a dead process, by default the one before this, was delivering."""
+        async with self._database.transaction() as session:
+            await outbox.drop_claims(session, executor or self._executor)
+
+    async def start_overdue(self, before: datetime) -> int:
+        """Start deliveries whose job was lost on the way; returns how many messages were owed since then."""
+        async with self._database.transaction() as session:
+            overdue = await outbox.owed(session, before=before)
+            for announcement in overdue:
+                await self._start(session, announcement, again=f"-{self._clock():%Y%m%d%H%M%S}")
+        return len(overdue)
+
+    async def _owe(self, session: AsyncSession, kind: AnnouncementKind, subject: str, channels: Iterable[str]) -> None:
+        for channel in channels:
+            await self._start(session, await outbox.want(session, kind, subject, channel, self._clock()))
+
+    async def _start(self, session: AsyncSession, announcement: Announcement, again: str = "") -> None:
+        key = f"{DELIVER}-{announcement.id}-{announcement.wanted}{again}"
+        await self._queue.enqueue(session, DELIVER, announcement.id, key)
+
+    async def _claimed(self, announcement_id: str, claimant: str) -> Announcement | None:
+        async with self._database.transaction() as session:
+            return await outbox.claim(session, announcement_id, claimant, self._clock())
+
+    async def _show(self, owed: Announcement) -> bool:
+        message = await self._render(owed)
+        place = await self._posted(owed, message.payload()) if message else Posted(owed.channel, owed.ts or "")
+        async with self._database.transaction() as session:
+            return await outbox.showed(session, owed.id, owed.wanted, place.channel, place.ts)
+
+    async def _posted(self, owed: Announcement, payload: dict[str, Any]) -> Posted:
+        await self._pace(owed.posted_channel or owed.channel).turn()
+        if owed.ts and owed.posted_channel:
+            there = Posted(owed.posted_channel, owed.ts)
+            if await self._slack.update(there, payload) or owed.reposts:
+                return there
+        async with self._database.transaction() as session:
+            if owed.ts:
+                await outbox.forget_message(session, owed.id)
+            await outbox.attempting(session, owed.id, self._clock())
+        metadata = {"event_type": "fieldview_announcement", "event_payload": {"id": owed.id}}
+        return await self._slack.post(owed.channel, {**payload, "metadata": metadata})
+
+    async def _later(self, owed: Announcement, failure: ProviderUnavailable | ProviderRefusedUs) -> float:
+        async with self._database.transaction() as session:
+            failures = await outbox.failed(session, owed.id)
+        log.warning("slack does not take a message now", kind=owed.kind, failures=failures, detail=failure.detail)
+        asked = failure.retry_after if isinstance(failure, ProviderUnavailable) else None
+        backoff = min(300.0, 2.0 ** min(failures, 9))
+        return (asked or backoff) * random.uniform(1.0, 1.25)  # noqa: S311 - spreads retries
+
+    async def _give_up(self, owed: Announcement, reason: str) -> None:
+        """The place will never take it: say so where the alerts go, and mark the subscription."""
+        log.error("a message cannot be delivered", kind=owed.kind, channel=owed.channel, reason=reason)
+        async with self._database.transaction() as session:
+            await outbox.give_up(session, owed.id, reason)
+            await subscriptions.mark_broken(session, owed.channel, reason)
+            if owed.channel == self._alert_channel or owed.kind is AnnouncementKind.OPERATOR_NOTICE:
+                return
+            if self._alert_channel:
+                await self._owe(session, owed.kind, owed.subject, [self._alert_channel])
+            text = (
+                f"I cannot post to <#{owed.channel}> any more: Slack says `{reason}`. What was meant for it comes here."
+            )
+            await self._notify(session, f"unreachable:{owed.channel}", text)
+
+    async def _notify(self, session: AsyncSession, kind: str, text: str) -> None:
+        notice = await notices.raise_once(session, kind, text, self._clock())
+        if notice is not None:
+            await self.to_operators(session, AnnouncementKind.OPERATOR_NOTICE, notice.id)
+
+    async def tell_operators(self, kind: str, text: str) -> None:
+        """Tell the operators once that the bot itself needs somebody; again only after `all_clear`."""
+        async with self._database.transaction() as session:
+            await self._notify(session, kind, text)
+
+    async def all_clear(self, kind: str) -> None:
+        """End the notice of this kind, if one stands, and say so in its message."""
+        async with self._database.transaction() as session:
+            notice = await notices.over(session, kind, self._clock())
+            if notice is not None:
+                await self.has_news(session, AnnouncementKind.OPERATOR_NOTICE, notice.id)
+
+    async def _render(self, owed: Announcement) -> Message | None:
+        """The message as it must look now; None when its subject is gone and there is nothing to say."""
+        now = self._clock()
+        match owed.kind:
+            case AnnouncementKind.INCIDENT:
+                card = await self._incident_card(owed.subject)
+                return messages.incident(card, now) if card else None
+            case AnnouncementKind.CONNECTED:
+                return await self._connected(owed.subject, now)
+            case AnnouncementKind.CONSENT_OUTCOME | AnnouncementKind.CONSENT_INVITATION:
+                async with self._database.reading() as session:
+                    consent = await consents.get(session, owed.subject)
+                if consent is None:
+                    return None
+                told = AnnouncementKind.CONSENT_OUTCOME
+                tell = messages.consent_outcome if owed.kind is told else messages.invitation_dm_closed
+                return tell(consent, now)
+            case AnnouncementKind.OPERATOR_NOTICE:
+                async with self._database.reading() as session:
+                    notice = await notices.get(session, owed.subject)
+                return messages.operator_notice(notice, now) if notice else None
+
+    async def _incident_card(self, incident_id: str) -> IncidentCard | None:
+        async with self._database.reading() as session:
+            incident = await incidents.get(session, incident_id)
+            if incident is None:
+                return None
+            grower = await growers.get(session, incident.grower_id)
+            connection = await connections.get(session, incident.grower_id)
+            consent = await consents.latest_for_incident(session, incident.id)
+        if grower is None:
+            return None
+        data = await self._data.data_flow(grower.id) if incident.recovered_at else None
+        return IncidentCard(incident, grower, connection, consent, data)
+
+    async def _connected(self, consent_id: str, now: datetime) -> Message | None:
+        async with self._database.reading() as session:
+            consent = await consents.get(session, consent_id)
+            grower = await growers.get(session, consent.grower_id) if consent else None
+            connection = await connections.get(session, consent.grower_id) if consent else None
+        if consent is None or grower is None or connection is None:
+            return None
+        return messages.connected(consent, grower, connection, await self._data.data_flow(grower.id), now)
+
+    def _pace(self, channel: str) -> Pace:
+        if channel not in self._paces:
+            self._paces[channel] = pace_for(self._database, f"slack:{channel}", self._posts_per_second)
+        return self._paces[channel]

@@ -1,0 +1,256 @@
+"""The composition root: settings in, a running bot out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+import structlog
+from pydantic import SecretStr
+from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
+from starlette.types import ASGIApp
+
+from bot import jobs as engine
+from bot import replicas
+from bot.access import Access
+from bot.alerts import Alerts
+from bot.announcer import DELIVER, POSTS_PER_SECOND, Announcer
+from bot.archive import Archive
+from bot.background import Background
+from bot.bot import Bot
+from bot.dataflow import DataFlows
+from bot.directory import Directory
+from bot.errors import ProviderUnavailable
+from bot.fieldview.client import FieldViewClient
+from bot.health import Health
+from bot.jobs import Jobs
+from bot.journal import KEY_NAME, Journal
+from bot.leaf.client import LeafClient
+from bot.leaf.registration import ensure_webhook
+from bot.monitor import ALERT, CHECK, SWEEP, Monitor
+from bot.onboarding import COMPLETE, Onboarding
+from bot.pace import Unpaced, pace_for
+from bot.readiness import Readiness
+from bot.settings import Settings
+from bot.slack.client import SlackClient, Workspace
+from bot.subscribing import Subscribing
+from bot.timer import Timer
+from bot.vault import Vault
+from handlers.pages import Pages
+from handlers.slack import bolt_app
+from handlers.slack_events import SlackEvents
+from handlers.web import Site, web_app
+from storage import database as db
+from storage.database import Database
+
+log = structlog.get_logger(__name__)
+
+Clock = Callable[[], datetime]
+
+
+def system_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What tests and the demo turn: nothing an operator needs."""
+
+    clock: Clock = system_clock
+    posts_per_second: float = POSTS_PER_SECOND
+    poll: float = 0.2
+    unpaced: bool = False
+    retries: int = 3
+
+
+@dataclass(frozen=True)
+class Running:
+    """The bot at work: its services, its ASGI application, and the timer that starts sweeps."""
+
+    bot: Bot
+    web: ASGIApp
+    timer: Timer
+    jobs: Jobs
+    workspace: Workspace
+
+
+@asynccontextmanager
+async def running(settings: Settings, tuning: Tuning = Tuning()) -> AsyncIterator[Running]:
+    """The whole bot, from the database up, until the block ends; then it finishes what runs.
+
+    Raises AlreadyRunning when another process has the SQLite file.
+    """
+    url = settings.database_url.get_secret_value()
+    async with AsyncExitStack() as stack:
+        database = Database(url)
+        stack.push_async_callback(database.close)
+        place = await replicas.take_place(database)
+        stack.push_async_callback(place.leave)
+        await asyncio.to_thread(migrate, url)
+        vault = Vault(settings.encryption_keys)
+        jobs = Jobs(database, vault, executor=place.name, poll=tuning.poll)
+        slack = SlackClient(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
+        key = await vault.own_secret(database, KEY_NAME)
+        bot, leaf = _services(settings, tuning, database, vault, jobs, slack, key, place.name, stack)
+        await bot.announcer.forget_claims()
+        await jobs.start()
+        stack.push_async_callback(jobs.stop)
+        workspace = await _workspace(slack)
+        bot.onboarding.company = workspace.name
+        background = Background()
+        stack.push_async_callback(background.finish, 20.0)
+        timer = Timer(bot, jobs, place, timedelta(seconds=settings.sweep_interval))
+        stack.push_async_callback(timer.stop)
+        slack_app = bolt_app(bot, workspace, background, settings.slack_signing_secret.get_secret_value())
+        if settings.slack_app_token:
+            handler = AsyncSocketModeHandler(slack_app, settings.slack_app_token.get_secret_value())
+            await handler.connect_async()  # type: ignore[no-untyped-call] - Bolt leaves it untyped
+            stack.push_async_callback(handler.close_async)
+        secret = settings.leaf_webhook_secret
+        site = Site(
+            bot=bot,
+            pages=Pages(form_targets=form_targets(settings), secure=settings.is_secure, company=workspace.name),
+            public_url=settings.public_url,
+            scopes=tuple(settings.fieldview_scopes.split()),
+            slack_events=None if settings.slack_app_token else SlackEvents(slack_app, settings.slack_signing_secret),
+            alerts=Alerts(database, jobs, secret) if secret else None,
+        )
+        timer.start()
+        if secret:
+            address = f"{settings.public_url}/leaf/alerts"
+            background.spawn(ensure_webhook(leaf, address, secret, bot.announcer.tell_operators))
+        yield Running(bot, web_app(site), timer, jobs, workspace)
+
+
+async def _workspace(slack: SlackClient) -> Workspace:
+    """Where we are installed. Slack being away must not keep growers and alerts waiting: then we ask again later."""
+    while True:
+        try:
+            return await slack.workspace()
+        except ProviderUnavailable as failure:
+            log.warning("slack does not answer; trying again", detail=failure.detail)
+            await asyncio.sleep(failure.retry_after or 3.0)
+
+
+def migrate(url: str) -> None:
+    """Our tables and the engine's, brought to the newest version."""
+    db.migrate(url)
+    engine.migrate(url)
+
+
+@asynccontextmanager
+async def journal_of(settings: Settings) -> AsyncIterator[Journal]:
+    """The audit trail alone, for the command line."""
+    database = Database(settings.database_url.get_secret_value())
+    try:
+        key = await Vault(settings.encryption_keys).own_secret(database, KEY_NAME)
+        yield Journal(database, key, system_clock)
+    finally:
+        await database.close()
+
+
+def form_targets(settings: Settings) -> tuple[str, ...]:
+    """The origins a consent form may lead to; Chrome holds redirects after a POST against them."""
+    parts = urlsplit(settings.fieldview_authorize_url)
+    return (f"{parts.scheme}://{parts.netloc}",)
+
+
+def leaf_client(settings: Settings, database: Database, tuning: Tuning) -> LeafClient:
+    rate = settings.leaf_requests_per_second
+    pace = Unpaced() if tuning.unpaced else pace_for(database, "leaf", rate)
+    return LeafClient(
+        settings.leaf_api_url, settings.leaf_username, settings.leaf_password, pace, attempts=tuning.retries
+    )
+
+
+def fieldview_client(settings: Settings) -> FieldViewClient:
+    return FieldViewClient(
+        client_id=settings.fieldview_client_id,
+        client_secret=settings.fieldview_client_secret,
+        authorize_url=settings.fieldview_authorize_url,
+        token_url=settings.fieldview_token_url,
+        scopes=settings.fieldview_scopes,
+        redirect_uri=settings.redirect_uri,
+    )
+
+
+def _services(
+    settings: Settings,
+    tuning: Tuning,
+    database: Database,
+    vault: Vault,
+    jobs: Jobs,
+    slack: SlackClient,
+    audit_key: SecretStr,
+    executor: str,
+    stack: AsyncExitStack,
+) -> tuple[Bot, LeafClient]:
+    """Every service, wired; and the durable jobs, registered."""
+    clock = tuning.clock
+    leaf = leaf_client(settings, database, tuning)
+    stack.push_async_callback(leaf.close)
+    fieldview = fieldview_client(settings)
+    stack.push_async_callback(fieldview.close)
+    journal = Journal(database, audit_key, clock)
+    data = DataFlows(leaf)
+    announcer = Announcer(
+        database,
+        slack,
+        jobs,
+        data,
+        clock,
+        settings.alert_channel,
+        executor=executor,
+        posts_per_second=tuning.posts_per_second,
+    )
+    monitor = Monitor(database, leaf, announcer, journal, clock, fieldview.scopes)
+    archive = Archive(database, leaf, clock)
+    directory = Directory(database, leaf, slack)
+    onboarding = Onboarding(
+        database=database,
+        vault=vault,
+        slack=slack,
+        fieldview=fieldview,
+        leaf=leaf,
+        application={
+            "clientId": SecretStr(settings.fieldview_client_id),
+            "clientSecret": settings.fieldview_client_secret,
+            "apiKey": settings.fieldview_api_key,
+        },
+        directory=directory,
+        monitor=monitor,
+        archive=archive,
+        announcer=announcer,
+        journal=journal,
+        queue=jobs,
+        clock=clock,
+        public_url=settings.public_url,
+        link_lifetime=timedelta(seconds=settings.link_lifetime),
+    )
+    for name, job in (
+        (DELIVER, announcer.deliver),
+        (COMPLETE, onboarding.complete),
+        (CHECK, monitor.check_job),
+        (ALERT, monitor.alert_job),
+        (SWEEP, monitor.sweep_job),
+    ):
+        jobs.register(name, job)
+    bot = Bot(
+        database=database,
+        slack=slack,
+        access=Access(slack),
+        directory=directory,
+        onboarding=onboarding,
+        health=Health(database, leaf, monitor, archive, data, clock),
+        monitor=monitor,
+        subscribing=Subscribing(database, slack, clock, settings.alert_channel),
+        announcer=announcer,
+        journal=journal,
+        readiness=Readiness(database, leaf, slack, clock, settings.sweep_interval),
+        clock=clock,
+    )
+    return bot, leaf

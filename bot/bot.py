@@ -1,0 +1,37 @@
+"""The bot: every service in one frozen value, handed to whoever carries out a command, a click or a job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.access import Access
+from bot.announcer import Announcer
+from bot.directory import Directory
+from bot.health import Health
+from bot.journal import Journal
+from bot.monitor import Monitor
+from bot.onboarding import Onboarding
+from bot.readiness import Readiness
+from bot.slack.client import SlackClient
+from bot.subscribing import Subscribing
+from storage.database import Database
+
+
+@dataclass(frozen=True)
+class Bot:
+    """What the program can do."""
+
+    database: Database
+    slack: SlackClient
+    access: Access
+    directory: Directory
+    onboarding: Onboarding
+    health: Health
+    monitor: Monitor
+    subscribing: Subscribing
+    announcer: Announcer
+    journal: Journal
+    readiness: Readiness
+    clock: Callable[[], datetime]

@@ -1,0 +1,188 @@
+// Five steps through the whole story. Each one notices by itself that it has been done.
+
+import { h, byId, fill, icon } from "./dom.js";
+import { toneOf } from "./backstage.js";
+import { type } from "./composer.js";
+import { showPanel } from "./shell.js";
+import { agent, become, botChannel, emit, firstName, on, openChannel, world } from "./world.js";
+
+const REMEMBERED = "demo.tour";
+let step = -1;
+let grower = null;
+let card = null;
+let ring = null;
+let opened = false;
+
+/* ---- the cast -------------------------------------------------------------------------------------------------- */
+
+const cast = () => world.truth.growers.find((one) => one.slack_user && /^Ada\b/.test(one.name)) ?? world.truth.growers.find((one) => one.slack_user) ?? world.truth.growers[0];
+const truthNow = () => world.truth.growers.find((one) => one.id === grower?.id);
+const called = () => grower?.name.split(" ")[0] ?? "Ada";
+const stage = () => world.channels.find((channel) => channel.name === "growers") ?? world.channels.find((channel) => !channel.is_im);
+const believed = () => toneOf(truthNow()?.bot_status);
+
+const STEPS = [
+  {
+    title: "Ask a grower to connect",
+    text: () => ["As ", h("b", {}, firstName(agent())), " in ", h("b", {}, `#${stage()?.name ?? "growers"}`), ", type ", h("code", {}, `/fieldview connect ${called()}`), " and press Enter."],
+    at: () => (world.me === agent()?.id ? byId("composer") : face(agent()?.id)),
+    side: "right",
+    help: "Type it for me",
+    run: async () => { await goTo(agent()?.id, stage()?.id); type(`/fieldview connect ${called()}`); },
+  },
+  {
+    title: "Receive the link",
+    text: () => ["Switch to ", h("b", {}, called()), ", open the message from the app and press its button. The link opens as on a phone, in a window of its own."],
+    at: () => (world.me === grower?.slack_user ? linkButton() ?? room(botChannel()?.id) ?? byId("sidebar") : face(grower?.slack_user)),
+    there: () => Boolean(linkButton()),
+    help: "Take me there",
+    run: () => goTo(grower?.slack_user, null, true),
+    done: () => opened,
+  },
+  {
+    title: "Consent at FieldView",
+    text: () => ["In the new window, read who asks and for what, go on to FieldView and approve. Then ", h("b", {}, `#${stage()?.name ?? "growers"}`), " hears of it."],
+    at: () => growerCard(),
+    help: "Back to the channel",
+    run: () => goTo(agent()?.id, stage()?.id),
+    done: () => believed() === "good",
+  },
+  {
+    title: "Let it die",
+    text: () => ["Backstage, press ", h("b", {}, "Revoke at FieldView"), ` for ${called()}, then `, h("b", {}, "Sweep now"), ". One card appears in the channel, however often anybody looks."],
+    at: () => button("revoke") ?? document.querySelector("[data-verb=sweep]"),
+    help: "Show the channel",
+    run: () => goTo(agent()?.id, stage()?.id),
+    done: () => believed() === "bad",
+  },
+  {
+    title: "Repair it",
+    text: () => [`Ask ${called()} again, from the card or with `, h("code", {}, `/fieldview connect ${called()}`), ", and approve once more. The same card turns green, and the audit trail tells who did what."],
+    at: () => byId("trail"),
+    side: "above",
+    help: "Show the channel",
+    run: () => goTo(agent()?.id, stage()?.id),
+    done: () => believed() === "good",
+  },
+];
+
+const face = (id) => id && document.querySelector(`.face[data-user="${CSS.escape(id)}"]`);
+const room = (id) => id && document.querySelector(`.room-link[data-channel="${CSS.escape(id)}"]`);
+const button = (verb) => grower && document.querySelector(`.verb[data-verb="${verb}"][data-grower="${CSS.escape(grower.id)}"]:not(:disabled)`);
+const growerCard = () => grower && document.querySelector(`.grower[data-name="${CSS.escape(grower.name)}"]`);
+const linkButton = () => (world.channel === botChannel()?.id ? [...document.querySelectorAll("#messages .btn-primary, #messages a[href*='/connect/']")].at(-1) : null);
+
+async function goTo(user, channel, app = false) {
+  showPanel("chat");
+  if (user) await become(user);
+  const target = app ? botChannel()?.id : channel;
+  if (target) await openChannel(target);
+  place();
+}
+
+/* ---- running --------------------------------------------------------------------------------------------------- */
+
+export function startTour() {
+  byId("tour-button").addEventListener("click", () => begin());
+  on("command", (sent) => { if (step === 0 && sent.ok && /^\/fieldview\s+connect\s+\S/.test(sent.text)) go(1); });
+  on("phone-opened", () => { opened = true; check(); });
+  on("truth waiting", check);
+  on("truth people person room messages waiting", () => requestAnimationFrame(place));
+  window.addEventListener("resize", place);
+  document.addEventListener("scroll", place, true);
+  if (!remembered()) begin();
+}
+
+function remembered() {
+  try { return localStorage.getItem(REMEMBERED) !== null; } catch { return true; }
+}
+
+function remember(how) {
+  try { localStorage.setItem(REMEMBERED, how); } catch { /* then it is offered again */ }
+}
+
+function begin() {
+  grower = cast();
+  if (!grower) return;
+  opened = false;
+  emit("show-backstage");
+  showPanel("chat");
+  ring ??= document.body.appendChild(h("div", { class: "tour-ring", "aria-hidden": "true" }));
+  card ??= document.body.appendChild(h("aside", { class: "tour-card", role: "dialog", "aria-label": "Tour" }));
+  go(0);
+}
+
+function check() {
+  if (step < 1 || !STEPS[step]?.done?.()) {
+    if (step === 1 && believed() === "good") go(3);
+    return;
+  }
+  go(step + 1);
+}
+
+function go(next) {
+  step = next;
+  if (step >= STEPS.length) return finish();
+  draw();
+  place();
+  return undefined;
+}
+
+function end(how) {
+  remember(how);
+  step = -1;
+  ring?.remove();
+  card?.remove();
+  ring = card = null;
+}
+
+function draw() {
+  const { title, text, help, run } = STEPS[step];
+  fill(card,
+    h("div", { class: "tour-head" }, h("span", { class: "tour-count" }, `Step ${step + 1} of ${STEPS.length}`), h("button", { type: "button", class: "icon-button", "aria-label": "Skip the tour", onclick: () => end("skipped") }, icon("close", 16))),
+    h("h2", {}, title), h("p", {}, text()),
+    h("div", { class: "tour-foot" }, h("span", { class: "dots", "aria-hidden": "true" }, STEPS.map((_, index) => h("i", { class: index === step ? "on" : index < step ? "past" : "" }))),
+      h("button", { type: "button", class: "text-button", onclick: () => go(step + 1) }, "Next"), h("button", { type: "button", class: "btn btn-primary tour-help", onclick: run }, help)));
+}
+
+function finish() {
+  step = STEPS.length;
+  fill(card, h("div", { class: "tour-head" }, h("span", { class: "tour-count" }, "That is the whole story")), h("h2", {}, "Connected, lost, repaired"),
+    h("p", {}, "Every step stands in the audit trail. Try the rest: break Leaf and see that no grower is blamed, ask for ", h("code", {}, "/fieldview status"), ", or jump eight days ahead and see a link expire."),
+    h("div", { class: "tour-foot" }, h("span", {}), h("button", { type: "button", class: "btn btn-primary", onclick: () => end("done") }, "Look around")));
+  place();
+}
+
+/* ---- where it stands ------------------------------------------------------------------------------------------- */
+
+const GAP = 14;
+const MARGIN = 12;
+const TOP = 60;
+
+function place() {
+  if (!card || step < 0) return;
+  const { at, side, there } = STEPS[step] ?? { at: () => byId("trail"), side: "above" };
+  const box = (at() ?? byId("composer")).getBoundingClientRect();
+  const hidden = box.width === 0 || box.bottom < 0 || box.top > innerHeight;
+  ring.hidden = hidden;
+  for (const [name, value] of Object.entries({ left: box.left - 5, top: box.top - 5, width: box.width + 10, height: box.height + 10 })) ring.style.setProperty(name, `${value}px`);
+  const help = card.querySelector(".tour-help");
+  if (help) help.hidden = Boolean(there?.());
+  const [left, top] = hidden || innerWidth < 720 ? [(innerWidth - card.offsetWidth) / 2, TOP + 4] : beside(box, side);
+  card.style.setProperty("left", `${left}px`);
+  card.style.setProperty("top", `${top}px`);
+}
+
+/** Beside what it speaks of, on the wished side or else the first one with room, never over it. */
+function beside(box, wished) {
+  const { offsetWidth: width, offsetHeight: height } = card;
+  const across = Math.max(MARGIN, Math.min(box.left + GAP, innerWidth - width - MARGIN));
+  const along = Math.max(TOP, Math.min(box.top, innerHeight - height - MARGIN));
+  const sides = {
+    left: box.left - width - GAP > MARGIN && [box.left - width - GAP, along],
+    right: box.right + width + GAP < innerWidth && [box.right + GAP, along],
+    below: box.bottom + height + GAP < innerHeight && [across, box.bottom + GAP],
+    above: [across, Math.max(TOP, box.top - height - GAP)],
+  };
+  return sides[wished] || sides.right || sides.left || sides.below || sides.above;
+}

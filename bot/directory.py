@@ -1,0 +1,142 @@
+"""Finding growers by name, e-mail, externalId, id or Slack mention: in the local index first, at Leaf if need be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from rapidfuzz import fuzz, process
+
+from bot.errors import AmbiguousGrower, UnknownGrower
+from bot.leaf.client import LeafClient
+from bot.leaf.models import LeafUser
+from bot.monitor import grower_of
+from bot.slack.client import Person, SlackClient
+from storage import growers
+from storage.database import Database
+from storage.growers import fold
+from storage.records import Grower
+
+SHOWN = 25
+"""How many growers a question offers at most."""
+
+INDEXED = 100_000
+"""How many names "did you mean" looks through."""
+
+_MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
+_MAILTO = re.compile(r"<mailto:([^|>]+)(?:\|[^>]*)?>")
+
+
+class Directory:
+    """Every way to say who is meant. What is typed must fit exactly; anything less is asked, never guessed."""
+
+    def __init__(self, database: Database, leaf: LeafClient, slack: SlackClient) -> None:
+        self._database = database
+        self._leaf = leaf
+        self._slack = slack
+
+    async def find(self, typed: str) -> Grower:
+        """The one grower who answers to what was typed.
+
+        Raises UnknownGrower (with similar names), AmbiguousGrower, and ProviderError when Leaf has to be asked and
+        cannot.
+        """
+        typed = typed.strip()
+        if mention := _MENTION.fullmatch(typed):
+            return await self._mentioned(mention.group(1))
+        if mail := _MAILTO.fullmatch(typed):
+            typed = mail.group(1)
+        return await self._only(typed, await self._found(typed))
+
+    async def by_id(self, grower_id: str) -> Grower:
+        """Raises UnknownGrower."""
+        async with self._database.reading() as session:
+            grower = await growers.get(session, grower_id)
+        if grower is not None:
+            return grower
+        user = await self._leaf.user(grower_id)
+        if user is None:
+            raise UnknownGrower(grower_id)
+        return (await self._learned([user]))[0]
+
+    async def create(self, name: str, email: str | None, external_id: str | None) -> Grower:
+        """A new Leaf user. Raises ProviderError; ProviderRejected when Leaf does not like the particulars."""
+        return (await self._learned([await self._leaf.create_user(name, email, external_id)]))[0]
+
+    async def suggest(self, typed: str, limit: int = 100) -> list[Grower]:
+        """Growers for type-ahead, from the local index only."""
+        async with self._database.reading() as session:
+            return await growers.find_similar(session, typed, limit)
+
+    async def person_of(self, grower: Grower) -> Person | None:
+        """The grower as a member of this workspace, None when they have no account here."""
+        if grower.slack_user:
+            person = await self._slack.person(grower.slack_user)
+        elif grower.email:
+            found = await self._slack.person_by_email(grower.email)
+            if found is None:
+                return None
+            person = found
+        else:
+            return None
+        return None if person.is_gone or person.is_bot else person
+
+    async def _found(self, typed: str) -> list[Grower]:
+        async with self._database.reading() as session:
+            local = await growers.find_exactly(session, typed)
+        return local or await self._at_leaf(typed)
+
+    async def _at_leaf(self, typed: str) -> list[Grower]:
+        """Leaf's own search, for growers added since the last sweep; its hits count only if they fit exactly."""
+        queries = [{"email": typed}] if "@" in typed else [{"externalId": typed}, {"name": typed}]
+        for query in queries:
+            users = [user for user in await self._leaf.find_users(**query) if _answers_to(user, typed)]
+            if users:
+                return await self._learned(users)
+        if re.fullmatch(r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}", typed):
+            user = await self._leaf.user(typed)
+            return await self._learned([user]) if user else []
+        return []
+
+    async def _only(self, typed: str, found: list[Grower]) -> Grower:
+        if not found:
+            raise UnknownGrower(typed, await self._similar(typed))
+        if len(found) > 1:
+            raise AmbiguousGrower(typed, found)
+        return found[0]
+
+    async def _mentioned(self, user: str) -> Grower:
+        async with self._database.reading() as session:
+            known = await growers.by_slack_user(session, user)
+        if known is not None:
+            return known
+        person = await self._slack.person(user)
+        if person.email is None:
+            raise UnknownGrower(person.name)
+        found = await self._found(person.email)
+        if not found:
+            raise UnknownGrower(person.email)
+        grower = await self._only(person.email, found)
+        async with self._database.transaction() as session:
+            await growers.set_slack_user(session, grower.id, user)
+        return await self.by_id(grower.id)
+
+    async def _similar(self, typed: str) -> list[Grower]:
+        async with self._database.reading() as session:
+            similar = await growers.find_similar(session, typed, SHOWN)
+            if similar:
+                return similar
+            names = dict(await growers.names(session, INDEXED))
+            close = process.extract(fold(typed), names, scorer=fuzz.WRatio, limit=5, score_cutoff=75)
+            stored = await growers.get_many(session, [grower_id for _, _, grower_id in close])
+        return [stored[grower_id] for _, _, grower_id in close if grower_id in stored]
+
+    async def _learned(self, users: Iterable[LeafUser]) -> list[Grower]:
+        fresh = [grower_of(user) for user in users]
+        async with self._database.transaction() as session:
+            await growers.save(session, fresh)
+        return fresh
+
+
+def _answers_to(user: LeafUser, typed: str) -> bool:
+    return fold(typed) in {fold(word) for word in (user.id, user.name, user.email, user.external_id) if word}

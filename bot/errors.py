@@ -1,0 +1,185 @@
+"""Everything that may go wrong, as one tree.
+
+BotError                   str(error) is a sentence a person may read: no URL, no token, no body in it
+├── UsageError             typed wrong
+├── NotAllowed             this person may not do this
+├── UnknownGrower          nobody at Leaf answers to that
+├── AmbiguousGrower        several do: ask which
+├── ConsentError           the consent link or the consent itself
+│   ├── ConsentUnknown     no such link
+│   ├── ConsentExpired     too late
+│   ├── ConsentUsed        it has done its work
+│   ├── ConsentRevoked     the team withdrew it
+│   ├── ConsentDeclined    the grower said no
+│   └── ConsentForeign     finished in another browser than it was begun in
+├── ChannelUnreachable     Slack will never take this message in that place
+└── ProviderError          of Leaf, FieldView or Slack
+    ├── ProviderUnavailable  timeout, 429, 5xx: try again later, change nothing
+    ├── ProviderRefusedUs    401 or 403 to our own login: stop, tell the operators, blame no grower
+    ├── ProviderRejected     it understood us and said no: 4xx with a reason
+    └── ProviderGibberish    the answer did not parse: the contract moved, tell the operators
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from storage.records import Grower
+
+
+class BotError(Exception):
+    """Root of everything that is expected to go wrong."""
+
+    def __str__(self) -> str:
+        return "That did not work."
+
+
+@dataclass
+class UsageError(BotError):
+    """What was typed cannot be carried out; `problem` says why, `usage` how it is written."""
+
+    problem: str
+    usage: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.problem} Write `{self.usage}`." if self.usage else self.problem
+
+
+@dataclass
+class NotAllowed(BotError):
+    """This person may not do this; `whom_to_ask` is a phrase like "a workspace admin"."""
+
+    deed: str
+    whom_to_ask: str = "a workspace admin"
+
+    def __str__(self) -> str:
+        return f"You may not {self.deed} here. Ask {self.whom_to_ask}."
+
+
+@dataclass
+class UnknownGrower(BotError):
+    """Nobody at Leaf answers to what was typed; `similar` are growers with a name close to it."""
+
+    typed: str
+    similar: Sequence[Grower] = ()
+
+    def __str__(self) -> str:
+        return f"I know no grower called “{self.typed}”."
+
+
+@dataclass
+class AmbiguousGrower(BotError):
+    """Several growers answer to what was typed: the person chooses."""
+
+    typed: str
+    matches: Sequence[Grower]
+
+    def __str__(self) -> str:
+        return f"Several growers answer to “{self.typed}”."
+
+
+class ConsentError(BotError):
+    """The consent link cannot be used, or the consent cannot be completed."""
+
+
+class ConsentUnknown(ConsentError):
+    """No such link. Unknown and malformed look the same from outside."""
+
+    def __str__(self) -> str:
+        return "This link is not known."
+
+
+class ConsentExpired(ConsentError):
+    """The link's time is over."""
+
+    def __str__(self) -> str:
+        return "This link has expired."
+
+
+class ConsentUsed(ConsentError):
+    """The link has done its work: the grower is connected through it."""
+
+    def __str__(self) -> str:
+        return "This link has been used."
+
+
+class ConsentRevoked(ConsentError):
+    """The team withdrew the link, or a newer one replaced it."""
+
+    def __str__(self) -> str:
+        return "This link was withdrawn."
+
+
+class ConsentDeclined(ConsentError):
+    """The grower said no."""
+
+    def __str__(self) -> str:
+        return "The grower declined."
+
+
+class ConsentForeign(ConsentError):
+    """FieldView's answer came to another browser than the one that began, or carries no valid state."""
+
+    def __str__(self) -> str:
+        return "This consent was begun in another browser."
+
+
+@dataclass
+class ChannelUnreachable(BotError):
+    """Slack will not take a message there however often it is tried; `reason` is Slack's own word."""
+
+    channel: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"I cannot post to <#{self.channel}> ({self.reason})."
+
+
+@dataclass
+class ProviderError(BotError):
+    """Leaf, FieldView or Slack did not do its part. `detail` is for logs and holds no secret."""
+
+    provider: str
+    detail: str = field(default="", kw_only=True)
+
+    def __str__(self) -> str:
+        return f"{self.provider} did not do what was asked."
+
+
+@dataclass
+class ProviderUnavailable(ProviderError):
+    """Timeout, 429 or 5xx. `retry_after` in seconds when the provider named it."""
+
+    retry_after: float | None = field(default=None, kw_only=True)
+    maybe_done: bool = field(default=False, kw_only=True)
+
+    def __str__(self) -> str:
+        return f"{self.provider} is not answering right now. Nothing was changed; try again in a minute."
+
+
+@dataclass
+class ProviderRefusedUs(ProviderError):
+    """401 or 403 to our own login: the operators must act, no grower is to blame."""
+
+    def __str__(self) -> str:
+        return f"{self.provider} refuses this bot's own login. An operator has to look at its credentials."
+
+
+@dataclass
+class ProviderRejected(ProviderError):
+    """The provider understood and said no. `code` is its own short word for why."""
+
+    status: int = field(default=0, kw_only=True)
+    code: str = field(default="", kw_only=True)
+
+    def __str__(self) -> str:
+        return f"{self.provider} did not accept this{f' ({self.code})' if self.code else ''}."
+
+
+@dataclass
+class ProviderGibberish(ProviderError):
+    """The answer did not parse: the contract may have moved, the operators should know."""
+
+    def __str__(self) -> str:
+        return f"{self.provider} answered something I do not understand. An operator has to look at it."

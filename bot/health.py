@@ -1,0 +1,180 @@
+"""What people ask and order: how is a connection, what happened to it, end it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+
+from bot.archive import Archive
+from bot.dataflow import DataFlows
+from bot.errors import ProviderError, ProviderUnavailable
+from bot.leaf.client import LeafClient
+from bot.monitor import Monitor, Reading
+from bot.reports import Overview, StatusReport, Timeline, TimelineFact
+from storage import audit, connections, consents, incidents, leaf_events, sweeps
+from storage.database import Database
+from storage.records import AuditEntry, Connection, CredentialStatus, Grower, SealedEntry, Transition
+
+PAGE = 15
+"""Facts on one page of a timeline."""
+
+STRIP = 30
+"""Days the strip shows."""
+
+LISTED = 1000
+
+WORST_FIRST = (
+    CredentialStatus.BROKEN,
+    CredentialStatus.LIMITED,
+    CredentialStatus.UNKNOWN,
+    CredentialStatus.UNAVAILABLE,
+    CredentialStatus.PENDING,
+    CredentialStatus.ABSENT,
+    CredentialStatus.HEALTHY,
+)
+
+
+class Health:
+    """Status, events and the end of connections."""
+
+    def __init__(
+        self,
+        database: Database,
+        leaf: LeafClient,
+        monitor: Monitor,
+        archive: Archive,
+        data: DataFlows,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._leaf = leaf
+        self._monitor = monitor
+        self._archive = archive
+        self._data = data
+        self._clock = clock
+
+    async def overview(self) -> Overview:
+        """All growers at a glance, from what the last sweep left us."""
+        async with self._database.reading() as session:
+            last = await sweeps.last_finished(session)
+            return Overview(
+                counts=await connections.counts(session),
+                needing_someone=await connections.needing_someone(session, LISTED),
+                waiting_for_consent=await consents.waiting(session, self._clock()),
+                as_of=last.finished_at if last else None,
+            )
+
+    async def connection(self, grower: Grower) -> Connection | None:
+        """What we believe of the grower's connection, without asking Leaf."""
+        async with self._database.reading() as session:
+            return await connections.get(session, grower.id)
+
+    async def status(self, grower: Grower) -> StatusReport:
+        """Everything known of one grower, asked of Leaf just now; when Leaf does not tell, what we knew before."""
+        why_not_live = None
+        try:
+            await self._monitor.check(grower.id, "status")
+        except ProviderError as failure:
+            why_not_live = str(failure)
+        data = await self._data.data_flow(grower.id) if why_not_live is None else None
+        async with self._database.reading() as session:
+            connection = await connections.get(session, grower.id)
+            last = await sweeps.last_finished(session)
+            incident = await incidents.open_of_grower(session, grower.id)
+            consent = await consents.latest_of_grower(session, grower.id)
+        as_of = self._clock() if why_not_live is None else last.started_at if last else None
+        if connection and as_of and connection.checked_at > as_of:
+            as_of = connection.checked_at
+        return StatusReport(
+            grower,
+            connection,
+            as_of,
+            live=why_not_live is None,
+            why_not_live=why_not_live,
+            incident=incident,
+            consent=consent,
+            data=data,
+        )
+
+    async def timeline(self, grower: Grower, days: int, page: int) -> Timeline:
+        """One page (0 is the newest) of Leaf's events, our own actions and the changes of state."""
+        why_archived_only = None
+        try:
+            await self._archive.keep(grower.id)
+        except ProviderError as failure:
+            why_archived_only = str(failure)
+        now = self._clock()
+        since = now - timedelta(days=days)
+        wanted = (page + 1) * PAGE + 1
+        async with self._database.reading() as session:
+            facts: list[TimelineFact] = [
+                *await leaf_events.of_grower(session, grower.id, since=since, limit=wanted),
+                *await connections.transitions(session, grower.id, since=since, limit=wanted),
+                *_deeds(await audit.latest(session, target=grower.id, limit=wanted), since),
+            ]
+            history = await connections.transitions(session, grower.id, since=_midnight(now, STRIP - 1))
+            before = await connections.status_at(session, grower.id, _midnight(now, STRIP - 1))
+        facts.sort(key=_moment, reverse=True)
+        return Timeline(
+            grower=grower,
+            facts=facts[page * PAGE : (page + 1) * PAGE],
+            page=page,
+            has_older=len(facts) > (page + 1) * PAGE,
+            since=since,
+            days=strip(now, history, before),
+            why_archived_only=why_archived_only,
+        )
+
+    async def history(self, grower: Grower | None, limit: int = 20) -> list[AuditEntry]:
+        """Who did what, newest first: to one grower, or at all."""
+        async with self._database.reading() as session:
+            sealed = await audit.latest(session, target=grower.id if grower else None, limit=limit)
+        return [item.entry for item in sealed]
+
+    async def disconnect(self, grower: Grower) -> bool:
+        """Remove the credential at Leaf, its events archived first; False when there was none. Raises ProviderError."""
+        await self._archive.keep(grower.id)
+        async with self._database.transaction() as session:
+            await connections.set_disconnecting(session, grower.id, self._clock())
+        try:
+            removed = await self._leaf.delete_credential(grower.id)
+        except ProviderError as failure:
+            if not (isinstance(failure, ProviderUnavailable) and failure.maybe_done):
+                async with self._database.transaction() as session:
+                    await connections.set_disconnecting(session, grower.id, None)
+            raise
+        await self._monitor.observe(Reading(grower.id, None, self._clock()), "disconnect")
+        return removed
+
+
+def _moment(fact: TimelineFact) -> datetime:
+    return fact.at
+
+
+def _deeds(entries: list[SealedEntry], since: datetime) -> list[AuditEntry]:
+    """The actions worth telling: looking at something is in the audit trail, but no part of a grower's story."""
+    looks = ("status", "events", "history", "help")
+    return [item.entry for item in entries if item.entry.at >= since and item.entry.action not in looks]
+
+
+def _midnight(now: datetime, days_ago: int) -> datetime:
+    return datetime.combine(now.astimezone(UTC).date() - timedelta(days=days_ago), time(), UTC)
+
+
+def strip(
+    now: datetime, transitions: list[Transition], before: CredentialStatus | None
+) -> list[tuple[date, CredentialStatus | None]]:
+    """The worst status of each of the last 30 days (UTC), oldest first; None for days before anything was known.
+
+    `transitions` are newest first; `before` is the status the first day began with.
+    """
+    current, days = before, []
+    pending = list(reversed(transitions))
+    for days_ago in reversed(range(STRIP)):
+        day = _midnight(now, days_ago).date()
+        statuses = [current] if current else []
+        while pending and pending[0].at.astimezone(UTC).date() <= day:
+            current = pending.pop(0).after
+            statuses.append(current)
+        days.append((day, min(statuses, key=WORST_FIRST.index) if statuses else None))
+    return days

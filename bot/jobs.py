@@ -1,0 +1,216 @@
+"""Durable jobs on DBOS: started in the transaction that makes them due, tried until they say they are done.
+
+A job is a coroutine that takes the id of a thing and returns None when it is finished or the seconds after which it
+wants to be tried again. It may run more than once, so it looks before it repeats. The rest of the program knows
+only `Queue`; nothing but this module knows the engine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import structlog
+from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions, Serializer
+from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.vault import Vault
+from storage.database import Database, parse, sync_url
+
+log = structlog.get_logger(__name__)
+
+Job = Callable[[str], Awaitable[float | None]]
+
+QUEUE = "fieldview"
+VERSION = "1"
+"""Raised only when a change makes jobs already under way impossible to finish."""
+
+KEPT = timedelta(days=7)
+"""How long finished jobs stay in the engine's tables: longer than Leaf repeats an alert."""
+
+
+class Queue(Protocol):
+    """Where services put work that must be done."""
+
+    async def enqueue(self, session: AsyncSession, job: str, subject: str, key: str) -> None:
+        """Start the job when this transaction commits, and never if it does not. The same key starts once."""
+
+
+class SealedJson(Serializer):
+    """What the engine stores of our jobs: JSON, encrypted. Never pickle, which runs code on reading."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+
+    def name(self) -> str:
+        return "fieldview-sealed-json-1"
+
+    def serialize(self, data: Any) -> str:
+        return self._vault.seal(SecretStr(json.dumps(data, default=_plain)))
+
+    def deserialize(self, serialized_data: str) -> Any:
+        return _revived(json.loads(self._vault.open(serialized_data).get_secret_value()))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseException):
+        # Messages of exceptions may hold anything; the engine needs only to know that there was one.
+        return {"__error__": type(value).__name__}
+    if isinstance(value, datetime):
+        return {"__moment__": value.isoformat()}
+    raise TypeError(f"jobs carry plain values, not {type(value).__name__}")
+
+
+def _revived(value: Any) -> Any:
+    if isinstance(value, dict):
+        if "__error__" in value:
+            return RuntimeError(value["__error__"])
+        if "__moment__" in value:
+            return datetime.fromisoformat(value["__moment__"])
+        return {key: _revived(item) for key, item in value.items()}
+    return [_revived(item) for item in value] if isinstance(value, list) else value
+
+
+class Jobs:
+    """The engine in this process: register, start, enqueue, stop."""
+
+    def __init__(self, database: Database, vault: Vault, *, executor: str = "slot-0", poll: float = 0.2) -> None:
+        self._database = database
+        self._serializer = SealedJson(vault)
+        self._executor = executor
+        self._poll = poll
+        self._jobs: dict[str, Job] = {}
+        self._client: DBOSClient | None = None
+        self._running = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._stopping = False
+
+    def register(self, name: str, job: Job) -> None:
+        """Make a job known; all of them before `start`."""
+        self._jobs[name] = job
+
+    async def start(self) -> None:
+        """Take up work, also what an earlier process with the same executor name left unfinished."""
+        url = sync_url(self._database.url).render_as_string(hide_password=False)
+        DBOS(config=_config(url, self._serializer, self._executor))
+        for name, job in self._jobs.items():
+            DBOS.workflow(name=name)(self._durable(name, job))
+        DBOS.launch()
+        self._client = DBOSClient(system_database_url=url, serializer=self._serializer)
+        await DBOS.register_queue_async(QUEUE, worker_concurrency=20, polling_interval_sec=self._poll)
+
+    async def enqueue(self, session: AsyncSession, job: str, subject: str, key: str) -> None:
+        """See Queue. Raises LookupError for a job nobody registered."""
+        if job not in self._jobs:
+            raise LookupError(job)
+        client = self._started()
+        options: EnqueueOptions = {
+            "workflow_name": job,
+            "queue_name": QUEUE,
+            "workflow_id": key,
+            "app_version": VERSION,
+        }
+        await session.run_sync(lambda sync: client.enqueue_in_transaction(sync.connection(), options, subject))
+
+    async def start_now(self, job: str, subject: str, key: str) -> None:
+        """Start without waiting for the next poll, outside any transaction; durable from here on."""
+        async with self._database.transaction() as session:
+            await self.enqueue(session, job, subject, key)
+
+    async def forget_finished(self, before: datetime) -> int:
+        """Delete finished jobs older than that moment from the engine's tables; returns how many."""
+        forgotten = 0
+        while True:
+            finished = await DBOS.list_workflows_async(
+                status=["SUCCESS", "ERROR", "CANCELLED"],
+                end_time=before.isoformat(),
+                limit=500,
+                load_input=False,
+                load_output=False,
+            )
+            if not finished:
+                return forgotten
+            await DBOS.delete_workflows_async([workflow.workflow_id for workflow in finished])
+            forgotten += len(finished)
+
+    async def owners_of_running(self) -> set[str]:
+        """The executors that jobs are running under, the dead among them included."""
+        running = await DBOS.list_workflows_async(status="PENDING", load_input=False, load_output=False)
+        return {workflow.executor_id for workflow in running if workflow.executor_id}
+
+    async def take_over(self, executor: str) -> None:
+        """Go on with the jobs of an executor that is known to be dead.
+
+        The engine's public way, `resume_workflow`, forgets how often a job was recovered, so that one which kills its
+        process would be handed round for ever; this one counts, and stops at a hundred.
+        """
+        await asyncio.to_thread(DBOS._recover_pending_workflows, [executor])
+
+    async def stop(self, *, grace: float = 20.0) -> None:
+        """Finish the steps that run, leave the rest for the next start."""
+        self._stopping = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), grace)
+        if self._client is not None:
+            self._client.destroy()
+            self._client = None
+        await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+
+    def _started(self) -> DBOSClient:
+        if self._client is None:
+            raise RuntimeError("jobs were not started")
+        return self._client
+
+    def _durable(self, name: str, job: Job) -> Callable[[str], Awaitable[None]]:
+        async def tried_until_done(subject: str) -> None:
+            crashes = 0
+            while True:
+                wait, crashed = await DBOS.run_step_async({"name": name}, self._step, name, job, subject, crashes)
+                if wait is None:
+                    return
+                crashes = crashes + 1 if crashed else 0
+                await DBOS.sleep_async(wait)
+
+        tried_until_done.__name__ = tried_until_done.__qualname__ = name
+        return tried_until_done
+
+    async def _step(self, name: str, job: Job, subject: str, crashes: int) -> tuple[float | None, bool]:
+        if self._stopping:
+            await asyncio.Event().wait()
+        self._running += 1
+        self._idle.clear()
+        try:
+            return await job(subject), False
+        except Exception:
+            log.exception("job crashed", job=name, subject=subject, crashes=crashes + 1)
+            return min(600.0, 2.0**crashes) * random.uniform(0.8, 1.2), True  # noqa: S311 - spreads retries
+        finally:
+            self._running -= 1
+            if self._running == 0:
+                self._idle.set()
+
+
+def migrate(url: str) -> None:
+    """Bring the engine's own tables into the database; does nothing when they are there."""
+    DBOS.migrate(sync_url(parse(url)).render_as_string(hide_password=False))
+
+
+def _config(url: str, serializer: Serializer, executor: str) -> DBOSConfig:
+    return {
+        "name": "fieldview-bot",
+        "system_database_url": url,
+        "serializer": serializer,
+        "application_version": VERSION,
+        "executor_id": executor,
+        "max_executor_threads": 8,
+        "log_level": "WARNING",
+        "scheduler_polling_interval_sec": 3600.0,
+        "run_migrations": True,
+    }

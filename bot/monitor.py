@@ -1,0 +1,441 @@
+"""Watching: the sweep over all credentials, and the one reducer that may change what we believe of a connection."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.announcer import Announcer
+from bot.errors import ProviderError, ProviderUnavailable, UnknownGrower
+from bot.journal import Journal
+from bot.leaf.client import LeafClient
+from bot.leaf.models import Credential, LeafUser
+from bot.leaf.statuses import meaning
+from storage import connections, consents, growers, incidents, sweeps
+from storage.database import Database
+from storage.records import (
+    AnnouncementKind,
+    Cause,
+    Connection,
+    Consent,
+    CredentialStatus,
+    Grower,
+    Incident,
+    Sweep,
+)
+
+log = structlog.get_logger(__name__)
+
+CHECK, ALERT, SWEEP = "check", "alert", "sweep"
+"""Jobs: ask Leaf about one grower (the subject is the grower's id), about one credential that Leaf sent an alert for
+(the credential's id), or about everybody (the sweep's id)."""
+
+INCIDENT_STATUSES = (CredentialStatus.BROKEN, CredentialStatus.LIMITED, CredentialStatus.UNKNOWN)
+STALLED = timedelta(minutes=3)
+"""A sweep that gave no sign of life for so long is taken up by whoever comes next."""
+
+BEAT = timedelta(seconds=20)
+DISCONNECT_GRACE = timedelta(hours=1)
+WORKERS = 4
+"""Requests at a time when each grower has to be asked for alone; the pace bounds them, this only hides latency."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What Leaf said of one grower: the credential, or that there is none. `asked_at` is before Leaf was asked."""
+
+    grower_id: str
+    credential: Credential | None
+    asked_at: datetime
+
+
+class Monitor:
+    """Reads credentials from Leaf and turns changes into transitions, incidents and messages, each exactly once."""
+
+    def __init__(
+        self,
+        database: Database,
+        leaf: LeafClient,
+        announcer: Announcer,
+        journal: Journal,
+        clock: Callable[[], datetime],
+        needed_scopes: Sequence[str],
+    ) -> None:
+        self._database = database
+        self._leaf = leaf
+        self._announcer = announcer
+        self._journal = journal
+        self._clock = clock
+        self._needed_scopes = tuple(needed_scopes)
+        self._leaf_embeds_status = False
+
+    # One grower
+
+    async def check(self, grower_id: str, source: str) -> Connection | None:
+        """Ask Leaf about one grower now; returns what we believe afterwards. Raises ProviderError."""
+        await self._make_known(grower_id)
+        asked_at = self._clock()
+        await self.observe(Reading(grower_id, await self._leaf.credential(grower_id), asked_at), source)
+        async with self._database.reading() as session:
+            return await connections.get(session, grower_id)
+
+    async def _make_known(self, grower_id: str) -> None:
+        async with self._database.reading() as session:
+            if await growers.get(session, grower_id) is not None:
+                return
+        user = await self._leaf.user(grower_id)
+        if user is None:
+            raise UnknownGrower(grower_id)
+        async with self._database.transaction() as session:
+            await growers.save(session, [grower_of(user)])
+
+    async def check_job(self, grower_id: str) -> float | None:
+        """Job: ask until Leaf answers and the credential is no longer pending."""
+        try:
+            connection = await self.check(grower_id, "check")
+        except ProviderError as failure:
+            log.warning("leaf could not be asked", grower=grower_id, detail=failure.detail)
+            return 30.0
+        pending = connection is not None and connection.status is CredentialStatus.PENDING
+        # The sweep goes on watching a credential that stays pending for long.
+        fresh = pending and connection is not None and self._clock() - connection.changed_at < timedelta(minutes=30)
+        return 5.0 if fresh else None
+
+    async def alert_job(self, credential_id: str) -> float | None:
+        """Job: an alert named this credential; find out whose it is and ask Leaf. Nobody's goes to the operators."""
+        async with self._database.reading() as session:
+            grower_id = await connections.grower_of_credential(session, credential_id)
+        if grower_id is None:
+            return await self._find_owner(credential_id)
+        try:
+            await self.check(grower_id, "alert")
+        except ProviderError as failure:
+            log.warning("leaf could not be asked after an alert", grower=grower_id, detail=failure.detail)
+            return failure.retry_after or 15.0 if isinstance(failure, ProviderUnavailable) else 60.0
+        return None
+
+    async def _find_owner(self, credential_id: str) -> float | None:
+        """A credential we have not met: look at everybody, which believes what it finds; then see who has it."""
+        try:
+            swept = await self.sweep(f"sweep-for-{credential_id[:40]}")
+        except ProviderError as failure:
+            log.warning("leaf could not be asked after an alert", detail=failure.detail)
+            return 60.0
+        async with self._database.reading() as session:
+            if await connections.grower_of_credential(session, credential_id) is not None:
+                return None
+        if swept is None:
+            return 10.0
+        text = (
+            f"Leaf sent an alert for a FieldView credential that none of its users has (`{credential_id[:64]}`). "
+            "It may have been removed already, or belong to another account at Leaf."
+        )
+        await self._announcer.tell_operators(f"unknown-credential:{credential_id[:64]}", text)
+        return None
+
+    async def observe(self, reading: Reading, source: str) -> None:
+        """The reducer: believe the reading, and if that is news, write down and announce what follows from it."""
+        async with self._database.transaction() as session:
+            await self.apply(session, reading, source)
+
+    async def apply(self, session: AsyncSession, reading: Reading, source: str, consent: Consent | None = None) -> None:
+        """`observe` in the caller's transaction; `consent` is the one that Leaf has just accepted."""
+        known = await connections.get(session, reading.grower_id)
+        seen = self._seen(reading, known, consent)
+        if known is None and seen.status is CredentialStatus.ABSENT:
+            return
+        if known is not None and reading.asked_at < known.checked_at:
+            # Something newer is known: a slow page must not undo what a consent has just achieved.
+            return
+        if reading.credential is None and await consents.is_being_handed_over(session, reading.grower_id):
+            # We ourselves make room for the new credential at this moment.
+            return
+        if known is not None and known.status is seen.status:
+            if _differs(known, seen):
+                await connections.refresh(session, seen)
+                await self._restate(session, seen)
+            return
+        if await connections.change(session, seen, known.status if known else None, source):
+            completed = consent.id if consent else known.completing_consent if known else None
+            await self._follow(session, seen, completed, source)
+
+    def _seen(self, reading: Reading, known: Connection | None, consent: Consent | None = None) -> Connection:
+        """What the reading makes of what we knew."""
+        now = reading.asked_at
+        base = known or Connection(reading.grower_id, CredentialStatus.ABSENT, now, now)
+        credential = reading.credential
+        if credential is None:
+            return self._absent(base, now)
+        if consent is not None:
+            base = replace(base, connected_at=now, account_email=consent.account_email, completing_consent=consent.id)
+        status, cause = meaning(credential.status)
+        granted = credential.scopes or (consent.granted_scopes if consent else None)
+        return replace(
+            base,
+            status=status,
+            cause=cause,
+            raw_status=credential.status,
+            credential_id=credential.id or base.credential_id,
+            missing_scopes=self._missing(granted) if granted else base.missing_scopes,
+            changed_at=base.changed_at if base.status is status else now,
+            checked_at=now,
+            disconnecting_at=None,
+            completing_consent=None if status is CredentialStatus.HEALTHY else base.completing_consent,
+        )
+
+    def _absent(self, base: Connection, now: datetime) -> Connection:
+        """No credential at Leaf: as it should be, as we asked for, or somebody removed it there."""
+        expected = base.disconnecting_at is not None and now - base.disconnecting_at < DISCONNECT_GRACE
+        missed = base.cause is Cause.REMOVED_AT_LEAF or (base.status is not CredentialStatus.ABSENT and not expected)
+        status = CredentialStatus.BROKEN if missed else CredentialStatus.ABSENT
+        return replace(
+            base,
+            status=status,
+            cause=Cause.REMOVED_AT_LEAF if missed else None,
+            raw_status=None,
+            credential_id=base.credential_id if missed else None,
+            missing_scopes=(),
+            changed_at=base.changed_at if base.status is status else now,
+            checked_at=now,
+            disconnecting_at=None,
+            completing_consent=None,
+        )
+
+    def _missing(self, granted: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(scope for scope in self._needed_scopes if scope not in granted)
+
+    async def _restate(self, session: AsyncSession, seen: Connection) -> None:
+        """The status is the same but its reason is not: the open incident's card should say so."""
+        incident = await incidents.open_of_grower(session, seen.grower_id)
+        if incident is None or seen.cause is None:
+            return
+        await incidents.restate(session, incident.id, seen.status, seen.cause, seen.raw_status, seen.missing_scopes)
+        await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id)
+
+    async def _follow(self, session: AsyncSession, now: Connection, completed: str | None, source: str) -> None:
+        """What a change of status means for incidents and for those who want to hear of it.
+
+        `completed` is the consent whose first healthy reading this would be.
+        """
+        incident = await incidents.open_of_grower(session, now.grower_id)
+        if now.status in INCIDENT_STATUSES:
+            await (self._restate(session, now) if incident else self._open_incident(session, now, source))
+        elif now.status is CredentialStatus.ABSENT and incident:
+            await self._end_incident(session, incident, now, "disconnect", None, source)
+        elif now.status is CredentialStatus.HEALTHY:
+            if incident:
+                by = "repair" if completed else "leaf"
+                await self._end_incident(session, incident, now, by, completed, source)
+            elif completed:
+                await self._announcer.to_channels(session, AnnouncementKind.CONNECTED, completed)
+            if completed:
+                await self._announcer.has_news(session, AnnouncementKind.CONSENT_OUTCOME, completed)
+
+    async def _open_incident(self, session: AsyncSession, now: Connection, source: str) -> None:
+        grower = await growers.get(session, now.grower_id)
+        if grower is None:
+            raise UnknownGrower(now.grower_id)
+        incident = Incident(
+            id=uuid.uuid4().hex,
+            grower_id=grower.id,
+            grower_name=grower.name,
+            status=now.status,
+            cause=now.cause or Cause.UNKNOWN_STATUS,
+            opened_at=now.changed_at,
+            raw_status=now.raw_status,
+            missing_scopes=now.missing_scopes,
+        )
+        await incidents.open_new(session, incident)
+        tell = self._announcer.to_channels
+        if incident.cause is Cause.UNKNOWN_STATUS:
+            tell = self._announcer.to_operators
+        await tell(session, AnnouncementKind.INCIDENT, incident.id)
+        await self._record(session, incident, "incident-opened", source)
+
+    async def _end_incident(
+        self, session: AsyncSession, incident: Incident, now: Connection, by: str, repair: str | None, source: str
+    ) -> None:
+        if await incidents.end(session, incident.id, now.changed_at, by, repair):
+            await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id)
+            await self._record(session, incident, "incident-recovered", source)
+
+    async def _record(self, session: AsyncSession, incident: Incident, action: str, source: str) -> None:
+        await self._journal.record(
+            session,
+            f"job:{source}",
+            "job",
+            action,
+            "done",
+            incident.id[:12],
+            target=incident.grower_id,
+            target_name=incident.grower_name,
+            detail={"cause": incident.cause, "status": incident.raw_status},
+        )
+
+    # Everybody
+
+    async def sweep_job(self, sweep_id: str) -> float | None:
+        """Job: one look at everybody. A failing Leaf ends it early; the next one comes in due time anyway."""
+        try:
+            await self.sweep(sweep_id)
+        except ProviderError as failure:
+            log.warning("the sweep stopped early", detail=failure.detail, provider=failure.provider)
+        return None
+
+    async def sweep(self, sweep_id: str) -> Sweep | None:
+        """Look at every grower's credential; None when another sweep is under way.
+
+        One request per 100 growers when Leaf embeds the status, one per grower more when it does not.
+        Writes only what changed, and a sign of life every 20 s. Raises ProviderError.
+        """
+        now = self._clock()
+        async with self._database.transaction() as session:
+            sweep = await sweeps.start(session, sweep_id, now, now - STALLED)
+        if sweep is None or sweep.finished_at is not None:
+            return None
+        whole = sweep.page == 0
+        seen: set[str] = set()
+        while True:
+            asked_at = self._clock()
+            page = await self._leaf.users(sweep.page)
+            sweep = await self._look_at(page.users, asked_at, sweep)
+            seen.update(user.id for user in page.users)
+            if not page.users or sweep.growers >= page.total:
+                break
+            sweep = await self._beat(sweep)
+        if whole:
+            await self._notice_the_gone(seen)
+        return await self._finish(sweep)
+
+    async def _look_at(self, users: Sequence[LeafUser], asked_at: datetime, sweep: Sweep) -> Sweep:
+        async with self._database.reading() as session:
+            stored = await growers.get_many(session, [user.id for user in users])
+            known = await connections.get_many(session, [user.id for user in users])
+        await self._learn(users, stored)
+        readings = await self._readings(users, asked_at, known)
+        changed = [reading for reading in readings if self._is_news(reading, known.get(reading.grower_id))]
+        for reading in changed:
+            await self.observe(reading, "sweep")
+        found = sum(1 for reading in readings if reading.credential is not None)
+        return replace(
+            sweep,
+            page=sweep.page + 1,
+            growers=sweep.growers + len(users),
+            found=sweep.found + found,
+            changed=sweep.changed + len(changed),
+        )
+
+    def _is_news(self, reading: Reading, known: Connection | None) -> bool:
+        seen = self._seen(reading, known)
+        if known is None:
+            return seen.status is not CredentialStatus.ABSENT
+        return known.status is not seen.status or _differs(known, seen)
+
+    async def _learn(self, users: Sequence[LeafUser], stored: dict[str, Grower]) -> None:
+        fresh = [grower for user in users if _is_new(grower := grower_of(user), stored.get(user.id))]
+        if fresh:
+            async with self._database.transaction() as session:
+                await growers.save(session, fresh)
+
+    async def _readings(
+        self, users: Sequence[LeafUser], asked_at: datetime, known: dict[str, Connection]
+    ) -> list[Reading]:
+        """What the page says, and Leaf's direct word for everybody of whom the page may not tell all."""
+        if any(user.credential and user.credential.status for user in users):
+            self._leaf_embeds_status = True
+        told = [user for user in users if self._is_told(user, known.get(user.id))]
+        untold = {user.id: user for user in users if not self._is_told(user, known.get(user.id))}
+        asked = await self._ask_each(untold)
+        if any(reading.credential and untold[reading.grower_id].credential is None for reading in asked):
+            # Leaf kept quiet about somebody who has a credential: its silence proves nothing.
+            self._leaf_embeds_status = False
+        return [Reading(user.id, user.credential, asked_at) for user in told] + asked
+
+    def _is_told(self, user: LeafUser, known: Connection | None) -> bool:
+        if user.credential is not None:
+            return user.credential.status is not None
+        was_there = known is not None and known.status is not CredentialStatus.ABSENT
+        return self._leaf_embeds_status and not was_there
+
+    async def _ask_each(self, ids: Iterable[str]) -> list[Reading]:
+        """One request per grower, a few at a time."""
+        waiting = iter(list(ids))
+        readings: list[Reading] = []
+
+        async def ask() -> None:
+            for grower_id in waiting:
+                asked_at = self._clock()
+                readings.append(Reading(grower_id, await self._leaf.credential(grower_id), asked_at))
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(WORKERS):
+                    group.create_task(ask())
+        except ExceptionGroup as failures:
+            first = next((failure for failure in failures.exceptions if isinstance(failure, ProviderError)), None)
+            if first is None:
+                raise
+            raise first from None
+        return readings
+
+    async def _beat(self, sweep: Sweep) -> Sweep:
+        now = self._clock()
+        if now - sweep.beat_at < BEAT:
+            return sweep
+        async with self._database.transaction() as session:
+            await sweeps.note(
+                session,
+                sweep.id,
+                beat_at=now,
+                page=sweep.page,
+                growers=sweep.growers,
+                found=sweep.found,
+                changed=sweep.changed,
+            )
+        return replace(sweep, beat_at=now)
+
+    async def _notice_the_gone(self, seen: set[str]) -> None:
+        """Growers we know and Leaf did not list: gone, if Leaf says so when asked directly."""
+        async with self._database.reading() as session:
+            missing = await growers.ids(session) - seen
+        for grower_id in sorted(missing)[:100]:
+            if await self._leaf.user(grower_id) is None:
+                async with self._database.transaction() as session:
+                    await growers.mark_gone(session, grower_id, self._clock())
+
+    async def _finish(self, sweep: Sweep) -> Sweep:
+        finished = replace(sweep, finished_at=self._clock(), beat_at=self._clock())
+        async with self._database.transaction() as session:
+            await sweeps.note(
+                session,
+                sweep.id,
+                finished_at=finished.finished_at,
+                beat_at=finished.beat_at,
+                page=sweep.page,
+                growers=sweep.growers,
+                found=sweep.found,
+                changed=sweep.changed,
+            )
+        return finished
+
+
+def grower_of(user: LeafUser) -> Grower:
+    """A Leaf user as we keep it; one without a name is called by its e-mail or id."""
+    return Grower(user.id, user.name.strip() or user.email or user.id, user.email, user.external_id)
+
+
+def _is_new(grower: Grower, stored: Grower | None) -> bool:
+    if stored is None or stored.gone_at is not None:
+        return True
+    return (grower.name, grower.email, grower.external_id) != (stored.name, stored.email, stored.external_id)
+
+
+def _differs(known: Connection, seen: Connection) -> bool:
+    """Whether anything but the time of the reading changed."""
+    return replace(seen, checked_at=known.checked_at) != known

@@ -1,0 +1,89 @@
+"""What the services tell: values between them and the messages that show them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from storage.records import AuditEntry, Connection, Consent, CredentialStatus, Grower, Incident, LeafEvent, Transition
+
+
+@dataclass(frozen=True)
+class DataFlow:
+    """What Leaf holds of a grower's FieldView data; `synced_at` is when Leaf last brought something in."""
+
+    farms: int
+    fields: int
+    synced_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Overview:
+    """All growers at a glance. `as_of` is the end of the last complete sweep, None before the first one."""
+
+    counts: Mapping[CredentialStatus, int]
+    needing_someone: Sequence[tuple[Grower, Connection]]
+    waiting_for_consent: int
+    as_of: datetime | None
+
+
+@dataclass(frozen=True)
+class StatusReport:
+    """Everything known of one grower. `live` says whether Leaf was asked just now; if not, `why_not_live` tells why."""
+
+    grower: Grower
+    connection: Connection | None
+    as_of: datetime | None
+    live: bool
+    why_not_live: str | None = None
+    incident: Incident | None = None
+    consent: Consent | None = None
+    data: DataFlow | None = None
+
+
+TimelineFact = LeafEvent | Transition | AuditEntry
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """One page of a grower's story, newest first.
+
+    `days` holds the worst status of each of the last 30 days, oldest first. `why_archived_only` tells why Leaf could
+    not be asked for its newest events.
+    """
+
+    grower: Grower
+    facts: Sequence[TimelineFact]
+    page: int
+    has_older: bool
+    since: datetime
+    days: Sequence[tuple[date, CredentialStatus | None]]
+    why_archived_only: str | None = None
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """A consent just asked for. `url` is a secret: show it to the one it is meant for and store it nowhere.
+
+    `delivered_to` is the Slack user who got it by DM; None: the agent shares it. `undelivered` says why a DM failed.
+    """
+
+    consent: Consent
+    grower: Grower
+    url: str
+    delivered_to: str | None = None
+    undelivered: str | None = None
+    replaced: int = 0
+    connection: Connection | None = None
+
+
+@dataclass(frozen=True)
+class IncidentCard:
+    """What an incident's living message shows."""
+
+    incident: Incident
+    grower: Grower
+    connection: Connection | None
+    consent: Consent | None = None
+    data: DataFlow | None = None

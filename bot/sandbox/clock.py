@@ -1,0 +1,24 @@
+"""The one clock of the sandbox: real time plus whatever a test or the demo has jumped ahead."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+
+class Clock:
+    """Callable clock: `clock()` is the current aware UTC time of the sandbox's world."""
+
+    def __init__(self, start: datetime | None = None) -> None:
+        """Follow real time, or stand still at `start` until it is advanced."""
+        self._frozen_at = start
+        self._ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        return (self._frozen_at or datetime.now(UTC)) + self._ahead
+
+    def advance(self, by: timedelta) -> datetime:
+        """Jump ahead and return the new time. Raises ValueError for a jump into the past."""
+        if by < timedelta():
+            raise ValueError("a clock only goes forward")
+        self._ahead += by
+        return self()

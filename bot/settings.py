@@ -1,0 +1,166 @@
+"""Every setting, from environment variables or a `.env` file. Nothing is built at import."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from cryptography.fernet import Fernet
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from storage.database import UnsupportedDatabase
+from storage.database import parse as parse_database_url
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+FIELDVIEW_SCOPES = (
+    "asHarvested:read asPlanted:read asApplied:read fields:read resourceOwners:read farmOrganizations:read"
+)
+"""What Leaf needs to read from FieldView. Source: Leaf's FieldView tutorial."""
+
+
+def _web_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an http or https address")
+    if parts.username or parts.password:
+        raise ValueError("must not hold a user name or password")
+    return value
+
+
+def _given(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().strip():
+        raise ValueError("must not be empty")
+    return value
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+Secret = Annotated[SecretStr, AfterValidator(_given)]
+Text = Annotated[str, Field(min_length=1)]
+
+
+class SettingsFault(Exception):
+    """The settings cannot be used. `lines` has one sentence per fault, naming the variable and never its value."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = tuple(lines)
+
+
+class Settings(BaseSettings):
+    """The program's settings; field names in capitals are the variables' names."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    slack_bot_token: Secret
+    slack_signing_secret: Secret
+    slack_app_token: SecretStr | None = None
+    slack_api_url: WebAddress = "https://slack.com/api/"
+
+    leaf_username: Text
+    leaf_password: Secret
+    leaf_api_url: WebAddress = "https://api.withleaf.io"
+    leaf_webhook_secret: SecretStr | None = None
+    leaf_requests_per_second: Annotated[float, Field(gt=0)] = 5
+
+    fieldview_client_id: Text
+    fieldview_client_secret: Secret
+    fieldview_api_key: Secret
+    fieldview_authorize_url: WebAddress = "https://climate.com/static/app-login/index.html"
+    fieldview_token_url: WebAddress = "https://api.climate.com/api/oauth/token"  # noqa: S105 - an address, no token
+    fieldview_scopes: Text = FIELDVIEW_SCOPES
+
+    database_url: SecretStr = SecretStr("sqlite:///fieldview.db")
+    encryption_keys: Secret
+    public_url: WebAddress
+    host: Text = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 3000
+
+    alert_channel: str | None = None
+    sweep_interval: Annotated[float, Field(gt=0)] = 300
+    link_lifetime: Annotated[int, Field(ge=900, le=2_592_000)] = 604_800
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["console", "json"] = "console"
+
+    @field_validator("slack_app_token", "leaf_webhook_secret", "alert_channel", mode="before")
+    @classmethod
+    def _empty_is_absent(cls, value: object) -> object:
+        return None if isinstance(value, str) and not value.strip() else value
+
+    @field_validator("log_level", "log_format", mode="before")
+    @classmethod
+    def _any_case(cls, value: object) -> object:
+        return value.strip().lower() if isinstance(value, str) else value
+
+    @field_validator("slack_api_url")
+    @classmethod
+    def _ends_with_slash(cls, value: str) -> str:
+        return value.rstrip("/") + "/"
+
+    @field_validator("leaf_api_url", "public_url")
+    @classmethod
+    def _no_trailing_slash(cls, value: str) -> str:
+        return value.rstrip("/")
+
+    @field_validator("public_url")
+    @classmethod
+    def _https_unless_loopback(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+            raise ValueError("must begin with https:// unless it is a loopback address")
+        if parts.query or parts.fragment or parts.path not in ("", "/"):
+            raise ValueError("must be a bare address without a path")
+        return value
+
+    @field_validator("encryption_keys")
+    @classmethod
+    def _are_fernet_keys(cls, value: SecretStr) -> SecretStr:
+        for key in value.get_secret_value().split(","):
+            try:
+                Fernet(key.strip())
+            except ValueError:
+                raise ValueError(
+                    "must be comma-separated Fernet keys (44 characters of URL-safe base64 each)"
+                ) from None
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_supported(cls, value: SecretStr) -> SecretStr:
+        try:
+            parse_database_url(value.get_secret_value())
+        except UnsupportedDatabase as fault:
+            raise ValueError(str(fault)) from None
+        return value
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether growers reach the bot over TLS."""
+        return self.public_url.startswith("https://")
+
+    @property
+    def redirect_uri(self) -> str:
+        """Where FieldView sends growers back; must be registered there to the letter."""
+        return f"{self.public_url}/oauth/fieldview/callback"
+
+
+def load(**given: object) -> Settings:
+    """Settings from the environment, `.env` and what is given. Raises SettingsFault."""
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as invalid:
+        raise SettingsFault(
+            [_in_words(error["loc"], error["type"], error["msg"]) for error in invalid.errors()]
+        ) from None
+
+
+def _in_words(place: tuple[int | str, ...], kind: str, message: str) -> str:
+    name = str(place[0]).upper() if place else "settings"
+    if kind == "missing":
+        return f"{name} is not set."
+    reason = message.removeprefix("Value error, ")
+    return f"{name} {reason}." if reason.startswith("must") else f"{name} is not right: {reason}."

@@ -1,0 +1,225 @@
+"""Slack's Web API with typed errors. Posts are never repeated here: Slack has no idempotency key, so whether to
+repeat is decided by who knows what was posted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.models.views import View
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+from slack_sdk.webhook.async_client import AsyncWebhookClient
+
+from bot.errors import (
+    ChannelUnreachable,
+    ProviderError,
+    ProviderRefusedUs,
+    ProviderRejected,
+    ProviderUnavailable,
+)
+
+UNREACHABLE = {
+    "channel_not_found",
+    "not_in_channel",
+    "is_archived",
+    "user_not_found",
+    "users_not_found",
+    "user_disabled",
+    "cannot_dm_bot",
+    "messages_tab_disabled",
+    "restricted_action",
+    "restricted_action_read_only_channel",
+    "not_allowed_token_type",
+}
+REFUSED = {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "missing_scope"}
+GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
+ILL = {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"}
+
+
+@dataclass(frozen=True)
+class Person:
+    """A member of the workspace; an outsider is a guest or belongs to another workspace."""
+
+    id: str
+    name: str
+    email: str | None
+    is_admin: bool
+    is_outsider: bool
+    is_bot: bool
+    is_gone: bool
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A conversation as the bot sees it; `is_shared` means people of other organisations read it."""
+
+    id: str
+    name: str
+    is_member: bool
+    is_archived: bool
+    is_shared: bool
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where the bot is installed, and with which scopes as far as Slack told."""
+
+    team_id: str
+    name: str
+    bot_user: str
+    scopes: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Posted:
+    """Where Slack put a message."""
+
+    channel: str
+    ts: str
+
+
+class SlackClient:
+    """What the bot asks of Slack.
+
+    Every method raises ProviderUnavailable (with `maybe_done` when the answer was lost), ProviderRefusedUs or
+    ProviderRejected; methods that name a channel or a person also raise ChannelUnreachable.
+    """
+
+    def __init__(self, token: str, base_url: str, *, timeout: int = 15) -> None:
+        self.web = AsyncWebClient(token=token, base_url=base_url, timeout=timeout, retry_handlers=[])
+        self._timeout = timeout
+
+    async def workspace(self) -> Workspace:
+        answer = await self._call("auth.test", self.web.auth_test())
+        granted = str(answer.headers.get("x-oauth-scopes") or answer.headers.get("X-OAuth-Scopes") or "")
+        scopes = frozenset(scope.strip() for scope in granted.split(",") if scope.strip())
+        return Workspace(str(answer["team_id"]), str(answer.get("team") or "your team"), str(answer["user_id"]), scopes)
+
+    async def post(self, channel: str, message: Mapping[str, Any]) -> Posted:
+        """Post to a channel, or to a person's direct messages when `channel` is a user id."""
+        answer = await self._call("chat.postMessage", self.web.chat_postMessage(channel=channel, **message), channel)
+        return Posted(str(answer["channel"]), str(answer["ts"]))
+
+    async def update(self, posted: Posted, message: Mapping[str, Any]) -> bool:
+        """Change a message of ours; False when it is gone or may no longer be changed."""
+        edit = {key: value for key, value in message.items() if not key.startswith("unfurl")}
+        try:
+            await self._call(
+                "chat.update", self.web.chat_update(channel=posted.channel, ts=posted.ts, **edit), posted.channel
+            )
+        except ProviderRejected as refused:
+            if refused.code in GONE:
+                return False
+            raise
+        return True
+
+    async def post_ephemeral(self, channel: str, user: str, message: Mapping[str, Any]) -> None:
+        """Show a message to one person in a channel, as long as they are looking."""
+        shown = {key: value for key, value in message.items() if not key.startswith("unfurl")}
+        await self._call(
+            "chat.postEphemeral", self.web.chat_postEphemeral(channel=channel, user=user, **shown), channel
+        )
+
+    async def person(self, user: str) -> Person:
+        answer = await self._call("users.info", self.web.users_info(user=user), user)
+        return _person(answer["user"])
+
+    async def person_by_email(self, email: str) -> Person | None:
+        """The member with this address; None when nobody has it or the bot may not look."""
+        try:
+            answer = await self._call("users.lookupByEmail", self.web.users_lookupByEmail(email=email), email)
+        except ChannelUnreachable:
+            return None
+        except ProviderRefusedUs as refused:
+            if refused.detail.startswith("missing_scope"):
+                return None
+            raise
+        return _person(answer["user"])
+
+    async def channel(self, channel: str) -> Channel:
+        answer = await self._call("conversations.info", self.web.conversations_info(channel=channel), channel)
+        found: Mapping[str, Any] = answer["channel"]
+        return Channel(
+            id=str(found["id"]),
+            name=str(found.get("name") or ""),
+            is_member=bool(found.get("is_member") or found.get("is_im")),
+            is_archived=bool(found.get("is_archived")),
+            is_shared=bool(found.get("is_ext_shared") or found.get("is_pending_ext_shared")),
+        )
+
+    async def open_view(self, trigger_id: str, view: View) -> str:
+        """Open a modal; returns its id. Raises ProviderRejected with `expired_trigger_id` when it took too long."""
+        answer = await self._call("views.open", self.web.views_open(trigger_id=trigger_id, view=view))
+        return str(answer["view"]["id"])
+
+    async def publish_home(self, user: str, view: View) -> None:
+        await self._call("views.publish", self.web.views_publish(user_id=user, view=view), user)
+
+    async def respond(self, response_url: str, message: Mapping[str, Any], *, replace: bool = False) -> None:
+        """Answer a command or a click at its response_url, which is a secret. Raises ProviderError when it is used up."""
+        client = AsyncWebhookClient(response_url, timeout=self._timeout, retry_handlers=[])
+        body = {**message, "replace_original": replace, "response_type": "ephemeral"}
+        try:
+            answer = await client.send_dict(body)
+        except (aiohttp.ClientError, TimeoutError) as failure:
+            raise ProviderUnavailable("Slack", detail=type(failure).__name__, maybe_done=True) from None
+        if answer.status_code == 429 or answer.status_code >= 500:
+            raise ProviderUnavailable("Slack", detail=f"response_url: HTTP {answer.status_code}")
+        if answer.status_code != 200:
+            raise ProviderRejected("Slack", status=answer.status_code, code=str(answer.body)[:40])
+
+    async def _call(self, method: str, call: Any, place: str = "") -> AsyncSlackResponse:
+        try:
+            answer: AsyncSlackResponse = await call
+        except SlackApiError as failure:
+            raise _failure(method, failure, place) from None
+        except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError, SlackClientError) as failure:
+            unsent = isinstance(failure, aiohttp.ClientConnectorError)
+            raise ProviderUnavailable(
+                "Slack", detail=f"{method}: {type(failure).__name__}", maybe_done=not unsent
+            ) from None
+        return answer
+
+
+def _failure(method: str, failure: SlackApiError, place: str) -> ProviderError | ChannelUnreachable:
+    response = failure.response
+    status = getattr(response, "status_code", 0) or 0
+    data = getattr(response, "data", None)
+    code = str(data.get("error", "")) if isinstance(data, dict) else ""
+    if code == "ratelimited" or status == 429:
+        return ProviderUnavailable("Slack", detail=f"{method}: ratelimited", retry_after=_retry_after(response))
+    if status >= 500 or code in ILL or not code:
+        return ProviderUnavailable("Slack", detail=f"{method}: {code or f'HTTP {status}'}", maybe_done=True)
+    if code in REFUSED:
+        needed = f" {data.get('needed')}" if isinstance(data, dict) and data.get("needed") else ""
+        return ProviderRefusedUs("Slack", detail=f"{code}{needed} for {method}")
+    if place and code in UNREACHABLE:
+        return ChannelUnreachable(place, code)
+    reasons = data.get("response_metadata", {}).get("messages", []) if isinstance(data, dict) else []
+    return ProviderRejected("Slack", detail=f"{method}: {code} {reasons}"[:300], status=status, code=code)
+
+
+def _retry_after(response: Any) -> float:
+    headers: Mapping[str, str] = getattr(response, "headers", {}) or {}
+    try:
+        return max(1.0, float(headers.get("Retry-After") or headers.get("retry-after") or 1))
+    except ValueError:
+        return 1.0
+
+
+def _person(user: Mapping[str, Any]) -> Person:
+    profile: Mapping[str, Any] = user.get("profile") or {}
+    return Person(
+        id=str(user["id"]),
+        name=str(profile.get("real_name") or user.get("real_name") or user.get("name") or user["id"]),
+        email=profile.get("email") or None,
+        is_admin=bool(user.get("is_admin") or user.get("is_owner") or user.get("is_primary_owner")),
+        is_outsider=bool(user.get("is_restricted") or user.get("is_ultra_restricted") or user.get("is_stranger")),
+        is_bot=bool(user.get("is_bot")),
+        is_gone=bool(user.get("deleted")),
+    )

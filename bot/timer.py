@@ -1,0 +1,85 @@
+"""What happens by the clock: sweeps, taking over from dead replicas, tidying up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.bot import Bot
+from bot.jobs import KEPT, Jobs
+from bot.monitor import SWEEP
+from bot.replicas import Place
+from storage import sweeps
+
+log = structlog.get_logger(__name__)
+
+OVERDUE = timedelta(minutes=3)
+"""A message owed for so long without being delivered has lost its job."""
+
+SCAN = 2.0
+"""Seconds between two looks for dead replicas."""
+
+
+class Timer:
+    """Starts each sweep once, whichever replica's timer is first, because a sweep's name is its tick."""
+
+    def __init__(self, bot: Bot, jobs: Jobs, place: Place, sweep_interval: timedelta) -> None:
+        self._bot = bot
+        self._jobs = jobs
+        self._place = place
+        self._interval = sweep_interval
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        self._tasks = [
+            asyncio.create_task(self._every(self._interval.total_seconds(), self.tick)),
+            asyncio.create_task(self._every(SCAN, self._watch_replicas)),
+        ]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def tick(self) -> None:
+        """Start this interval's sweep unless it was started already, then tidy up."""
+        number = int(self._bot.clock().timestamp() // self._interval.total_seconds())
+        await self._jobs.start_now(SWEEP, f"sweep-{number}", f"{SWEEP}-{number}")
+        now = self._bot.clock()
+        if overdue := await self._bot.announcer.start_overdue(now - OVERDUE):
+            log.warning("messages were owed for long", messages=overdue)
+        await self._jobs.forget_finished(now - KEPT)
+        async with self._bot.database.transaction() as session:
+            await sweeps.forget(session, now - KEPT)
+
+    async def _watch_replicas(self) -> None:
+        if not await self._place.is_held():
+            log.error("this replica lost its place and stops: another one may have taken its work")
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
+        for owner in await self._jobs.owners_of_running() - {self._place.name}:
+            if await self._place.while_nobody_holds(owner, lambda owner=owner: self._inherit(owner)):  # type: ignore[misc]
+                log.warning("took over from a dead replica", replica=owner)
+
+    async def _inherit(self, owner: str) -> None:
+        await self._bot.announcer.forget_claims(owner)
+        await self._jobs.take_over(owner)
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await work()
+            except (SQLAlchemyError, OSError) as failure:
+                log.warning("the database did not answer; trying again in time", failure=type(failure).__name__)
+            except Exception:
+                log.exception("timed work crashed; trying again in time")
+            await asyncio.sleep(seconds)

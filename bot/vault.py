@@ -1,0 +1,44 @@
+"""Encryption at rest, with keys that rotate: the first key encrypts, every key decrypts."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from pydantic import SecretStr
+
+from storage import sealed_values
+from storage.database import Database
+
+
+class Unreadable(Exception):
+    """None of the keys opens this: ENCRYPTION_KEYS lost a key that is still needed."""
+
+
+class Vault:
+    """Turns secrets into text that may be stored, and back."""
+
+    def __init__(self, keys: SecretStr) -> None:
+        self._fernet = MultiFernet([Fernet(key.strip()) for key in keys.get_secret_value().split(",")])
+
+    def seal(self, secret: SecretStr) -> str:
+        return self._fernet.encrypt(secret.get_secret_value().encode()).decode()
+
+    def open(self, sealed: str) -> SecretStr:
+        """Raises Unreadable."""
+        try:
+            return SecretStr(self._fernet.decrypt(sealed.encode()).decode())
+        except InvalidToken:
+            raise Unreadable("no key in ENCRYPTION_KEYS opens a stored secret") from None
+
+    async def own_secret(self, database: Database, name: str) -> SecretStr:
+        """A random secret of ours with this name, made on first use and kept encrypted in the database."""
+        async with database.transaction() as session:
+            stored = await sealed_values.get_or_add(session, name, self.seal(SecretStr(secrets.token_urlsafe(32))))
+        return self.open(stored)
+
+
+def digest(secret: str) -> str:
+    """What is stored of a secret that only has to be recognised: SHA-256, hexadecimal."""
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,44 @@
+"""What tells one grower's browser from another's, and a person's own click from somebody else's page."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+AGE = 60 * 60 * 24
+
+
+class BrowserCookie:
+    """The secret that binds a consent to the browser that began it."""
+
+    def __init__(self, public_url: str) -> None:
+        self._secure = public_url.startswith("https://")
+        # Browsers accept the prefix only over TLS; on loopback there is none.
+        self._name = "__Host-fieldview-consent" if self._secure else "fieldview-consent"
+
+    def read(self, request: Request) -> str | None:
+        value = request.cookies.get(self._name, "")
+        return value if 20 <= len(value) <= 100 else None
+
+    def write(self, response: Response, secret: str) -> None:
+        # Lax, not Strict: the cookie has to come along when FieldView sends the browser back.
+        response.set_cookie(
+            self._name, secret, max_age=AGE, path="/", secure=self._secure, httponly=True, samesite="lax"
+        )
+
+
+def is_own_click(request: Request, public_url: str) -> bool:
+    """Whether a form was sent from our own page. Fetch Metadata first; Origin where the browser has none.
+
+    Under `Referrer-Policy: no-referrer` browsers send `Origin: null` even for our own forms.
+    """
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site in ("same-origin", "none")
+    origin = request.headers.get("origin")
+    if origin is None or origin == "null":
+        return True
+    ours, theirs = urlsplit(public_url), urlsplit(origin)
+    return (ours.scheme, ours.netloc) == (theirs.scheme, theirs.netloc)

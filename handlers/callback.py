@@ -1,0 +1,95 @@
+"""`/oauth/fieldview/callback`: FieldView sends the grower back, and a clean page tells how it went."""
+
+from __future__ import annotations
+
+import asyncio
+
+from pydantic import SecretStr
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from bot.bot import Bot
+from bot.errors import ConsentForeign
+from bot.onboarding import Trouble
+from handlers.browser import BrowserCookie
+from handlers.consent import PRIVATE, invitation_of
+from handlers.pages import Failure, Pages
+from storage.records import Consent, ConsentState
+
+LONGEST = 4096
+"""Characters of a code, state or error that are looked at."""
+
+DONE = "/oauth/fieldview/done"
+GLANCES, PAUSE = 15, 0.2
+"""How often, and with how many seconds between, a page that is about to change looks again before it answers."""
+
+
+class Callback:
+    """Takes FieldView's answer out of the address bar at once."""
+
+    def __init__(self, bot: Bot, pages: Pages, public_url: str) -> None:
+        self._bot = bot
+        self._pages = pages
+        self._cookie = BrowserCookie(public_url)
+
+    async def receive(self, request: Request) -> Response:
+        """GET from FieldView: 303 to a page without code and state; 403 when this browser began nothing like it."""
+        state, code, error = (_one(request, name) for name in ("state", "code", "error"))
+        browser = self._cookie.read(request)
+        if state is None or browser is None:
+            return self._pages.wrong_browser()
+        try:
+            await self._bot.onboarding.returned(
+                state, browser, SecretStr(code) if code else None, error, request.scope["request_id"]
+            )
+        except ConsentForeign:
+            return self._pages.wrong_browser()
+        return RedirectResponse(DONE, 303, headers=PRIVATE)
+
+    async def show(self, request: Request) -> Response:
+        """GET: how the consent stands that this browser began last. Waits a moment for one that is nearly through."""
+        browser = self._cookie.read(request)
+        consent = await self._bot.onboarding.of_browser(browser) if browser else None
+        for _ in range(GLANCES):
+            if browser is None or consent is None or not _is_in_work(consent) or consent.trouble:
+                break
+            await asyncio.sleep(PAUSE)
+            consent = await self._bot.onboarding.of_browser(browser)
+        return self._page(consent) if consent else self._pages.unknown()
+
+    def _page(self, consent: Consent) -> Response:
+        invitation = invitation_of(consent, self._bot)
+        match consent.state:
+            case ConsentState.CONNECTED:
+                return self._pages.connected(invitation, account=consent.account_email)
+            case ConsentState.DECLINED:
+                return self._pages.declined(invitation)
+            case ConsentState.REVOKED:
+                return self._pages.revoked(invitation)
+            case ConsentState.FAILED:
+                return self._pages.failed(Failure.UNAVAILABLE)
+            case ConsentState.OPEN:
+                return self._pages.failed(_FAILURES.get(consent.trouble or "", Failure.TOO_LATE))
+            case ConsentState.EXCHANGING | ConsentState.DELIVERING:
+                if consent.trouble:
+                    return self._pages.delayed(invitation, check_url=DONE)
+                return self._pages.connecting(invitation, check_url=DONE)
+
+
+_FAILURES = {
+    Trouble.DENIED.value: Failure.CANCELLED,
+    Trouble.CODE_REFUSED.value: Failure.TOO_LATE,
+    Trouble.ANSWER_LOST.value: Failure.UNAVAILABLE,
+    Trouble.FIELDVIEW_DOWN.value: Failure.UNAVAILABLE,
+    Trouble.OUR_CONFIGURATION.value: Failure.REFUSED,
+}
+
+
+def _is_in_work(consent: Consent) -> bool:
+    return consent.state in (ConsentState.EXCHANGING, ConsentState.DELIVERING)
+
+
+def _one(request: Request, name: str) -> str | None:
+    """The parameter, if it came exactly once and is of a sane length."""
+    values = request.query_params.getlist(name)
+    return values[0] if len(values) == 1 and 0 < len(values[0]) <= LONGEST else None

@@ -1,0 +1,41 @@
+"""All slash commands: `/fieldview <name> …`. Help, suggestions and the manifest's hint are made from this list."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from bot.bot import Bot
+from handlers.call import Call, Reply
+from handlers.commands import connect, disconnect, events, help, history, status, subscribe, unsubscribe
+
+COMMAND = "/fieldview"
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command: its word, what may stand behind it, what it is for, and the coroutine that carries it out."""
+
+    name: str
+    arguments: str
+    purpose: str
+    run: Callable[[Call, Bot], Awaitable[Reply]]
+
+    @property
+    def usage(self) -> str:
+        return f"{COMMAND} {self.name} {self.arguments}".strip()
+
+
+COMMANDS: dict[str, Command] = {
+    command.name: command
+    for command in (
+        Command("connect", "<grower>", "Ask a grower to connect FieldView", connect.connect),
+        Command("status", "[grower]", "How connections are doing, all or one", status.status),
+        Command("events", "<grower> [days]", "What happened to a connection", events.events),
+        Command("disconnect", "<grower>", "End a grower's connection", disconnect.disconnect),
+        Command("subscribe", "[#channel]", "Get alerts in a channel", subscribe.subscribe),
+        Command("unsubscribe", "[#channel]", "Stop alerts in a channel", unsubscribe.unsubscribe),
+        Command("history", "[grower]", "Who did what", history.history),
+        Command("help", "", "What I can do", help.help),
+    )
+}

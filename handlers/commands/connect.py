@@ -1,0 +1,13 @@
+"""`/fieldview connect <grower>`: ask a grower for consent."""
+
+from __future__ import annotations
+
+from bot.bot import Bot
+from handlers.call import Call, Reply
+from handlers.replies import invited
+
+
+async def connect(call: Call, bot: Bot) -> Reply:
+    """Send the grower a consent link, or hand it to the agent to share; a healthy grower is not asked again unasked."""
+    grower = await bot.directory.find(call.one("grower", "/fieldview connect <grower>"))
+    return await invited(bot, grower, call.user, call.channel, even_if_healthy=False)

@@ -1,0 +1,19 @@
+"""`/fieldview help`: what the bot can do."""
+
+from __future__ import annotations
+
+from bot import messages
+from bot.bot import Bot
+from handlers.call import Call, Reply
+
+
+async def help(call: Call, bot: Bot) -> Reply:
+    """Every command in one line each."""
+    return Reply(messages.help_text(overview()))
+
+
+def overview() -> list[tuple[str, str]]:
+    """Usage and purpose of every command."""
+    from handlers.commands import COMMANDS
+
+    return [(command.usage, command.purpose) for command in COMMANDS.values()]

@@ -1,0 +1,116 @@
+"""`/connect/{token}`: the page a grower sees. Looking changes nothing; only pressing a button does."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from bot.bot import Bot
+from bot.errors import (
+    ConsentDeclined,
+    ConsentError,
+    ConsentExpired,
+    ConsentRevoked,
+    ConsentUsed,
+)
+from handlers.browser import BrowserCookie, is_own_click
+from handlers.pages import ConsentView, Invitation, Pages
+from storage.records import Consent, ConsentState
+
+LONGEST_TOKEN = 100
+
+
+class ConsentPages:
+    """Shows the consent page, sends the grower on to FieldView, or takes a no."""
+
+    def __init__(self, bot: Bot, pages: Pages, public_url: str, scopes: tuple[str, ...]) -> None:
+        self._bot = bot
+        self._pages = pages
+        self._cookie = BrowserCookie(public_url)
+        self._public_url = public_url
+        self._scopes = scopes
+
+    async def show(self, request: Request) -> Response:
+        """GET and HEAD, by people, mail scanners and link previews alike."""
+        token = _token(request)
+        try:
+            consent = await self._bot.onboarding.look(token)
+        except ConsentError as over:
+            return await self._over(token, over)
+        if consent.state is not ConsentState.OPEN:
+            return self._pages.connecting(invitation_of(consent, self._bot), check_url=request.url.path)
+        return self._pages.consent(self._view(consent, token), now=self._bot.clock())
+
+    async def go_on(self, request: Request) -> Response:
+        """POST: the grower continues to FieldView."""
+        if not is_own_click(request, self._public_url):
+            return JSONResponse({"error": "this was not sent from our own page"}, 403)
+        token = _token(request)
+        try:
+            consent = await self._bot.onboarding.look(token)
+            if consent.state is not ConsentState.OPEN:
+                return RedirectResponse(f"/connect/{token}", 303)
+            begun = await self._bot.onboarding.begin(token, self._cookie.read(request), request.scope["request_id"])
+        except ConsentError as over:
+            return await self._over(token, over)
+        response = RedirectResponse(begun.address, 303, headers=PRIVATE)
+        self._cookie.write(response, begun.browser)
+        return response
+
+    async def decline(self, request: Request) -> Response:
+        """POST: the grower does not want this."""
+        if not is_own_click(request, self._public_url):
+            return JSONResponse({"error": "this was not sent from our own page"}, 403)
+        token = _token(request)
+        try:
+            await self._bot.onboarding.decline(token, request.scope["request_id"])
+        except ConsentDeclined:
+            pass
+        except ConsentError as over:
+            return await self._over(token, over)
+        consent = await self._bot.onboarding.known(token)
+        if consent is None or consent.state is not ConsentState.DECLINED:
+            return RedirectResponse(f"/connect/{token}", 303, headers=PRIVATE)
+        return self._pages.declined(invitation_of(consent, self._bot))
+
+    async def _over(self, token: str, over: ConsentError) -> Response:
+        consent = await self._bot.onboarding.known(token)
+        if consent is None:
+            return self._pages.unknown()
+        invitation = invitation_of(consent, self._bot)
+        match over:
+            case ConsentUsed():
+                return self._pages.used(invitation)
+            case ConsentDeclined():
+                return self._pages.declined(invitation, reopened=True)
+            case ConsentRevoked():
+                return self._pages.revoked(invitation)
+            case ConsentExpired():
+                return self._pages.expired(invitation)
+            case _:
+                return self._pages.unknown()
+
+    def _view(self, consent: Consent, token: str) -> ConsentView:
+        return ConsentView(
+            grower=consent.grower_name,
+            asked_by=consent.asked_by_name,
+            company=self._bot.onboarding.company,
+            code_word=consent.code_word,
+            expires=consent.expires_at,
+            scopes=self._scopes,
+            continue_url=f"/connect/{token}",
+            decline_url=f"/connect/{token}/decline",
+            reconnect=consent.incident_id is not None,
+        )
+
+
+PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+
+
+def invitation_of(consent: Consent, bot: Bot) -> Invitation:
+    """Who asked whom, for pages that show no more of a consent."""
+    return Invitation(consent.grower_name, consent.asked_by_name, bot.onboarding.company)
+
+
+def _token(request: Request) -> str:
+    return str(request.path_params["token"])[:LONGEST_TOKEN]

@@ -1,0 +1,24 @@
+"""All modals that can be sent in, by their callback id."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from bot.bot import Bot
+from handlers.call import Reply, Submission
+from handlers.views import create_grower
+
+
+@dataclass(frozen=True)
+class Form:
+    """One modal: its name in the audit trail, what is wrong with what was filled in, and what it does."""
+
+    name: str
+    faults: Callable[[Submission], Mapping[str, str]]
+    run: Callable[[Submission, Bot], Awaitable[Reply]]
+
+
+FORMS: dict[str, Form] = {
+    "create-grower": Form("create-grower", create_grower.faults, create_grower.create_grower),
+}

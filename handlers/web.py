@@ -1,0 +1,130 @@
+"""The only list of URLs, and the edge where errors become pages."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bot.alerts import Alerts
+from bot.bot import Bot
+from handlers.callback import Callback
+from handlers.consent import ConsentPages
+from handlers.leaf_alerts import LeafAlerts
+from handlers.operations import Operations
+from handlers.pages import Pages
+from handlers.slack_events import SlackEvents
+
+log = structlog.get_logger(__name__)
+
+LARGEST_BODY = 1_000_000
+"""Bytes of a request's body; Slack's and Leaf's are far smaller."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """Everything that answers HTTP, and where it is reached.
+
+    `slack_events` is None when Slack's traffic comes over Socket Mode, `alerts` when Leaf sends none.
+    """
+
+    bot: Bot
+    pages: Pages
+    public_url: str
+    scopes: tuple[str, ...]
+    slack_events: SlackEvents | None
+    alerts: Alerts | None
+
+
+def web_app(site: Site) -> ASGIApp:
+    """The ASGI application with every URL of the program."""
+    consent = ConsentPages(site.bot, site.pages, site.public_url, site.scopes)
+    callback = Callback(site.bot, site.pages, site.public_url)
+    operations = Operations(site.bot.readiness)
+    routes = [
+        Route("/connect/{token}", consent.show, methods=["GET"]),
+        Route("/connect/{token}", consent.go_on, methods=["POST"]),
+        Route("/connect/{token}/decline", consent.decline, methods=["POST"]),
+        Route("/oauth/fieldview/callback", callback.receive, methods=["GET"]),
+        Route("/oauth/fieldview/done", callback.show, methods=["GET"]),
+        Route("/healthz", operations.alive, methods=["GET"]),
+        Route("/readyz", operations.ready, methods=["GET"]),
+        Route("/metrics", operations.metrics, methods=["GET"]),
+    ]
+    if site.slack_events is not None:
+        routes.append(Route("/slack/events", site.slack_events.receive, methods=["POST"]))
+    if site.alerts is not None:
+        routes.append(Route("/leaf/alerts", LeafAlerts(site.alerts).receive, methods=["POST"]))
+    application = Starlette(routes=routes, exception_handlers={HTTPException: _refused(site.pages)})
+    return Edge(application, site.pages)
+
+
+def _refused(pages: Pages) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def answer(request: Request, refusal: Exception) -> Response:
+        status = refusal.status_code if isinstance(refusal, HTTPException) else 400
+        headers = refusal.headers if isinstance(refusal, HTTPException) else None
+        if status == 404 and "text/html" in request.headers.get("accept", ""):
+            return pages.unknown()
+        return JSONResponse({"error": _WORDS.get(status, "refused")}, status, dict(headers or {}))
+
+    return answer
+
+
+_WORDS = {400: "malformed", 404: "not found", 405: "method not allowed", 413: "too large"}
+
+
+class Edge:
+    """Outermost: a request id for the logs, a limit on bodies, and a page instead of a traceback."""
+
+    def __init__(self, app: ASGIApp, pages: Pages) -> None:
+        self._app = app
+        self._pages = pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        reference = uuid.uuid4().hex[:12]
+        scope["request_id"] = reference
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=reference):
+            try:
+                await self._app(scope, _limited(receive), watched)
+            except Exception:
+                log.exception("a request crashed", route=_route(scope))
+                if not started:
+                    await self._pages.error(reference)(scope, receive, send)
+
+
+def _limited(receive: Receive) -> Receive:
+    """The request's body, cut off with 413 when it grows too large."""
+    size = 0
+
+    async def limited() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > LARGEST_BODY:
+            raise HTTPException(413)
+        return message
+
+    return limited
+
+
+def _route(scope: Scope) -> str:
+    """The route's pattern, never the path itself: paths of consent links are secrets."""
+    route = scope.get("route")
+    return route.path if isinstance(route, Route) else "unmatched"

@@ -1,0 +1,109 @@
+"""The words of the grower's pages: one catalogue per language, and how foreign text is made fit to be shown."""
+
+from __future__ import annotations
+
+import tomllib
+import unicodedata
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+_CATALOGUES = Path(__file__).parent / "templates"
+_LONGEST_NAME = 80
+_MARKS_PER_LETTER = 3
+_WORDS_FOR_SCOPES = {
+    "fields:read": "fields",
+    "asPlanted:read": "planting",
+    "asApplied:read": "application",
+    "asHarvested:read": "harvest",
+    "resourceOwners:read": "names",
+    "farmOrganizations:read": "names",
+}
+
+
+def plain(name: str, limit: int = _LONGEST_NAME) -> str:
+    """The name on one line, cut to `limit` characters, without control, bidi and stacked combining characters."""
+    tidy = " ".join("".join(map(_harmless, name)).split())
+    tidy = _unstacked(tidy)
+    return tidy if len(tidy) <= limit else tidy[: limit - 1].rstrip() + "…"
+
+
+def _harmless(character: str) -> str:
+    # Joiners are ordinary spelling in some scripts and in emoji; every other format character can only mislead here.
+    if character in "\u200c\u200d":
+        return character
+    category = unicodedata.category(character)
+    if category in {"Cc", "Zl", "Zp"}:
+        return " "
+    return "" if category.startswith("C") else character
+
+
+def _unstacked(text: str) -> str:
+    kept, marks = [], 0
+    for character in text:
+        marks = marks + 1 if unicodedata.category(character).startswith("M") else 0
+        if marks <= _MARKS_PER_LETTER:
+            kept.append(character)
+    return "".join(kept)
+
+
+class Wording:
+    """Every sentence of one language, read from its catalogue. Raises FileNotFoundError for a language we lack."""
+
+    def __init__(self, language: str) -> None:
+        with (_CATALOGUES / f"{language}.toml").open("rb") as file:
+            self._sentences: dict[str, Any] = tomllib.load(file)
+        self.language: str = self._sentences["language"]
+
+    def say(self, key: str, /, **values: str) -> Markup:
+        """The sentence at a dotted key; values are escaped unless they are Markup already. KeyError without it."""
+        return Markup(self._at(key)).format(**values)  # noqa: S704 the catalogue is ours
+
+    def say_all(self, key: str, /, **values: str) -> list[Markup]:
+        """The list of sentences at a dotted key."""
+        return [Markup(sentence).format(**values) for sentence in self._at(key)]  # noqa: S704 the catalogue is ours
+
+    def name(self, name: str) -> Markup:
+        """A name, tidied and set apart so that its writing direction disturbs nothing around it."""
+        return Markup("<bdi>{}</bdi>").format(self.plain_name(name))
+
+    def plain_name(self, name: str) -> str:
+        """The same without markup, for places that take none; a name with nothing visible in it gets a stand-in."""
+        return plain(name) or str(self._at("nameless"))
+
+    def until(self, expires: datetime, now: datetime) -> Markup:
+        """How long a link works, true in every time zone: the last whole day, or within two days a duration."""
+        left = expires - now
+        if left >= timedelta(hours=48):
+            return self._day(expires)
+        hours, minutes = left // timedelta(hours=1), left // timedelta(minutes=1)
+        if hours:
+            return self.say("time.hour") if hours == 1 else self.say("time.hours", count=str(hours))
+        return self.say("time.minutes", count=str(minutes)) if minutes > 1 else self.say("time.moment")
+
+    def reads(self, scopes: tuple[str, ...]) -> list[Markup]:
+        """What FieldView's scopes allow, in a farmer's words; a scope we have no words for is shown as it is."""
+        known = [words for scope, words in _WORDS_FOR_SCOPES.items() if scope in scopes]
+        other = [scope for scope in scopes if scope not in _WORDS_FOR_SCOPES]
+        return [self.say(f"reads.{words}") for words in dict.fromkeys(known)] + [
+            self.say("reads.other", scope=self.name(scope)) for scope in other
+        ]
+
+    def _day(self, expires: datetime) -> Markup:
+        # A day is over everywhere on earth only when it is over twelve hours west of Greenwich.
+        day = (expires.astimezone(UTC) - timedelta(hours=12)).date() - timedelta(days=1)
+        weekday, month = self._at("time.weekdays")[day.weekday()], self._at("time.months")[day.month - 1]
+        return self.say("time.day", weekday=weekday, day=str(day.day), month=month)
+
+    def _at(self, key: str) -> Any:
+        found: Any = self._sentences
+        for part in key.split("."):
+            found = found[part]
+        return found
+
+
+def only_reads(scopes: tuple[str, ...]) -> bool:
+    """Whether we may promise that nothing is changed: every scope is one of the six that we know to be reading."""
+    return all(scope in _WORDS_FOR_SCOPES for scope in scopes)

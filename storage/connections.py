@@ -1,0 +1,138 @@
+"""What we know of each grower's credential at Leaf, and every change of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from storage.records import Connection, CredentialStatus, Grower, Transition
+from storage.tables import ConnectionRow, GrowerRow, TransitionRow
+
+NEEDS_SOMEONE = (CredentialStatus.BROKEN, CredentialStatus.LIMITED, CredentialStatus.UNKNOWN)
+
+
+async def get(session: AsyncSession, grower_id: str) -> Connection | None:
+    row = await session.get(ConnectionRow, grower_id, populate_existing=True)
+    return row.to_record() if row else None
+
+
+async def get_many(session: AsyncSession, grower_ids: Iterable[str]) -> dict[str, Connection]:
+    rows = await session.scalars(select(ConnectionRow).where(ConnectionRow.grower_id.in_(list(grower_ids))))
+    return {row.grower_id: row.to_record() for row in rows}
+
+
+async def grower_of_credential(session: AsyncSession, credential_id: str) -> str | None:
+    """The grower whose credential this is, as far as we have seen it."""
+    return await session.scalar(
+        select(ConnectionRow.grower_id).where(ConnectionRow.credential_id == credential_id).limit(1)
+    )
+
+
+async def change(session: AsyncSession, now: Connection, before: CredentialStatus | None, source: str) -> bool:
+    """Store the connection and its transition if its status is still `before`; False: somebody else was first."""
+    values = _values(now) | {"changed_at": now.changed_at, "status": now.status}
+    if before is None:
+        if await session.get(ConnectionRow, now.grower_id, with_for_update=True) is not None:
+            return False
+        session.add(ConnectionRow(grower_id=now.grower_id, **values))
+    else:
+        changed = await session.scalar(
+            update(ConnectionRow)
+            .where(ConnectionRow.grower_id == now.grower_id, ConnectionRow.status == before)
+            .values(**values)
+            .returning(ConnectionRow.grower_id)
+        )
+        if changed is None:
+            return False
+    session.add(
+        TransitionRow(
+            grower_id=now.grower_id,
+            at=now.changed_at,
+            before=before,
+            after=now.status,
+            cause=now.cause,
+            raw_status=now.raw_status,
+            source=source,
+        )
+    )
+    await session.flush()
+    return True
+
+
+async def refresh(session: AsyncSession, now: Connection) -> None:
+    """Store details that changed while the status stayed the same; nothing is written to the history."""
+    await session.execute(
+        update(ConnectionRow)
+        .where(ConnectionRow.grower_id == now.grower_id, ConnectionRow.status == now.status)
+        .values(**_values(now))
+    )
+
+
+async def set_disconnecting(session: AsyncSession, grower_id: str, at: datetime | None) -> None:
+    """Remember that we are about to remove the credential, so that its absence is no surprise."""
+    await session.execute(update(ConnectionRow).where(ConnectionRow.grower_id == grower_id).values(disconnecting_at=at))
+
+
+async def counts(session: AsyncSession) -> dict[CredentialStatus, int]:
+    """How many growers that are still at Leaf stand where; growers never seen with a credential count as ABSENT."""
+    status = func.coalesce(ConnectionRow.status, CredentialStatus.ABSENT.value)
+    query = (
+        select(status, func.count())
+        .select_from(GrowerRow)
+        .outerjoin(ConnectionRow, ConnectionRow.grower_id == GrowerRow.id)
+        .where(GrowerRow.gone_at.is_(None))
+        .group_by(status)
+    )
+    return {CredentialStatus(name): number for name, number in await session.execute(query)}
+
+
+async def needing_someone(session: AsyncSession, limit: int) -> list[tuple[Grower, Connection]]:
+    """Broken, limited and unknown connections, the longest-standing first."""
+    query = (
+        select(GrowerRow, ConnectionRow)
+        .join(ConnectionRow, ConnectionRow.grower_id == GrowerRow.id)
+        .where(ConnectionRow.status.in_(NEEDS_SOMEONE), GrowerRow.gone_at.is_(None))
+        .order_by(ConnectionRow.changed_at, GrowerRow.id)
+        .limit(limit)
+    )
+    return [(grower.to_record(), connection.to_record()) for grower, connection in await session.execute(query)]
+
+
+async def transitions(
+    session: AsyncSession, grower_id: str, *, since: datetime | None = None, limit: int = 1000
+) -> list[Transition]:
+    """A grower's changes of status, newest first."""
+    query = select(TransitionRow).where(TransitionRow.grower_id == grower_id)
+    if since is not None:
+        query = query.where(TransitionRow.at >= since)
+    rows = await session.scalars(query.order_by(TransitionRow.at.desc(), TransitionRow.id.desc()).limit(limit))
+    return [row.to_record() for row in rows]
+
+
+async def status_at(session: AsyncSession, grower_id: str, at: datetime) -> CredentialStatus | None:
+    """The status the connection had at that moment; None before it was first seen."""
+    after = await session.scalar(
+        select(TransitionRow.after)
+        .where(TransitionRow.grower_id == grower_id, TransitionRow.at <= at)
+        .order_by(TransitionRow.at.desc(), TransitionRow.id.desc())
+        .limit(1)
+    )
+    return CredentialStatus(after) if after else None
+
+
+def _values(now: Connection) -> dict[str, Any]:
+    return {
+        "cause": now.cause,
+        "raw_status": now.raw_status,
+        "credential_id": now.credential_id,
+        "missing_scopes": list(now.missing_scopes),
+        "checked_at": now.checked_at,
+        "connected_at": now.connected_at,
+        "account_email": now.account_email,
+        "disconnecting_at": now.disconnecting_at,
+        "completing_consent": now.completing_consent,
+    }

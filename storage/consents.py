@@ -1,0 +1,169 @@
+"""Consent links and what became of them. Tokens and states are stored as hashes, codes and refresh tokens encrypted."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from storage.records import Consent, ConsentState
+from storage.tables import AttemptRow, ConsentRow
+
+UNFINISHED = (ConsentState.OPEN, ConsentState.EXCHANGING, ConsentState.DELIVERING)
+
+
+async def add(session: AsyncSession, consent: Consent, token_hash: str) -> None:
+    session.add(
+        ConsentRow(
+            id=consent.id,
+            token_hash=token_hash,
+            grower_id=consent.grower_id,
+            grower_name=consent.grower_name,
+            asked_by=consent.asked_by,
+            asked_by_name=consent.asked_by_name,
+            channel=consent.channel,
+            code_word=consent.code_word,
+            created_at=consent.created_at,
+            expires_at=consent.expires_at,
+            state=consent.state,
+            granted_scopes=list(consent.granted_scopes),
+            incident_id=consent.incident_id,
+        )
+    )
+    await session.flush()
+
+
+async def get(session: AsyncSession, consent_id: str) -> Consent | None:
+    row = await session.get(ConsentRow, consent_id, populate_existing=True)
+    return row.to_record() if row else None
+
+
+async def by_token(session: AsyncSession, token_hash: str) -> Consent | None:
+    row = await session.scalar(select(ConsentRow).where(ConsentRow.token_hash == token_hash))
+    return row.to_record() if row else None
+
+
+async def open_of_grower(session: AsyncSession, grower_id: str) -> list[Consent]:
+    """The grower's consents that may still be completed, newest first."""
+    rows = await session.scalars(
+        select(ConsentRow)
+        .where(ConsentRow.grower_id == grower_id, ConsentRow.state.in_(UNFINISHED))
+        .order_by(ConsentRow.created_at.desc())
+    )
+    return [row.to_record() for row in rows]
+
+
+async def latest_of_grower(session: AsyncSession, grower_id: str) -> Consent | None:
+    row = await session.scalar(
+        select(ConsentRow).where(ConsentRow.grower_id == grower_id).order_by(ConsentRow.created_at.desc()).limit(1)
+    )
+    return row.to_record() if row else None
+
+
+async def latest_for_incident(session: AsyncSession, incident_id: str) -> Consent | None:
+    """The newest link that was made to repair this incident."""
+    row = await session.scalar(
+        select(ConsentRow).where(ConsentRow.incident_id == incident_id).order_by(ConsentRow.created_at.desc()).limit(1)
+    )
+    return row.to_record() if row else None
+
+
+async def move(
+    session: AsyncSession, consent_id: str, expected: ConsentState, state: ConsentState, **values: Any
+) -> Consent | None:
+    """Compare-and-set: the consent in its new state, or None when it was not in the expected one."""
+    row = await session.scalar(
+        update(ConsentRow)
+        .where(ConsentRow.id == consent_id, ConsentRow.state == expected)
+        .values(state=state, **values)
+        .returning(ConsentRow)
+        .execution_options(populate_existing=True)
+    )
+    return row.to_record() if row else None
+
+
+async def note(session: AsyncSession, consent_id: str, **values: Any) -> None:
+    """Remember details of a consent without changing its state."""
+    await session.execute(update(ConsentRow).where(ConsentRow.id == consent_id).values(**values))
+
+
+async def begin_attempt(
+    session: AsyncSession, consent_id: str, state_hash: str, browser_hash: str, at: datetime, until: datetime
+) -> None:
+    session.add(
+        AttemptRow(
+            state_hash=state_hash, consent_id=consent_id, browser_hash=browser_hash, begun_at=at, expires_at=until
+        )
+    )
+    await session.execute(
+        update(ConsentRow).where(ConsentRow.id == consent_id, ConsentRow.begun_at.is_(None)).values(begun_at=at)
+    )
+
+
+async def spend_attempt(session: AsyncSession, state_hash: str, browser_hash: str, at: datetime) -> str | None:
+    """Use a `state` up, once and only in the browser it was given to; returns the consent's id or None."""
+    return await session.scalar(
+        update(AttemptRow)
+        .where(
+            AttemptRow.state_hash == state_hash,
+            AttemptRow.browser_hash == browser_hash,
+            AttemptRow.used_at.is_(None),
+            AttemptRow.expires_at > at,
+        )
+        .values(used_at=at)
+        .returning(AttemptRow.consent_id)
+    )
+
+
+async def latest_of_browser(session: AsyncSession, browser_hash: str) -> Consent | None:
+    """The consent this browser began last."""
+    row = await session.scalar(
+        select(ConsentRow)
+        .join(AttemptRow, AttemptRow.consent_id == ConsentRow.id)
+        .where(AttemptRow.browser_hash == browser_hash)
+        .order_by(AttemptRow.begun_at.desc())
+        .limit(1)
+    )
+    return row.to_record() if row else None
+
+
+async def sealed_code(session: AsyncSession, consent_id: str) -> tuple[str | None, datetime | None]:
+    """The encrypted authorization code waiting to be exchanged, and when it came."""
+    query = select(ConsentRow.authorization_code, ConsentRow.returned_at).where(ConsentRow.id == consent_id)
+    row = (await session.execute(query)).one()
+    return row[0], row[1]
+
+
+async def sealed_refresh_token(session: AsyncSession, consent_id: str) -> tuple[str | None, datetime | None, bool]:
+    """The encrypted refresh token on its way to Leaf, when it was issued, and whether a hand-over was attempted."""
+    query = select(ConsentRow.refresh_token, ConsentRow.exchanged_at, ConsentRow.handing_over).where(
+        ConsentRow.id == consent_id
+    )
+    row = (await session.execute(query)).one()
+    return row[0], row[1], row[2]
+
+
+async def is_being_handed_over(session: AsyncSession, grower_id: str) -> bool:
+    """Whether a refresh token of this grower is on its way to Leaf."""
+    found = await session.scalar(
+        select(ConsentRow.id)
+        .where(ConsentRow.grower_id == grower_id, ConsentRow.state == ConsentState.DELIVERING)
+        .limit(1)
+    )
+    return found is not None
+
+
+async def waiting(session: AsyncSession, at: datetime) -> int:
+    """How many growers have a link they may still use."""
+    query = select(func.count(ConsentRow.grower_id.distinct())).where(
+        ConsentRow.state.in_(UNFINISHED), ConsentRow.expires_at > at
+    )
+    return await session.scalar(query) or 0
+
+
+async def unfinished_jobs(session: AsyncSession) -> list[str]:
+    """Consents between FieldView's answer and Leaf's."""
+    in_work = (ConsentState.EXCHANGING, ConsentState.DELIVERING)
+    return list(await session.scalars(select(ConsentRow.id).where(ConsentRow.state.in_(in_work))))

@@ -1,0 +1,150 @@
+"""The database: one async engine, short transactions, and SQLite made to behave."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+BUSY_TIMEOUT = 30
+"""Seconds a SQLite connection waits for another writer before it gives up."""
+
+
+class UnsupportedDatabase(ValueError):
+    """The URL names a database that is neither SQLite nor PostgreSQL."""
+
+
+class Database:
+    """Transactions on SQLite or PostgreSQL, with the same code on both."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.url = parse(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._engine = _async_engine(self.url, pool_size)
+        self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """Read and write: commits when the block ends, rolls back when it raises."""
+        async with self._sessions() as session, session.begin():
+            yield session
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """Read only, without waiting for writers on SQLite."""
+        async with self._sessions() as session:
+            if self.is_sqlite:
+                await session.connection(execution_options={"reads_only": True})
+            yield session
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+
+def parse(url: str) -> URL:
+    """The URL without a driver. Raises UnsupportedDatabase, naming the backend and nothing else of the URL."""
+    try:
+        parsed = make_url(url)
+    except Exception as malformed:
+        raise UnsupportedDatabase("not a database URL") from malformed
+    backend = parsed.get_backend_name()
+    if backend == "postgres":
+        backend = "postgresql"
+    if backend not in ("sqlite", "postgresql"):
+        raise UnsupportedDatabase(f"{backend} is not supported: use sqlite or postgresql")
+    if backend == "sqlite" and not parsed.database:
+        raise UnsupportedDatabase("a SQLite database in memory forgets everything: name a file")
+    return parsed.set(drivername=backend)
+
+
+def sync_url(url: URL) -> URL:
+    """The same database for synchronous use: migrations and the engine of durable jobs."""
+    return url.set(drivername="sqlite" if url.get_backend_name() == "sqlite" else "postgresql+psycopg")
+
+
+def migrate(url: str) -> None:
+    """Bring the schema to the newest version; does nothing when it is there already."""
+    engine = _sync_engine(parse(url))
+    try:
+        with engine.begin() as connection:
+            _locked_upgrade(connection)
+    finally:
+        engine.dispose()
+
+
+def schema_is_current(url: str) -> bool:
+    """Whether every migration of this program has been applied."""
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    engine = _sync_engine(parse(url))
+    try:
+        with engine.connect() as connection:
+            applied = MigrationContext.configure(connection).get_current_heads()
+        return set(applied) == set(ScriptDirectory.from_config(alembic_config()).get_heads())
+    finally:
+        engine.dispose()
+
+
+def alembic_config() -> Config:
+    """Alembic's configuration for our migrations; put a connection into `attributes["connection"]`."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
+
+
+def _locked_upgrade(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        # Replicas start together: the second waits here and then finds nothing to do.
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7020261124)")
+    config = alembic_config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _sync_engine(url: URL) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        engine = create_engine(sync_url(url), connect_args={"timeout": BUSY_TIMEOUT})
+        prepare_sqlite(engine)
+        return engine
+    return create_engine(sync_url(url))
+
+
+def _async_engine(url: URL, pool_size: int) -> AsyncEngine:
+    if url.get_backend_name() == "sqlite":
+        engine = create_async_engine(
+            url.set(drivername="sqlite+aiosqlite"),
+            connect_args={"timeout": BUSY_TIMEOUT},
+            pool_size=pool_size,
+            hide_parameters=True,
+        )
+        prepare_sqlite(engine.sync_engine)
+        return engine
+    return create_async_engine(
+        url.set(drivername="postgresql+psycopg"), pool_size=pool_size, pool_pre_ping=True, hide_parameters=True
+    )
+
+
+def prepare_sqlite(engine: Engine) -> None:
+    """Write-ahead log, foreign keys, and writers that queue at BEGIN instead of failing at COMMIT."""
+
+    @event.listens_for(engine, "connect")
+    def on_connect(dbapi: Any, record: ConnectionPoolEntry) -> None:
+        dbapi.isolation_level = None
+        cursor = dbapi.cursor()
+        for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        reads_only = connection.get_execution_options().get("reads_only", False)
+        connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")

@@ -1,0 +1,120 @@
+"""The local index of Leaf users: found by id, externalId, e-mail or name, however it was typed."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from storage.records import Grower
+from storage.tables import GrowerRow
+
+_QUOTES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00b4": "'", "`": "'"})
+
+
+def fold(text: str) -> str:
+    """The form in which two spellings of one name are equal: no case, accents, curly quotes or stray spaces."""
+    decomposed = unicodedata.normalize("NFKD", text.translate(_QUOTES))
+    letters = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+    return " ".join(letters.casefold().split())
+
+
+async def get(session: AsyncSession, grower_id: str) -> Grower | None:
+    row = await session.get(GrowerRow, grower_id)
+    return row.to_record() if row else None
+
+
+async def get_many(session: AsyncSession, ids: Iterable[str]) -> dict[str, Grower]:
+    rows = await session.scalars(select(GrowerRow).where(GrowerRow.id.in_(list(ids))))
+    return {row.id: row.to_record() for row in rows}
+
+
+async def by_slack_user(session: AsyncSession, user: str) -> Grower | None:
+    row = await session.scalar(
+        select(GrowerRow).where(GrowerRow.slack_user == user, GrowerRow.gone_at.is_(None)).limit(1)
+    )
+    return row.to_record() if row else None
+
+
+async def find_exactly(session: AsyncSession, typed: str) -> list[Grower]:
+    """Everybody who answers to what was typed, by the first of id, externalId, e-mail and name that anybody has."""
+    folded = fold(typed)
+    for column, value in (
+        (GrowerRow.id, typed.strip()),
+        (GrowerRow.folded_external_id, folded),
+        (GrowerRow.folded_email, folded),
+        (GrowerRow.folded_name, folded),
+    ):
+        rows = await session.scalars(select(GrowerRow).where(column == value, GrowerRow.gone_at.is_(None)).limit(100))
+        if found := [row.to_record() for row in rows]:
+            return found
+    return []
+
+
+async def find_similar(session: AsyncSession, typed: str, limit: int) -> list[Grower]:
+    """Growers whose name, e-mail or externalId contains what was typed; names that begin with it come first."""
+    folded = fold(typed)
+    if not folded:
+        return []
+    starts, contains = _escaped(folded) + "%", "%" + _escaped(folded) + "%"
+    matches = or_(
+        GrowerRow.folded_name.like(contains, escape="\\"),
+        GrowerRow.folded_email.like(contains, escape="\\"),
+        GrowerRow.folded_external_id.like(contains, escape="\\"),
+    )
+    rows = await session.scalars(
+        select(GrowerRow)
+        .where(matches, GrowerRow.gone_at.is_(None))
+        .order_by(GrowerRow.folded_name.like(starts, escape="\\").desc(), GrowerRow.folded_name, GrowerRow.id)
+        .limit(limit)
+    )
+    return [row.to_record() for row in rows]
+
+
+async def names(session: AsyncSession, limit: int) -> list[tuple[str, str]]:
+    """(id, folded name) of growers that are still at Leaf, for "did you mean"."""
+    query = select(GrowerRow.id, GrowerRow.folded_name).where(GrowerRow.gone_at.is_(None)).limit(limit)
+    return [(grower_id, name) for grower_id, name in await session.execute(query)]
+
+
+async def save(session: AsyncSession, growers: Sequence[Grower]) -> None:
+    """Add these growers or bring them up to date; a Slack user already known is kept."""
+    for grower in growers:
+        row = await session.get(GrowerRow, grower.id)
+        if row is None:
+            row = GrowerRow(id=grower.id)
+            session.add(row)
+        row.name, row.email, row.external_id = grower.name, grower.email, grower.external_id
+        row.folded_name = fold(grower.name)
+        row.folded_email = fold(grower.email) if grower.email else None
+        row.folded_external_id = fold(grower.external_id) if grower.external_id else None
+        row.slack_user = grower.slack_user or row.slack_user
+        row.gone_at = None
+    await session.flush()
+
+
+async def set_slack_user(session: AsyncSession, grower_id: str, slack_user: str) -> None:
+    await session.execute(update(GrowerRow).where(GrowerRow.id == grower_id).values(slack_user=slack_user))
+
+
+async def mark_gone(session: AsyncSession, grower_id: str, at: datetime) -> None:
+    """Leaf no longer has this user; its history stays."""
+    await session.execute(
+        update(GrowerRow).where(GrowerRow.id == grower_id, GrowerRow.gone_at.is_(None)).values(gone_at=at)
+    )
+
+
+async def ids(session: AsyncSession) -> set[str]:
+    """The ids of all growers that are still at Leaf."""
+    return set(await session.scalars(select(GrowerRow.id).where(GrowerRow.gone_at.is_(None))))
+
+
+async def count(session: AsyncSession) -> int:
+    return await session.scalar(select(func.count()).select_from(GrowerRow).where(GrowerRow.gone_at.is_(None))) or 0
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -1,0 +1,186 @@
+"""Living messages we owe to Slack: one per kind, subject and channel, brought from `shown` to `wanted`."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from storage.records import Announcement, AnnouncementKind
+from storage.tables import AnnouncementRow
+
+CLAIM = timedelta(seconds=120)
+"""How long a deliverer that died without a word blocks the next one."""
+
+
+async def want(session: AsyncSession, kind: AnnouncementKind, subject: str, channel: str, at: datetime) -> Announcement:
+    """The message must show the subject as it is from now on: created when new, one version further when not."""
+    row = await _of(session, kind, subject, channel)
+    if row is None:
+        row = AnnouncementRow(
+            id=uuid.uuid4().hex,
+            kind=kind,
+            subject=subject,
+            channel=channel,
+            wanted=1,
+            shown=0,
+            failures=0,
+            reposts=0,
+            created_at=at,
+        )
+        session.add(row)
+    else:
+        row.wanted += 1
+    await session.flush()
+    return row.to_record()
+
+
+async def want_update(session: AsyncSession, kind: AnnouncementKind, subject: str) -> list[Announcement]:
+    """Every message about the subject, wherever it stands, must be brought up to date."""
+    rows = await session.scalars(
+        select(AnnouncementRow)
+        .where(AnnouncementRow.kind == kind, AnnouncementRow.subject == subject)
+        .order_by(AnnouncementRow.id)
+        .with_for_update()
+    )
+    wanted = []
+    for row in rows:
+        row.wanted += 1
+        wanted.append(row)
+    await session.flush()
+    return [row.to_record() for row in wanted]
+
+
+async def get(session: AsyncSession, announcement_id: str) -> Announcement | None:
+    row = await session.get(AnnouncementRow, announcement_id, populate_existing=True)
+    return row.to_record() if row else None
+
+
+async def at_message(session: AsyncSession, channel: str, ts: str) -> Announcement | None:
+    """The announcement shown by that Slack message."""
+    row = await session.scalar(
+        select(AnnouncementRow).where(AnnouncementRow.posted_channel == channel, AnnouncementRow.ts == ts)
+    )
+    return row.to_record() if row else None
+
+
+async def claim(session: AsyncSession, announcement_id: str, by: str, at: datetime) -> Announcement | None:
+    """Become the only one who delivers this message; None when somebody else is at it or nothing is owed."""
+    row = await session.scalar(
+        update(AnnouncementRow)
+        .where(
+            AnnouncementRow.id == announcement_id,
+            AnnouncementRow.shown < AnnouncementRow.wanted,
+            AnnouncementRow.gave_up_reason.is_(None),
+            or_(
+                AnnouncementRow.claimed_until.is_(None),
+                AnnouncementRow.claimed_until < at,
+                AnnouncementRow.claimed_by == by,
+            ),
+        )
+        .values(claimed_by=by, claimed_until=at + CLAIM)
+        .returning(AnnouncementRow)
+        .execution_options(populate_existing=True)
+    )
+    return row.to_record() if row else None
+
+
+async def is_owed(session: AsyncSession, announcement_id: str) -> bool:
+    """Whether the message still has to be brought up to date."""
+    announcement = await get(session, announcement_id)
+    return announcement is not None and announcement.shown < announcement.wanted and announcement.gave_up_reason is None
+
+
+async def drop_claims(session: AsyncSession, of: str) -> None:
+    """Free what a process that is no more had claimed; its claims begin with its name and a slash."""
+    await session.execute(
+        update(AnnouncementRow)
+        .where(AnnouncementRow.claimed_by.startswith(f"{of}/", autoescape=True))
+        .values(claimed_by=None, claimed_until=None)
+    )
+
+
+async def attempting(session: AsyncSession, announcement_id: str, at: datetime) -> None:
+    """About to post for the first time: from here until `showed`, a crash leaves the message in doubt."""
+    await session.execute(update(AnnouncementRow).where(AnnouncementRow.id == announcement_id).values(attempted_at=at))
+
+
+async def showed(session: AsyncSession, announcement_id: str, version: int, channel: str, ts: str) -> bool:
+    """Slack shows this version; True when that is all that was wanted, False when a newer one is owed already."""
+    await session.execute(
+        update(AnnouncementRow)
+        .where(AnnouncementRow.id == announcement_id)
+        .values(shown=version, posted_channel=channel, ts=ts, failures=0)
+    )
+    return await release(session, announcement_id)
+
+
+async def release(session: AsyncSession, announcement_id: str) -> bool:
+    """Let go of the claim if nothing more is owed; False: deliver again, it changed meanwhile."""
+    released = await session.scalar(
+        update(AnnouncementRow)
+        .where(AnnouncementRow.id == announcement_id, AnnouncementRow.shown == AnnouncementRow.wanted)
+        .values(claimed_by=None, claimed_until=None)
+        .returning(AnnouncementRow.id)
+    )
+    return released is not None
+
+
+async def failed(session: AsyncSession, announcement_id: str) -> int:
+    """Count one more failed delivery and let go of the claim; returns the count."""
+    failures = await session.scalar(
+        update(AnnouncementRow)
+        .where(AnnouncementRow.id == announcement_id)
+        .values(failures=AnnouncementRow.failures + 1, claimed_by=None, claimed_until=None)
+        .returning(AnnouncementRow.failures)
+    )
+    return failures or 0
+
+
+async def forget_message(session: AsyncSession, announcement_id: str) -> None:
+    """The message is gone from Slack: the next delivery posts it again."""
+    await session.execute(
+        update(AnnouncementRow)
+        .where(AnnouncementRow.id == announcement_id)
+        .values(ts=None, posted_channel=None, reposts=AnnouncementRow.reposts + 1)
+    )
+
+
+async def give_up(session: AsyncSession, announcement_id: str, reason: str) -> None:
+    """Nothing will ever be shown there; `reason` says why."""
+    await session.execute(
+        update(AnnouncementRow)
+        .where(AnnouncementRow.id == announcement_id)
+        .values(gave_up_reason=reason, claimed_by=None, claimed_until=None)
+    )
+
+
+async def owed(session: AsyncSession, *, before: datetime | None = None, limit: int = 1000) -> list[Announcement]:
+    """Messages not up to date, oldest first; with `before`, only those created earlier than that."""
+    query = select(AnnouncementRow).where(
+        AnnouncementRow.shown < AnnouncementRow.wanted, AnnouncementRow.gave_up_reason.is_(None)
+    )
+    if before is not None:
+        query = query.where(AnnouncementRow.created_at < before)
+    rows = await session.scalars(query.order_by(AnnouncementRow.created_at, AnnouncementRow.id).limit(limit))
+    return [row.to_record() for row in rows]
+
+
+async def depth(session: AsyncSession) -> int:
+    """How many messages are owed."""
+    query = (
+        select(func.count())
+        .select_from(AnnouncementRow)
+        .where(AnnouncementRow.shown < AnnouncementRow.wanted, AnnouncementRow.gave_up_reason.is_(None))
+    )
+    return await session.scalar(query) or 0
+
+
+async def _of(session: AsyncSession, kind: AnnouncementKind, subject: str, channel: str) -> AnnouncementRow | None:
+    return await session.scalar(
+        select(AnnouncementRow)
+        .where(AnnouncementRow.kind == kind, AnnouncementRow.subject == subject, AnnouncementRow.channel == channel)
+        .with_for_update()
+    )

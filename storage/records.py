@@ -1,0 +1,232 @@
+"""The values that leave storage: frozen, complete, and free of secrets unless their name says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class CredentialStatus(StrEnum):
+    """What the credential at Leaf means for the team, whatever word Leaf used for it."""
+
+    HEALTHY = "healthy"
+    BROKEN = "broken"
+    LIMITED = "limited"
+    PENDING = "pending"
+    UNAVAILABLE = "unavailable"
+    UNKNOWN = "unknown"
+    ABSENT = "absent"
+
+
+class Cause(StrEnum):
+    """Why a connection is not healthy, which decides who must act."""
+
+    GROWER_MUST_ACT = "grower-must-act"
+    SCOPE_MISSING = "scope-missing"
+    REMOVED_AT_LEAF = "removed-at-leaf"
+    FIELDVIEW_DOWN = "fieldview-down"
+    LEAF_DOWN = "leaf-down"
+    OUR_CONFIGURATION = "our-configuration"
+    UNKNOWN_STATUS = "unknown-status"
+
+
+@dataclass(frozen=True)
+class Grower:
+    """A Leaf user: `id` is Leaf's id. `gone_at` is set when Leaf no longer has it."""
+
+    id: str
+    name: str
+    email: str | None = None
+    external_id: str | None = None
+    slack_user: str | None = None
+    gone_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Connection:
+    """What we know of one grower's FieldView credential at Leaf, and since when it is so.
+
+    `completing_consent` is a consent that Leaf accepted and whose first healthy reading is still to come.
+    """
+
+    grower_id: str
+    status: CredentialStatus
+    changed_at: datetime
+    checked_at: datetime
+    cause: Cause | None = None
+    raw_status: str | None = None
+    credential_id: str | None = None
+    missing_scopes: tuple[str, ...] = ()
+    connected_at: datetime | None = None
+    account_email: str | None = None
+    disconnecting_at: datetime | None = None
+    completing_consent: str | None = None
+
+
+@dataclass(frozen=True)
+class Transition:
+    """One change of a connection's status. `source` names what found it: sweep, alert, consent, disconnect, status."""
+
+    grower_id: str
+    at: datetime
+    before: CredentialStatus | None
+    after: CredentialStatus
+    cause: Cause | None
+    raw_status: str | None
+    source: str
+
+
+class ConsentState(StrEnum):
+    """Where a consent stands. OPEN may have been begun any number of times; the last four are final."""
+
+    OPEN = "open"
+    EXCHANGING = "exchanging"
+    DELIVERING = "delivering"
+    CONNECTED = "connected"
+    DECLINED = "declined"
+    REVOKED = "revoked"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Consent:
+    """One consent link and what became of it. The link's token is never here: only its hash is stored."""
+
+    id: str
+    grower_id: str
+    grower_name: str
+    asked_by: str
+    asked_by_name: str
+    channel: str | None
+    code_word: str
+    created_at: datetime
+    expires_at: datetime
+    state: ConsentState = ConsentState.OPEN
+    begun_at: datetime | None = None
+    finished_at: datetime | None = None
+    trouble: str | None = None
+    account_email: str | None = None
+    granted_scopes: tuple[str, ...] = ()
+    replaces_credential: str | None = None
+    incident_id: str | None = None
+    sent_to: str | None = None
+    message_channel: str | None = None
+    message_ts: str | None = None
+
+
+@dataclass(frozen=True)
+class Incident:
+    """A connection that stopped working, until it works again. `recovered_at` is None while it is open."""
+
+    id: str
+    grower_id: str
+    grower_name: str
+    status: CredentialStatus
+    cause: Cause
+    opened_at: datetime
+    raw_status: str | None = None
+    missing_scopes: tuple[str, ...] = ()
+    recovered_at: datetime | None = None
+    ended_by: str | None = None
+    repaired_by_consent: str | None = None
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """A channel that wants alerts. `broken_reason` is Slack's word for why it cannot be reached any more."""
+
+    channel: str
+    made_by: str
+    made_at: datetime
+    broken_reason: str | None = None
+
+
+class AnnouncementKind(StrEnum):
+    """What a message of ours is about; together with its subject and channel it names one living message."""
+
+    INCIDENT = "incident"
+    CONNECTED = "connected"
+    CONSENT_OUTCOME = "consent-outcome"
+    CONSENT_INVITATION = "consent-invitation"
+    OPERATOR_NOTICE = "operator-notice"
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """One living message: it must show version `wanted` of its subject and shows `shown` (0: not posted yet)."""
+
+    id: str
+    kind: AnnouncementKind
+    subject: str
+    channel: str
+    wanted: int
+    shown: int
+    created_at: datetime
+    posted_channel: str | None = None
+    ts: str | None = None
+    failures: int = 0
+    reposts: int = 0
+    gave_up_reason: str | None = None
+
+
+@dataclass(frozen=True)
+class LeafEvent:
+    """One answer FieldView gave to Leaf, archived. `summary` is Leaf's body text with secrets struck out."""
+
+    id: str
+    grower_id: str
+    at: datetime
+    status_code: int | None
+    summary: str
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """Who did what, on whom, and how it ended. `at` is aware UTC; `detail` holds plain JSON values without secrets."""
+
+    at: datetime
+    actor: str
+    via: str
+    action: str
+    outcome: str
+    request_id: str
+    channel: str | None = None
+    target: str | None = None
+    target_name: str | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True)
+class SealedEntry:
+    """An audit entry at its place in the chain. `mac` covers the entry, its `seq` and the `mac` before it (hex)."""
+
+    seq: int
+    entry: AuditEntry
+    previous: str
+    mac: str
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One look at all credentials. `finished_at` is None while it runs; `found` counts growers with a credential."""
+
+    id: str
+    started_at: datetime
+    beat_at: datetime
+    finished_at: datetime | None = None
+    page: int = 0
+    growers: int = 0
+    found: int = 0
+    changed: int = 0
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something the operators are told once, until it is over: the bot itself needs a person."""
+
+    id: str
+    kind: str
+    text: str
+    raised_at: datetime
+    over_at: datetime | None = None

@@ -1,0 +1,55 @@
+"""Looks at all credentials: which is running, how far it is, when the last one ended."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from storage.records import Sweep
+from storage.tables import SweepRow
+
+
+async def start(session: AsyncSession, sweep_id: str, at: datetime, stalled_before: datetime) -> Sweep | None:
+    """Begin this sweep or go on with it; None while another one is running and has given a sign of life."""
+    running = await session.scalar(
+        select(SweepRow)
+        .where(SweepRow.finished_at.is_(None), SweepRow.id != sweep_id, SweepRow.beat_at >= stalled_before)
+        .limit(1)
+    )
+    if running is not None:
+        return None
+    row = await session.get(SweepRow, sweep_id)
+    if row is None:
+        row = SweepRow(id=sweep_id, started_at=at, beat_at=at, page=0, growers=0, found=0, changed=0)
+        session.add(row)
+        await session.flush()
+    return row.to_record()
+
+
+async def note(session: AsyncSession, sweep_id: str, **values: Any) -> None:
+    """Remember how far the sweep is."""
+    await session.execute(update(SweepRow).where(SweepRow.id == sweep_id).values(**values))
+
+
+async def get(session: AsyncSession, sweep_id: str) -> Sweep | None:
+    row = await session.get(SweepRow, sweep_id, populate_existing=True)
+    return row.to_record() if row else None
+
+
+async def last_finished(session: AsyncSession) -> Sweep | None:
+    row = await session.scalar(
+        select(SweepRow).where(SweepRow.finished_at.is_not(None)).order_by(SweepRow.finished_at.desc()).limit(1)
+    )
+    return row.to_record() if row else None
+
+
+async def forget(session: AsyncSession, before: datetime) -> None:
+    """Drop sweeps started before that moment, but never the last finished one."""
+    last = await last_finished(session)
+    query = delete(SweepRow).where(SweepRow.started_at < before)
+    if last is not None:
+        query = query.where(SweepRow.id != last.id)
+    await session.execute(query)

@@ -1,0 +1,425 @@
+"""The tables. Every row class has `to_record()`; nothing outside storage ever holds a row."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, Integer, MetaData, String, Text, text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+from storage.records import (
+    Announcement,
+    AnnouncementKind,
+    AuditEntry,
+    Cause,
+    Connection,
+    Consent,
+    ConsentState,
+    CredentialStatus,
+    Grower,
+    Incident,
+    LeafEvent,
+    Notice,
+    SealedEntry,
+    Subscription,
+    Sweep,
+    Transition,
+)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware UTC datetime on both databases: SQLite has no time zones, so they are added on the way out."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment needs a time zone")
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Row(DeclarativeBase):
+    """Base of every table."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: Moment, dict[str, Any]: JSON, list[str]: JSON}  # noqa: RUF012 - SQLAlchemy's own name
+
+
+class GrowerRow(Row):
+    __tablename__ = "growers"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    email: Mapped[str | None] = mapped_column(Text)
+    external_id: Mapped[str | None] = mapped_column(Text)
+    slack_user: Mapped[str | None] = mapped_column(String(32), index=True)
+    folded_name: Mapped[str] = mapped_column(Text, index=True)
+    folded_email: Mapped[str | None] = mapped_column(Text, index=True)
+    folded_external_id: Mapped[str | None] = mapped_column(Text, index=True)
+    gone_at: Mapped[datetime | None]
+
+    def to_record(self) -> Grower:
+        return Grower(self.id, self.name, self.email, self.external_id, self.slack_user, self.gone_at)
+
+
+class ConnectionRow(Row):
+    __tablename__ = "connections"
+
+    grower_id: Mapped[str] = mapped_column(ForeignKey("growers.id"), primary_key=True)
+    status: Mapped[str] = mapped_column(String(16), index=True)
+    cause: Mapped[str | None] = mapped_column(String(32))
+    raw_status: Mapped[str | None] = mapped_column(Text)
+    credential_id: Mapped[str | None] = mapped_column(String(64), index=True)
+    missing_scopes: Mapped[list[str]]
+    changed_at: Mapped[datetime]
+    checked_at: Mapped[datetime]
+    connected_at: Mapped[datetime | None]
+    account_email: Mapped[str | None] = mapped_column(Text)
+    disconnecting_at: Mapped[datetime | None]
+    completing_consent: Mapped[str | None] = mapped_column(String(32))
+
+    def to_record(self) -> Connection:
+        return Connection(
+            grower_id=self.grower_id,
+            status=CredentialStatus(self.status),
+            changed_at=self.changed_at,
+            checked_at=self.checked_at,
+            cause=Cause(self.cause) if self.cause else None,
+            raw_status=self.raw_status,
+            credential_id=self.credential_id,
+            missing_scopes=tuple(self.missing_scopes),
+            connected_at=self.connected_at,
+            account_email=self.account_email,
+            disconnecting_at=self.disconnecting_at,
+            completing_consent=self.completing_consent,
+        )
+
+
+class TransitionRow(Row):
+    __tablename__ = "transitions"
+    __table_args__ = (Index("ix_transitions_grower_id_at", "grower_id", "at"),)
+
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    grower_id: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime]
+    before: Mapped[str | None] = mapped_column(String(16))
+    after: Mapped[str] = mapped_column(String(16))
+    cause: Mapped[str | None] = mapped_column(String(32))
+    raw_status: Mapped[str | None] = mapped_column(Text)
+    source: Mapped[str] = mapped_column(String(16))
+
+    def to_record(self) -> Transition:
+        return Transition(
+            grower_id=self.grower_id,
+            at=self.at,
+            before=CredentialStatus(self.before) if self.before else None,
+            after=CredentialStatus(self.after),
+            cause=Cause(self.cause) if self.cause else None,
+            raw_status=self.raw_status,
+            source=self.source,
+        )
+
+
+class ConsentRow(Row):
+    __tablename__ = "consents"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    grower_id: Mapped[str] = mapped_column(ForeignKey("growers.id"), index=True)
+    grower_name: Mapped[str] = mapped_column(Text)
+    asked_by: Mapped[str] = mapped_column(String(32))
+    asked_by_name: Mapped[str] = mapped_column(Text)
+    channel: Mapped[str | None] = mapped_column(String(32))
+    code_word: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(16))
+    begun_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    trouble: Mapped[str | None] = mapped_column(Text)
+    account_email: Mapped[str | None] = mapped_column(Text)
+    granted_scopes: Mapped[list[str]]
+    replaces_credential: Mapped[str | None] = mapped_column(String(64))
+    incident_id: Mapped[str | None] = mapped_column(String(32))
+    sent_to: Mapped[str | None] = mapped_column(String(32))
+    message_channel: Mapped[str | None] = mapped_column(String(32))
+    message_ts: Mapped[str | None] = mapped_column(String(32))
+    authorization_code: Mapped[str | None] = mapped_column(Text)
+    returned_at: Mapped[datetime | None]
+    refresh_token: Mapped[str | None] = mapped_column(Text)
+    exchanged_at: Mapped[datetime | None]
+    handing_over: Mapped[bool] = mapped_column(default=False)
+
+    def to_record(self) -> Consent:
+        return Consent(
+            id=self.id,
+            grower_id=self.grower_id,
+            grower_name=self.grower_name,
+            asked_by=self.asked_by,
+            asked_by_name=self.asked_by_name,
+            channel=self.channel,
+            code_word=self.code_word,
+            created_at=self.created_at,
+            expires_at=self.expires_at,
+            state=ConsentState(self.state),
+            begun_at=self.begun_at,
+            finished_at=self.finished_at,
+            trouble=self.trouble,
+            account_email=self.account_email,
+            granted_scopes=tuple(self.granted_scopes),
+            replaces_credential=self.replaces_credential,
+            incident_id=self.incident_id,
+            sent_to=self.sent_to,
+            message_channel=self.message_channel,
+            message_ts=self.message_ts,
+        )
+
+
+class AttemptRow(Row):
+    """One press of "Continue to FieldView": its `state`, bound to one browser, usable once."""
+
+    __tablename__ = "consent_attempts"
+
+    state_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    consent_id: Mapped[str] = mapped_column(ForeignKey("consents.id"), index=True)
+    browser_hash: Mapped[str] = mapped_column(String(64), index=True)
+    begun_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class IncidentRow(Row):
+    __tablename__ = "incidents"
+    __table_args__ = (
+        # One open incident per grower, whoever finds the failure and however often.
+        Index(
+            "uq_incidents_open",
+            "grower_id",
+            unique=True,
+            sqlite_where=text("recovered_at IS NULL"),
+            postgresql_where=text("recovered_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    grower_id: Mapped[str] = mapped_column(ForeignKey("growers.id"), index=True)
+    grower_name: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(String(16))
+    cause: Mapped[str] = mapped_column(String(32))
+    opened_at: Mapped[datetime]
+    raw_status: Mapped[str | None] = mapped_column(Text)
+    missing_scopes: Mapped[list[str]]
+    recovered_at: Mapped[datetime | None]
+    ended_by: Mapped[str | None] = mapped_column(String(32))
+    repaired_by_consent: Mapped[str | None] = mapped_column(String(32))
+
+    def to_record(self) -> Incident:
+        return Incident(
+            id=self.id,
+            grower_id=self.grower_id,
+            grower_name=self.grower_name,
+            status=CredentialStatus(self.status),
+            cause=Cause(self.cause),
+            opened_at=self.opened_at,
+            raw_status=self.raw_status,
+            missing_scopes=tuple(self.missing_scopes),
+            recovered_at=self.recovered_at,
+            ended_by=self.ended_by,
+            repaired_by_consent=self.repaired_by_consent,
+        )
+
+
+class SubscriptionRow(Row):
+    __tablename__ = "subscriptions"
+
+    channel: Mapped[str] = mapped_column(String(32), primary_key=True)
+    made_by: Mapped[str] = mapped_column(String(32))
+    made_at: Mapped[datetime]
+    broken_reason: Mapped[str | None] = mapped_column(Text)
+
+    def to_record(self) -> Subscription:
+        return Subscription(self.channel, self.made_by, self.made_at, self.broken_reason)
+
+
+class AnnouncementRow(Row):
+    """The outbox: whatever has `shown < wanted` and has not given up is still owed to somebody."""
+
+    __tablename__ = "announcements"
+    __table_args__ = (
+        Index("uq_announcements_message", "kind", "subject", "channel", unique=True),
+        Index(
+            "ix_announcements_owed",
+            "created_at",
+            sqlite_where=text("shown < wanted AND gave_up_reason IS NULL"),
+            postgresql_where=text("shown < wanted AND gave_up_reason IS NULL"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    subject: Mapped[str] = mapped_column(String(64))
+    channel: Mapped[str] = mapped_column(String(32))
+    wanted: Mapped[int]
+    shown: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime]
+    posted_channel: Mapped[str | None] = mapped_column(String(32))
+    ts: Mapped[str | None] = mapped_column(String(32))
+    attempted_at: Mapped[datetime | None]
+    claimed_by: Mapped[str | None] = mapped_column(String(128))
+    claimed_until: Mapped[datetime | None]
+    failures: Mapped[int] = mapped_column(default=0)
+    reposts: Mapped[int] = mapped_column(default=0)
+    gave_up_reason: Mapped[str | None] = mapped_column(Text)
+
+    def to_record(self) -> Announcement:
+        return Announcement(
+            id=self.id,
+            kind=AnnouncementKind(self.kind),
+            subject=self.subject,
+            channel=self.channel,
+            wanted=self.wanted,
+            shown=self.shown,
+            created_at=self.created_at,
+            posted_channel=self.posted_channel,
+            ts=self.ts,
+            failures=self.failures,
+            reposts=self.reposts,
+            gave_up_reason=self.gave_up_reason,
+        )
+
+
+class LeafEventRow(Row):
+    __tablename__ = "leaf_events"
+    __table_args__ = (Index("ix_leaf_events_grower_id_at", "grower_id", "at"),)
+
+    id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    grower_id: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime]
+    status_code: Mapped[int | None]
+    summary: Mapped[str] = mapped_column(Text)
+
+    def to_record(self) -> LeafEvent:
+        return LeafEvent(self.id, self.grower_id, self.at, self.status_code, self.summary)
+
+
+class AuditRow(Row):
+    __tablename__ = "audit"
+    __table_args__ = (Index("ix_audit_target_seq", "target", "seq"),)
+
+    seq: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False
+    )
+    at: Mapped[datetime]
+    actor: Mapped[str] = mapped_column(Text)
+    via: Mapped[str] = mapped_column(String(32))
+    action: Mapped[str] = mapped_column(String(64))
+    outcome: Mapped[str] = mapped_column(String(32))
+    request_id: Mapped[str] = mapped_column(String(64))
+    channel: Mapped[str | None] = mapped_column(String(32))
+    target: Mapped[str | None] = mapped_column(String(64))
+    target_name: Mapped[str | None] = mapped_column(Text)
+    detail: Mapped[str | None] = mapped_column(Text)
+    previous: Mapped[str] = mapped_column(String(64))
+    mac: Mapped[str] = mapped_column(String(64))
+
+    def to_record(self) -> SealedEntry:
+        entry = AuditEntry(
+            at=self.at,
+            actor=self.actor,
+            via=self.via,
+            action=self.action,
+            outcome=self.outcome,
+            request_id=self.request_id,
+            channel=self.channel,
+            target=self.target,
+            target_name=self.target_name,
+            detail=self.detail,
+        )
+        return SealedEntry(self.seq, entry, self.previous, self.mac)
+
+
+class AuditHeadRow(Row):
+    """The end of the audit chain; locking this one row puts writers in line."""
+
+    __tablename__ = "audit_head"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    seq: Mapped[int] = mapped_column(BigInteger)
+    mac: Mapped[str] = mapped_column(String(64))
+
+
+class SweepRow(Row):
+    __tablename__ = "sweeps"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    started_at: Mapped[datetime] = mapped_column(index=True)
+    beat_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None] = mapped_column(index=True)
+    page: Mapped[int] = mapped_column(default=0)
+    growers: Mapped[int] = mapped_column(default=0)
+    found: Mapped[int] = mapped_column(default=0)
+    changed: Mapped[int] = mapped_column(default=0)
+
+    def to_record(self) -> Sweep:
+        return Sweep(
+            self.id, self.started_at, self.beat_at, self.finished_at, self.page, self.growers, self.found, self.changed
+        )
+
+
+class NoticeRow(Row):
+    __tablename__ = "notices"
+    __table_args__ = (
+        Index(
+            "uq_notices_open",
+            "kind",
+            unique=True,
+            sqlite_where=text("over_at IS NULL"),
+            postgresql_where=text("over_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(128))
+    text: Mapped[str] = mapped_column(Text)
+    raised_at: Mapped[datetime]
+    over_at: Mapped[datetime | None]
+
+    def to_record(self) -> Notice:
+        return Notice(self.id, self.kind, self.text, self.raised_at, self.over_at)
+
+
+class PaceRow(Row):
+    """When the next request of a kind may go out, for all replicas together."""
+
+    __tablename__ = "paces"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    next_at: Mapped[datetime]
+
+
+class SealedValueRow(Row):
+    """Secrets the program made for itself, encrypted with the operators' keys."""
+
+    __tablename__ = "sealed_values"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    ciphertext: Mapped[str] = mapped_column(Text)

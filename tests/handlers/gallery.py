@@ -1,0 +1,57 @@
+"""One of each page a grower can see, for the tests that look at them all."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from starlette.responses import HTMLResponse
+
+from handlers.pages import ConsentView, Failure, Invitation, Pages
+
+NOW = datetime(2026, 11, 24, 15, tzinfo=UTC)
+LEAF_NEEDS = (
+    "asHarvested:read",
+    "asPlanted:read",
+    "asApplied:read",
+    "fields:read",
+    "resourceOwners:read",
+    "farmOrganizations:read",
+)
+
+
+def a_view(**changes: object) -> ConsentView:
+    """Maria Santos of Prairie Grain asks the Okafors; any part may be exchanged."""
+    values: dict[str, object] = {
+        "grower": "Okafor Family Farms",
+        "asked_by": "Maria Santos",
+        "company": "Prairie Grain",
+        "code_word": "amber-barley",
+        "expires": datetime(2026, 12, 1, 15, tzinfo=UTC),
+        "scopes": LEAF_NEEDS,
+        "continue_url": "/connect/token-1",
+        "decline_url": "/connect/token-1/decline",
+        "reconnect": False,
+    }
+    return ConsentView(**(values | changes))  # type: ignore[arg-type]
+
+
+def every_page(pages: Pages, view: ConsentView | None = None) -> dict[str, HTMLResponse]:
+    """All pages by name; `view` exchanges who is asked by whom."""
+    view = view or a_view()
+    invitation = Invitation(view.grower, view.asked_by, view.company)
+    failures = {f"failed-{reason}": pages.failed(reason, retry_url="/connect/token-1") for reason in Failure}
+    return failures | {
+        "consent": pages.consent(view, now=NOW),
+        "connecting": pages.connecting(invitation, check_url="/connect/token-1", refresh_after=None),
+        "connected": pages.connected(invitation, account="ada@okafor.example"),
+        "declined": pages.declined(invitation, undo_url="/connect/token-1"),
+        "expired": pages.expired(invitation),
+        "used": pages.used(invitation),
+        "revoked": pages.revoked(invitation),
+        "unknown": pages.unknown(),
+        "wrong-account": pages.wrong_account(invitation, retry_url="/connect/token-1"),
+        "delayed": pages.delayed(invitation, check_url="/connect/token-1"),
+        "wrong-browser": pages.wrong_browser(),
+        "busy": pages.busy(),
+        "error": pages.error("7F3K-92QD"),
+    }
