@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 import httpx
 import pytest
 
-from bot.demo.stage import Argument, AuditLine, CommandHint, GrowerTruth, NotPossible, Truth, stage
+from bot.demo.stage import HERE, Argument, AuditLine, CommandHint, GrowerTruth, NotPossible, Truth, stage
 
 ADA = GrowerTruth("leaf-1", "Ada", "ada@example.com", "U1", "granted", "OK", "healthy", "2026-11-24T08:00:00+00:00")
 HOST = "http://127.0.0.1:8000"
@@ -147,3 +147,10 @@ async def test_a_name_that_was_rebound_to_this_machine_gets_nothing(client: http
 @pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1", "[::1]:8000", "LOCALHOST"])
 async def test_loopback_goes_by_several_names(client: httpx.AsyncClient, host: str) -> None:
     assert (await client.get("/demo/truth", headers={"Host": host})).status_code == 200
+
+
+@pytest.mark.parametrize("script", sorted(path.name for path in (HERE / "static" / "js").glob("*.js")))
+def test_no_script_can_turn_text_into_markup_or_code(script: str) -> None:
+    source = (HERE / "static" / "js" / script).read_text(encoding="utf-8")
+    for danger in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "srcdoc"):
+        assert danger not in source

@@ -16,10 +16,12 @@ async function request(path, options) {
   return body;
 }
 
-const get = (path, query = {}) => {
+async function get(path, query = {}) {
   const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined);
-  return request(given.length ? `${path}?${new URLSearchParams(given)}` : path, { headers: { Accept: "application/json" } });
-};
+  const body = await request(given.length ? `${path}?${new URLSearchParams(given)}` : path, { headers: { Accept: "application/json" } });
+  if (body.ok === false) throw new Unreachable(`The demo answered: ${body.error}.`);
+  return body;
+}
 
 const post = (path, body) => request(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 

@@ -5,7 +5,7 @@ import { demo, slack } from "./api.js";
 import { avatar } from "./avatar.js";
 import { openMenu } from "./popover.js";
 import { ago, clockTime, daysAgo, fullTime, now, secondsTime, shortDate, worldTime } from "./time.js";
-import { attempt, emit, isConsentLink, nameOf, on, openLink, refresh, refreshBackstage, toast, userById, world } from "./world.js";
+import { attempt, isConsentLink, nameOf, on, openLink, refresh, refreshBackstage, toast, userById, world } from "./world.js";
 
 const FAULTS = {
   leaf: { title: "Leaf", offers: { outage: "Outage", html: "Gibberish", slow: "Slow" } },
@@ -49,7 +49,6 @@ async function act(name, args, button) {
   working.remove();
   button.removeAttribute("aria-busy");
   if (answer) toast(answer.ok ? answer.said : answer.error, answer.ok ? "good" : "bad");
-  emit("verb", { name, args, ok: Boolean(answer?.ok) });
   await attempt(refreshBackstage);
   await refresh();
 }
@@ -73,10 +72,12 @@ export function toneOf(word) {
 function drawGrowers() {
   const place = byId("growers");
   const focus = document.activeElement?.closest?.(".grower") ? { grower: document.activeElement.dataset.grower, verb: document.activeElement.dataset.verb } : null;
-  fill(place, world.truth.growers.map(growerCard));
+  fill(place, [...world.truth.growers].sort(inSlackFirst).map(growerCard));
   if (!world.truth.growers.length) fill(place, h("p", { class: "list-note" }, "No growers yet."));
   if (focus?.verb) place.querySelector(`[data-verb="${CSS.escape(focus.verb)}"][data-grower="${CSS.escape(focus.grower)}"]`)?.focus();
 }
+
+const inSlackFirst = (one, other) => Number(Boolean(other.slack_user)) - Number(Boolean(one.slack_user));
 
 function growerCard(grower) {
   const granted = grower.fieldview === "granted" || grower.fieldview === "restricted";

@@ -2,7 +2,9 @@
 
 import { h, icon, safeImage } from "./dom.js";
 import { drawElement, inputElement } from "./elements.js";
-import { markdown, richText, textObject, textOf } from "./text.js";
+import { markdown } from "./markdown.js";
+import { richText } from "./richtext.js";
+import { textObject, textOf } from "./text.js";
 import { dayName } from "./time.js";
 
 /**

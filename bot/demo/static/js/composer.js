@@ -66,8 +66,13 @@ async function send() {
   grow();
   const { me, channel } = world;
   if (text.startsWith("/")) await command(me, channel, text);
-  else await attempt(() => slack.say(me, channel, text));
+  else await say(me, channel, text);
   await refresh();
+}
+
+async function say(me, channel, text) {
+  const answer = await attempt(() => slack.say(me, channel, text));
+  if (answer?.ok === false) sayPrivately(`Your message was not sent: ${answer.error}`);
 }
 
 async function command(me, channel, text) {

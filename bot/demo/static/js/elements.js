@@ -7,7 +7,7 @@ import { picture } from "./blocks.js";
 import { openMenu } from "./popover.js";
 import { initialChoice, selectMenu } from "./select.js";
 import { textObject, textOf } from "./text.js";
-import { attempt, emit, openLink, refresh, world } from "./world.js";
+import { attempt, openLink, refresh, world } from "./world.js";
 
 /** What the inputs of a modal hold. Values survive a redraw of the same view. */
 export class Form {
@@ -34,7 +34,6 @@ async function send(element, context, payload, node) {
   stop();
   if (answer && answer.ok === false) complain(node, answer.error);
   await refresh();
-  emit("acted", body);
   return answer?.ok !== false;
 }
 
@@ -84,7 +83,7 @@ function button(element, context) {
     if (element.url) openLink(element.url);
     await send(element, context, { value: element.value }, node);
   };
-  return h("button", { type: "button", class: `btn ${style}`, "aria-label": element.accessibility_label, dataset: { actionId: element.action_id ?? "", value: element.value ?? "" }, onclick: press },
+  return h("button", { type: "button", class: `btn ${style}`, "aria-label": element.accessibility_label, dataset: { actionId: element.action_id ?? "", value: element.value ?? "", url: element.url ?? "" }, onclick: press },
     h("span", {}, textObject(element.text)), element.url && icon("external", 13));
 }
 

@@ -4,7 +4,7 @@ import { h, byId, fill, icon } from "./dom.js";
 import { avatar } from "./avatar.js";
 import { drawBlocks } from "./blocks.js";
 import { openMenu } from "./popover.js";
-import { become, botChannel, channelById, emit, firstName, isBotRoom, nameOf, on, openChannel, people, thisPerson, userById, world } from "./world.js";
+import { become, botChannel, channelById, firstName, isBotRoom, nameOf, on, openChannel, people, thisPerson, userById, world } from "./world.js";
 
 const FACES = 5;
 
@@ -21,7 +21,7 @@ export function startShell() {
 
 /* ---- whose screen ---------------------------------------------------------------------------------------------- */
 
-export function roleOf(user) {
+function roleOf(user) {
   if (user?.title) return user.title;
   if (world.truth.growers.some((grower) => grower.slack_user === user?.id)) return "Grower";
   return user?.is_admin ? "Admin" : "Member";
@@ -172,5 +172,3 @@ function showToast({ text, tone }) {
   byId("toasts").append(toast);
   setTimeout(() => toast.remove(), 6000);
 }
-
-export const showBackstage = () => emit("show-backstage");

@@ -4,31 +4,36 @@ import { h, byId, fill, icon } from "./dom.js";
 import { toneOf } from "./backstage.js";
 import { type } from "./composer.js";
 import { showPanel } from "./shell.js";
-import { agent, become, botChannel, emit, firstName, on, openChannel, world } from "./world.js";
+import { agent, become, botChannel, emit, firstName, on, openChannel, userById, world } from "./world.js";
 
 const REMEMBERED = "demo.tour";
 let step = -1;
 let grower = null;
 let card = null;
 let ring = null;
+let asked = false;
 let opened = false;
+let unreadBefore = 0;
 
 /* ---- the cast -------------------------------------------------------------------------------------------------- */
 
 const cast = () => world.truth.growers.find((one) => one.slack_user && /^Ada\b/.test(one.name)) ?? world.truth.growers.find((one) => one.slack_user) ?? world.truth.growers[0];
 const truthNow = () => world.truth.growers.find((one) => one.id === grower?.id);
-const called = () => grower?.name.split(" ")[0] ?? "Ada";
+const called = () => (userById(grower?.slack_user) ? firstName(userById(grower.slack_user)) : grower?.name);
+const asking = () => `/fieldview connect ${grower?.name}`;
 const stage = () => world.channels.find((channel) => channel.name === "growers") ?? world.channels.find((channel) => !channel.is_im);
+const unread = () => world.waiting.get(grower?.slack_user) ?? 0;
 const believed = () => toneOf(truthNow()?.bot_status);
 
 const STEPS = [
   {
     title: "Ask a grower to connect",
-    text: () => ["As ", h("b", {}, firstName(agent())), " in ", h("b", {}, `#${stage()?.name ?? "growers"}`), ", type ", h("code", {}, `/fieldview connect ${called()}`), " and press Enter."],
+    text: () => ["As ", h("b", {}, firstName(agent())), " in ", h("b", {}, `#${stage()?.name ?? "growers"}`), ", type ", h("code", {}, asking()), " and press Enter."],
     at: () => (world.me === agent()?.id ? byId("composer") : face(agent()?.id)),
     side: "right",
     help: "Type it for me",
-    run: async () => { await goTo(agent()?.id, stage()?.id); type(`/fieldview connect ${called()}`); },
+    run: async () => { await goTo(agent()?.id, stage()?.id); type(asking()); },
+    done: () => asked && (unread() > unreadBefore || believed() !== "none"),
   },
   {
     title: "Receive the link",
@@ -49,6 +54,7 @@ const STEPS = [
   },
   {
     title: "Let it die",
+    backstage: true,
     text: () => ["Backstage, press ", h("b", {}, "Revoke at FieldView"), ` for ${called()}, then `, h("b", {}, "Sweep now"), ". One card appears in the channel, however often anybody looks."],
     at: () => button("revoke") ?? document.querySelector("[data-verb=sweep]"),
     help: "Show the channel",
@@ -57,7 +63,7 @@ const STEPS = [
   },
   {
     title: "Repair it",
-    text: () => [`Ask ${called()} again, from the card or with `, h("code", {}, `/fieldview connect ${called()}`), ", and approve once more. The same card turns green, and the audit trail tells who did what."],
+    text: () => [`Ask ${called()} again, from the card or with `, h("code", {}, asking()), ", and approve once more. The same card turns green, and the audit trail tells who did what."],
     at: () => byId("trail"),
     side: "above",
     help: "Show the channel",
@@ -70,7 +76,7 @@ const face = (id) => id && document.querySelector(`.face[data-user="${CSS.escape
 const room = (id) => id && document.querySelector(`.room-link[data-channel="${CSS.escape(id)}"]`);
 const button = (verb) => grower && document.querySelector(`.verb[data-verb="${verb}"][data-grower="${CSS.escape(grower.id)}"]:not(:disabled)`);
 const growerCard = () => grower && document.querySelector(`.grower[data-name="${CSS.escape(grower.name)}"]`);
-const linkButton = () => (world.channel === botChannel()?.id ? [...document.querySelectorAll("#messages .btn-primary, #messages a[href*='/connect/']")].at(-1) : null);
+const linkButton = () => (world.channel === botChannel()?.id ? [...document.querySelectorAll("#messages [data-url*='/connect/'], #messages a[href*='/connect/']")].at(-1) : null);
 
 async function goTo(user, channel, app = false) {
   showPanel("chat");
@@ -84,7 +90,7 @@ async function goTo(user, channel, app = false) {
 
 export function startTour() {
   byId("tour-button").addEventListener("click", () => begin());
-  on("command", (sent) => { if (step === 0 && sent.ok && /^\/fieldview\s+connect\s+\S/.test(sent.text)) go(1); });
+  on("command", (sent) => { asked ||= sent.ok && /^\/fieldview\s+connect\s+\S/.test(sent.text); check(); });
   on("phone-opened", () => { opened = true; check(); });
   on("truth waiting", check);
   on("truth people person room messages waiting", () => requestAnimationFrame(place));
@@ -104,8 +110,9 @@ function remember(how) {
 function begin() {
   grower = cast();
   if (!grower) return;
-  opened = false;
-  emit("show-backstage");
+  asked = opened = false;
+  unreadBefore = unread();
+  if (innerWidth >= 1080) emit("show-backstage");
   showPanel("chat");
   ring ??= document.body.appendChild(h("div", { class: "tour-ring", "aria-hidden": "true" }));
   card ??= document.body.appendChild(h("aside", { class: "tour-card", role: "dialog", "aria-label": "Tour" }));
@@ -113,17 +120,16 @@ function begin() {
 }
 
 function check() {
-  if (step < 1 || !STEPS[step]?.done?.()) {
-    if (step === 1 && believed() === "good") go(3);
-    return;
-  }
-  go(step + 1);
+  if (step === 1 && believed() === "good") go(3);
+  else if (STEPS[step]?.done()) go(step + 1);
 }
 
 function go(next) {
   step = next;
   if (step >= STEPS.length) return finish();
+  if (STEPS[step].backstage) emit("show-backstage");
   draw();
+  STEPS[step].at()?.scrollIntoView({ block: "nearest" });
   place();
   return undefined;
 }

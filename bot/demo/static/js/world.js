@@ -129,6 +129,7 @@ async function readEverything() {
   const state = await slack.state(me);
   if (me !== world.me) return;
   take({ team: state.team, bot: state.bot, users: state.users, channels: state.channels }, "people");
+  if (world.channel && !channelById(world.channel)) world.channel = null;
   if (!world.channel && world.tab === "messages") chooseRoom();
   if (!world.channel && botChannel()) {
     world.channel = botChannel().id;
@@ -142,7 +143,7 @@ async function readEverything() {
   if (world.tab === "home") await loadHome(true);
 }
 
-export async function loadHome(quiet) {
+async function loadHome(quiet) {
   const me = world.me;
   const answer = await slack.home(me, quiet);
   if (me === world.me) take({ home: answer.view }, "home");
@@ -196,10 +197,11 @@ async function refreshOthers() {
   emit("waiting");
 }
 
-export async function lookAround() {
+async function lookAround() {
   if (document.hidden) return;
   try {
     await Promise.all([refreshBackstage(), refreshOthers()]);
+    setOnline(true);
   } catch (error) {
     if (!(error instanceof Unreachable)) throw error;
     setOnline(false);
@@ -224,7 +226,7 @@ export function remember(name, value) {
   } catch { /* without storage the page simply forgets */ }
 }
 
-export function recall(name) {
+function recall(name) {
   try {
     return sessionStorage.getItem(`demo.${name}`);
   } catch {
