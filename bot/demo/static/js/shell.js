@@ -169,6 +169,8 @@ function drawOnline() {
 
 function showToast({ text, tone }) {
   const toast = h("div", { class: `toast ${tone}` }, icon(tone === "bad" ? "warning" : tone === "good" ? "check" : "chat", 16), h("span", {}, text));
+  const others = byId("toasts").children;
+  if (others.length > 1) others[0].remove();
   byId("toasts").append(toast);
   setTimeout(() => toast.remove(), 6000);
 }

@@ -22,6 +22,7 @@ const truthNow = () => world.truth.growers.find((one) => one.id === grower?.id);
 const called = () => (userById(grower?.slack_user) ? firstName(userById(grower.slack_user)) : grower?.name);
 const asking = () => `/fieldview connect ${grower?.name}`;
 const stage = () => world.channels.find((channel) => channel.name === "growers") ?? world.channels.find((channel) => !channel.is_im);
+const news = () => world.channels.find((channel) => !channel.is_im && /alert/.test(channel.name)) ?? stage();
 const unread = () => world.waiting.get(grower?.slack_user) ?? 0;
 const believed = () => toneOf(truthNow()?.bot_status);
 
@@ -46,19 +47,19 @@ const STEPS = [
   },
   {
     title: "Consent at FieldView",
-    text: () => ["In the new window, read who asks and for what, go on to FieldView and approve. Then ", h("b", {}, `#${stage()?.name ?? "growers"}`), " hears of it."],
+    text: () => ["In the new window, read who asks and for what, go on to FieldView and approve. Then ", h("b", {}, `#${news()?.name ?? "growers"}`), " hears of it."],
     at: () => growerCard(),
     help: "Back to the channel",
-    run: () => goTo(agent()?.id, stage()?.id),
+    run: () => goTo(agent()?.id, news()?.id),
     done: () => believed() === "good",
   },
   {
     title: "Let it die",
     backstage: true,
-    text: () => ["Backstage, press ", h("b", {}, "Revoke at FieldView"), ` for ${called()}, then `, h("b", {}, "Sweep now"), ". One card appears in the channel, however often anybody looks."],
+    text: () => ["Backstage, press ", h("b", {}, "Revoke at FieldView"), ` for ${called()}, then `, h("b", {}, "Sweep now"), ". One card appears in ", h("b", {}, `#${news()?.name}`), ", however often anybody looks."],
     at: () => button("revoke") ?? document.querySelector("[data-verb=sweep]"),
     help: "Show the channel",
-    run: () => goTo(agent()?.id, stage()?.id),
+    run: () => goTo(agent()?.id, news()?.id),
     done: () => believed() === "bad",
   },
   {
@@ -67,7 +68,7 @@ const STEPS = [
     at: () => byId("trail"),
     side: "above",
     help: "Show the channel",
-    run: () => goTo(agent()?.id, stage()?.id),
+    run: () => goTo(agent()?.id, news()?.id),
     done: () => believed() === "good",
   },
 ];
