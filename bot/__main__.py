@@ -6,17 +6,25 @@ import argparse
 import asyncio
 import csv
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import psycopg
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
 from bot import logs
 from bot.settings import Settings, SettingsFault, load
+from bot.vault import Unreadable
+
+log = structlog.get_logger(__name__)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code."""
+    """Run one command; returns the exit code: 0, 1 when something is wrong, 2 for unusable settings or arguments."""
     options = _parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = options.run
     try:
@@ -26,6 +34,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    except Unreadable:
+        return _fault("No key in ENCRYPTION_KEYS opens what this database holds: put back the key it was made with.")
+    except (SQLAlchemyError, psycopg.Error) as failure:
+        log.debug("the database failed", exc_info=failure)
+        return _fault(
+            f"The database does not answer, or `fieldview-bot migrate` was never run ({type(failure).__name__}). "
+            "Check DATABASE_URL and the server."
+        )
+    except BrokenPipeError:
+        # Whoever read our output has seen enough. Nothing may be written at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception:
+        log.exception("the program crashed")
+        return _fault("The program crashed; what happened is in the log above.")
+
+
+def _fault(sentence: str) -> int:
+    print(sentence, file=sys.stderr)
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -133,7 +161,7 @@ def _export(options: argparse.Namespace) -> int:
 def _harmless(value: object) -> object:
     """A cell that no spreadsheet takes for a formula."""
     text = "" if value is None else value
-    return f"'{text}" if isinstance(text, str) and text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return f"'{text}" if isinstance(text, str) and text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from enum import Enum
 
 import structlog
@@ -14,6 +15,9 @@ from bot.monitor import ALERT
 from storage.database import Database
 
 log = structlog.get_logger(__name__)
+
+_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
+"""What a credential's id may look like: Leaf's are UUIDs, and nothing longer would fit where ids are kept."""
 
 
 class Reception(Enum):
@@ -41,7 +45,7 @@ class Alerts:
             log.warning("an alert without Leaf's signature")
             return Reception.UNSIGNED
         alert = webhook.parse(body)
-        if alert is None:
+        if alert is None or (alert.credential_id and not _ID.fullmatch(alert.credential_id)):
             return Reception.UNREADABLE
         if webhook.concerns_fieldview(alert) and alert.credential_id:
             key = f"{ALERT}-{hashlib.sha256(body).hexdigest()[:32]}"

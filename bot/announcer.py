@@ -19,7 +19,7 @@ from bot.pace import Pace, pace_for
 from bot.reports import DataFlow, IncidentCard
 from bot.slack.client import Posted, SlackClient
 from storage import connections, consents, growers, incidents, notices, outbox, subscriptions
-from storage.database import Database
+from storage.database import Database, at_end
 from storage.records import Announcement, AnnouncementKind
 
 log = structlog.get_logger(__name__)
@@ -31,8 +31,21 @@ POSTS_PER_SECOND = 1.0
 """Slack's pace for one channel. Source: docs.slack.dev, rate limits."""
 
 
+UNFIT = {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"}
+"""Slack's words for a message that it will show nowhere as it is; its plain text it may."""
+
+PRIVATE = (AnnouncementKind.CONSENT_INVITATION, AnnouncementKind.CONSENT_OUTCOME)
+"""What is meant for one person and for nobody else."""
+
 BUSY = 2.0
 """Seconds after which a message that somebody else is delivering is looked at again."""
+
+
+FROZEN = {"is_inactive"}
+"""Slack's word for an edit in a channel that was archived."""
+
+OUTBOX_RANK = 1
+"""When in a transaction the messages' rows are locked: before the audit trail, after everything else."""
 
 
 class DataSource(Protocol):
@@ -68,33 +81,41 @@ class Announcer:
 
     async def to_channels(self, session: AsyncSession, kind: AnnouncementKind, subject: str) -> None:
         """Owe this message to every subscribed channel that works, and to the alert channel."""
-        channels = [item.channel for item in await subscriptions.everyone(session) if item.broken_reason is None]
+        channels = await self._subscribed(session)
         if self._alert_channel:
             channels.append(self._alert_channel)
-        await self._owe(session, kind, subject, dict.fromkeys(channels))
+        self._owe(session, kind, subject, channels)
 
     async def to_operators(self, session: AsyncSession, kind: AnnouncementKind, subject: str) -> None:
         """Owe this message to the alert channel; without one, to every subscribed channel."""
         if self._alert_channel:
-            await self._owe(session, kind, subject, [self._alert_channel])
+            self._owe(session, kind, subject, [self._alert_channel])
         else:
             await self.to_channels(session, kind, subject)
 
     async def to_person(self, session: AsyncSession, kind: AnnouncementKind, subject: str, user: str) -> None:
         """Owe this message to one person's direct messages."""
-        await self._owe(session, kind, subject, [user])
+        self._owe(session, kind, subject, [user])
 
     async def has_news(self, session: AsyncSession, kind: AnnouncementKind, subject: str) -> None:
         """Bring every message about the subject up to date, wherever it was posted."""
-        for announcement in await outbox.want_update(session, kind, subject):
-            await self._start(session, announcement)
+
+        async def want_update() -> None:
+            for announcement in await outbox.want_update(session, kind, subject):
+                await self._start(session, announcement)
+
+        at_end(session, (OUTBOX_RANK, kind, subject), want_update)
 
     async def adopt(
         self, session: AsyncSession, kind: AnnouncementKind, subject: str, user: str, posted: Posted
     ) -> None:
         """Take a message that was posted while somebody waited into our care, to be edited later."""
-        announcement = await outbox.want(session, kind, subject, user, self._clock())
-        await outbox.showed(session, announcement.id, announcement.wanted, posted.channel, posted.ts)
+
+        async def take() -> None:
+            announcement = await outbox.want(session, kind, subject, user, self._clock())
+            await outbox.showed(session, announcement.id, announcement.wanted, posted.channel, posted.ts)
+
+        at_end(session, (OUTBOX_RANK, kind, subject), take)
 
     async def deliver(self, announcement_id: str) -> float | None:
         """Job: show the newest version. Never lost; at most one duplicate per crash, as Slack knows no idempotency key.
@@ -108,11 +129,11 @@ class Announcer:
             except (ProviderUnavailable, ProviderRefusedUs) as failure:
                 return await self._later(owed, failure)
             except ChannelUnreachable as unreachable:
-                await self._give_up(owed, unreachable.reason)
+                await self._give_up(owed, unreachable.reason, unreachable=True)
                 return None
             except ProviderRejected as rejected:
                 log.error("slack rejects a message", kind=owed.kind, subject=owed.subject, detail=rejected.detail)
-                await self._give_up(owed, rejected.code)
+                await self._give_up(owed, rejected.code, unreachable=rejected.code in FROZEN)
                 return None
             if done:
                 return None
@@ -132,9 +153,15 @@ class Announcer:
                 await self._start(session, announcement, again=f"-{self._clock():%Y%m%d%H%M%S}")
         return len(overdue)
 
-    async def _owe(self, session: AsyncSession, kind: AnnouncementKind, subject: str, channels: Iterable[str]) -> None:
-        for channel in channels:
-            await self._start(session, await outbox.want(session, kind, subject, channel, self._clock()))
+    def _owe(self, session: AsyncSession, kind: AnnouncementKind, subject: str, channels: Iterable[str]) -> None:
+        async def want() -> None:
+            for channel in sorted(set(channels)):
+                await self._start(session, await outbox.want(session, kind, subject, channel, self._clock()))
+
+        at_end(session, (OUTBOX_RANK, kind, subject), want)
+
+    async def _subscribed(self, session: AsyncSession) -> list[str]:
+        return [item.channel for item in await subscriptions.everyone(session) if item.broken_reason is None]
 
     async def _start(self, session: AsyncSession, announcement: Announcement, again: str = "") -> None:
         key = f"{DELIVER}-{announcement.id}-{announcement.wanted}{again}"
@@ -146,9 +173,23 @@ class Announcer:
 
     async def _show(self, owed: Announcement) -> bool:
         message = await self._render(owed)
-        place = await self._posted(owed, message.payload()) if message else Posted(owed.channel, owed.ts or "")
+        place = await self._told(owed, message) if message else Posted(owed.channel, owed.ts or "")
         async with self._database.transaction() as session:
+            if not owed.shown:
+                await self._clear(session, _unreachable(owed.channel))
             return await outbox.showed(session, owed.id, owed.wanted, place.channel, place.ts)
+
+    async def _told(self, owed: Announcement, message: Message) -> Posted:
+        """Show the message, or at least its text when Slack does not like how it is built."""
+        try:
+            return await self._posted(owed, message.payload())
+        except ProviderRejected as rejected:
+            if rejected.code not in UNFIT:
+                raise
+            log.error("slack rejects a message's blocks", kind=owed.kind, subject=owed.subject, detail=rejected.detail)
+            text = f"Slack does not show one of my messages as it was meant (`{rejected.code}`, {owed.kind})."
+            await self.tell_operators(f"unfit:{owed.kind}", text)
+            return await self._posted(owed, {**message.payload(), "blocks": []})
 
     async def _posted(self, owed: Announcement, payload: dict[str, Any]) -> Posted:
         await self._pace(owed.posted_channel or owed.channel).turn()
@@ -171,25 +212,47 @@ class Announcer:
         backoff = min(300.0, 2.0 ** min(failures, 9))
         return (asked or backoff) * random.uniform(1.0, 1.25)  # noqa: S311 - spreads retries
 
-    async def _give_up(self, owed: Announcement, reason: str) -> None:
-        """The place will never take it: say so where the alerts go, and mark the subscription."""
+    async def _give_up(self, owed: Announcement, reason: str, *, unreachable: bool) -> None:
+        """This place will not take it: bring it where somebody sees it, and tell the operators."""
         log.error("a message cannot be delivered", kind=owed.kind, channel=owed.channel, reason=reason)
+        if owed.kind not in PRIVATE:
+            await self._fall_back(owed, reason, unreachable)
+        # Last, and alone: a crash before it repeats the rest, which does no harm.
         async with self._database.transaction() as session:
             await outbox.give_up(session, owed.id, reason)
-            await subscriptions.mark_broken(session, owed.channel, reason)
-            if owed.channel == self._alert_channel or owed.kind is AnnouncementKind.OPERATOR_NOTICE:
-                return
-            if self._alert_channel:
-                await self._owe(session, owed.kind, owed.subject, [self._alert_channel])
+
+    async def _fall_back(self, owed: Announcement, reason: str, unreachable: bool) -> None:
+        async with self._database.transaction() as session:
+            if unreachable:
+                await subscriptions.mark_broken(session, owed.channel, reason)
+            elsewhere = await self._elsewhere(session, owed.channel)
+            if unreachable or owed.kind is AnnouncementKind.OPERATOR_NOTICE:
+                self._owe(session, owed.kind, owed.subject, elsewhere)
+            kind = _unreachable(owed.channel) if unreachable else f"unfit:{owed.kind}"
             text = (
                 f"I cannot post to <#{owed.channel}> any more: Slack says `{reason}`. What was meant for it comes here."
+                if unreachable
+                else f"Slack did not take one of my messages for <#{owed.channel}>: `{reason}` ({owed.kind})."
             )
-            await self._notify(session, f"unreachable:{owed.channel}", text)
+            notice = await notices.raise_once(session, kind, text, self._clock())
+            if notice is not None:
+                self._owe(session, AnnouncementKind.OPERATOR_NOTICE, notice.id, elsewhere)
+
+    async def _elsewhere(self, session: AsyncSession, lost: str) -> list[str]:
+        """Where operators look when this channel is lost: the alert channel, or all that are left without it."""
+        if self._alert_channel and lost != self._alert_channel:
+            return [self._alert_channel]
+        return [channel for channel in await self._subscribed(session) if channel != lost]
 
     async def _notify(self, session: AsyncSession, kind: str, text: str) -> None:
         notice = await notices.raise_once(session, kind, text, self._clock())
         if notice is not None:
             await self.to_operators(session, AnnouncementKind.OPERATOR_NOTICE, notice.id)
+
+    async def _clear(self, session: AsyncSession, kind: str) -> None:
+        notice = await notices.over(session, kind, self._clock())
+        if notice is not None:
+            await self.has_news(session, AnnouncementKind.OPERATOR_NOTICE, notice.id)
 
     async def tell_operators(self, kind: str, text: str) -> None:
         """Tell the operators once that the bot itself needs somebody; again only after `all_clear`."""
@@ -199,9 +262,7 @@ class Announcer:
     async def all_clear(self, kind: str) -> None:
         """End the notice of this kind, if one stands, and say so in its message."""
         async with self._database.transaction() as session:
-            notice = await notices.over(session, kind, self._clock())
-            if notice is not None:
-                await self.has_news(session, AnnouncementKind.OPERATOR_NOTICE, notice.id)
+            await self._clear(session, kind)
 
     async def _render(self, owed: Announcement) -> Message | None:
         """The message as it must look now; None when its subject is gone and there is nothing to say."""
@@ -251,3 +312,7 @@ class Announcer:
         if channel not in self._paces:
             self._paces[channel] = pace_for(self._database, f"slack:{channel}", self._posts_per_second)
         return self._paces[channel]
+
+
+def _unreachable(channel: str) -> str:
+    return f"unreachable:{channel}"

@@ -108,7 +108,7 @@ async def running(settings: Settings, tuning: Tuning = Tuning()) -> AsyncIterato
         slack_app = bolt_app(bot, workspace, background, settings.slack_signing_secret.get_secret_value())
         if settings.slack_app_token:
             handler = AsyncSocketModeHandler(slack_app, settings.slack_app_token.get_secret_value())
-            await handler.connect_async()  # type: ignore[no-untyped-call] - Bolt leaves it untyped
+            await handler.connect_async()  # type: ignore[no-untyped-call]
             stack.push_async_callback(handler.close_async)
         secret = settings.leaf_webhook_secret
         site = Site(

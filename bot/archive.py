@@ -37,4 +37,4 @@ class Archive:
         # An event's id is Leaf's; hashed with the grower's it also fits when Leaf numbers events per credential.
         key = hashlib.sha256(f"{grower_id}\n{event.id}".encode()).hexdigest()
         at = event.created_at or self._clock()
-        return LeafEvent(key, grower_id, at, event.status_code, redact(event.body)[:LONGEST])
+        return LeafEvent(key, grower_id, at, event.status_code, redact(event.body[: 10 * LONGEST])[:LONGEST])

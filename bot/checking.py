@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+import aiohttp
 import httpx
 from pydantic import SecretStr
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.app import Tuning, fieldview_client, leaf_client
@@ -50,11 +53,13 @@ async def check(settings: Settings, say: Callable[[str], None]) -> int:
     return 1 if wrong else 0
 
 
-async def _findings(settings: Settings) -> AsyncIterator[Finding]:
+async def _findings(settings: Settings) -> AsyncGenerator[Finding, None]:
     yield Finding("Settings", True, "all there and well-formed")
     yield _public_url(settings)
     yield await _database(settings)
     yield await _slack(settings)
+    if settings.slack_app_token:
+        yield await _socket_mode(settings, settings.slack_app_token)
     if settings.alert_channel:
         yield await _alert_channel(settings, settings.alert_channel)
     yield await _leaf(settings)
@@ -108,6 +113,18 @@ async def _slack(settings: Settings) -> Finding:
     return Finding("Slack", True, f"installed in {workspace.name}")
 
 
+async def _socket_mode(settings: Settings, app_token: SecretStr) -> Finding:
+    web = AsyncWebClient(base_url=settings.slack_api_url, retry_handlers=[])
+    remedy = "Check SLACK_APP_TOKEN (it begins with xapp- and needs connections:write), or leave it empty to use HTTP."
+    try:
+        await web.apps_connections_open(app_token=app_token.get_secret_value())
+    except SlackApiError as refused:
+        return Finding("Socket Mode", False, f"Slack refuses it ({refused.response.get('error', 'no reason')})", remedy)
+    except (aiohttp.ClientError, TimeoutError, SlackClientError) as failure:
+        return Finding("Socket Mode", False, f"Slack does not answer ({type(failure).__name__})", remedy)
+    return Finding("Socket Mode", True, "Slack takes the app token")
+
+
 async def _alert_channel(settings: Settings, channel: str) -> Finding:
     slack = SlackClient(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
     remedy = "Check ALERT_CHANNEL and invite the bot there with /invite."
@@ -141,8 +158,11 @@ async def _fieldview(settings: Settings) -> Finding:
     fieldview = fieldview_client(settings)
     try:
         await fieldview.exchange(PROBE)
-    except ProviderRejected:
-        return Finding("FieldView", True, "knows this application")
+    except ProviderRejected as rejected:
+        if rejected.code == "invalid_grant" and "mismatch" not in rejected.detail.lower():
+            return Finding("FieldView", True, "knows this application")
+        remedy = f"Check FIELDVIEW_CLIENT_ID, and that {settings.redirect_uri} is registered at FieldView."
+        return Finding("FieldView", False, f"does not accept this set-up ({rejected.code or 'no reason'})", remedy)
     except ProviderRefusedUs:
         remedy = "Check FIELDVIEW_CLIENT_ID and FIELDVIEW_CLIENT_SECRET."
         return Finding("FieldView", False, "refuses this application", remedy)

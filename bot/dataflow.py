@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from bot.errors import ProviderError
 from bot.leaf.client import LeafClient
 from bot.reports import DataFlow
+
+PATIENCE = 5.0
+"""Seconds that whoever shows this waits for it: a message about a repair must not wait for an ill Leaf."""
 
 
 class DataFlows:
@@ -16,7 +21,8 @@ class DataFlows:
     async def data_flow(self, grower_id: str) -> DataFlow | None:
         """Farms, fields and the last sync; None when Leaf has nothing or does not answer."""
         try:
-            summary = await self._leaf.data_summary(grower_id)
-        except ProviderError:
+            async with asyncio.timeout(PATIENCE):
+                summary = await self._leaf.data_summary(grower_id)
+        except (ProviderError, TimeoutError):
             return None
         return DataFlow(summary.farms, summary.fields, summary.synced_at) if summary else None

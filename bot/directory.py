@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from rapidfuzz import fuzz, process
 
-from bot.errors import AmbiguousGrower, UnknownGrower
+from bot.errors import AmbiguousGrower, ChannelUnreachable, ProviderUnavailable, UnknownGrower
 from bot.leaf.client import LeafClient
 from bot.leaf.models import LeafUser
 from bot.monitor import grower_of
@@ -23,8 +23,10 @@ SHOWN = 25
 INDEXED = 100_000
 """How many names "did you mean" looks through."""
 
-_MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
-_MAILTO = re.compile(r"<mailto:([^|>]+)(?:\|[^>]*)?>")
+_MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|([^>]*))?>")
+_QUOTED = re.compile(r"""["“”„«]([^"“”„«»]*)["“”»]|['‘’‚](.*)['’‘]""")
+_STRAIGHT = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"'})
+_LEAF_ID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}")
 
 
 class Directory:
@@ -43,10 +45,12 @@ class Directory:
         """
         typed = typed.strip()
         if mention := _MENTION.fullmatch(typed):
-            return await self._mentioned(mention.group(1))
-        if mail := _MAILTO.fullmatch(typed):
-            typed = mail.group(1)
-        return await self._only(typed, await self._found(typed))
+            return await self._mentioned(mention[1], mention[2] or mention[1])
+        return await self._only(unquoted(typed), await self._found(typed))
+
+    async def knows(self, typed: str) -> bool:
+        """Whether somebody in the local index answers to exactly this."""
+        return bool(await self._local(typed))
 
     async def by_id(self, grower_id: str) -> Grower:
         """Raises UnknownGrower."""
@@ -61,7 +65,12 @@ class Directory:
 
     async def create(self, name: str, email: str | None, external_id: str | None) -> Grower:
         """A new Leaf user. Raises ProviderError; ProviderRejected when Leaf does not like the particulars."""
-        return (await self._learned([await self._leaf.create_user(name, email, external_id)]))[0]
+        try:
+            user = await self._leaf.create_user(name, email, external_id)
+        except ProviderUnavailable as failure:
+            failure.in_doubt = failure.maybe_done
+            raise
+        return (await self._learned([user]))[0]
 
     async def suggest(self, typed: str, limit: int = 100) -> list[Grower]:
         """Growers for type-ahead, from the local index only."""
@@ -82,18 +91,19 @@ class Directory:
         return None if person.is_gone or person.is_bot else person
 
     async def _found(self, typed: str) -> list[Grower]:
+        return await self._local(typed) or await self._local(unquoted(typed)) or await self._at_leaf(unquoted(typed))
+
+    async def _local(self, typed: str) -> list[Grower]:
         async with self._database.reading() as session:
-            local = await growers.find_exactly(session, typed)
-        return local or await self._at_leaf(typed)
+            return await growers.find_exactly(session, typed)
 
     async def _at_leaf(self, typed: str) -> list[Grower]:
         """Leaf's own search, for growers added since the last sweep; its hits count only if they fit exactly."""
-        queries = [{"email": typed}] if "@" in typed else [{"externalId": typed}, {"name": typed}]
-        for query in queries:
+        for query in _queries(typed):
             users = [user for user in await self._leaf.find_users(**query) if _answers_to(user, typed)]
             if users:
                 return await self._learned(users)
-        if re.fullmatch(r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}", typed):
+        if _LEAF_ID.fullmatch(typed):
             user = await self._leaf.user(typed)
             return await self._learned([user]) if user else []
         return []
@@ -105,18 +115,18 @@ class Directory:
             raise AmbiguousGrower(typed, found)
         return found[0]
 
-    async def _mentioned(self, user: str) -> Grower:
+    async def _mentioned(self, user: str, label: str) -> Grower:
         async with self._database.reading() as session:
             known = await growers.by_slack_user(session, user)
         if known is not None:
             return known
-        person = await self._slack.person(user)
+        try:
+            person = await self._slack.person(user)
+        except ChannelUnreachable:
+            raise UnknownGrower(label) from None
         if person.email is None:
-            raise UnknownGrower(person.name)
-        found = await self._found(person.email)
-        if not found:
-            raise UnknownGrower(person.email)
-        grower = await self._only(person.email, found)
+            raise UnknownGrower(person.name, await self._similar(person.name))
+        grower = await self._only(person.email, await self._found(person.email))
         async with self._database.transaction() as session:
             await growers.set_slack_user(session, grower.id, user)
         return await self.by_id(grower.id)
@@ -136,6 +146,22 @@ class Directory:
         async with self._database.transaction() as session:
             await growers.save(session, fresh)
         return fresh
+
+
+def unquoted(text: str) -> str:
+    """The text without the quotation marks around it, if there are any."""
+    match = _QUOTED.fullmatch(text)
+    return (match[1] or match[2] or "").strip() if match else text
+
+
+def _queries(typed: str) -> list[dict[str, str]]:
+    """What to ask Leaf for. Phones type curly quotes where a name was entered with straight ones."""
+    if not typed:
+        return []
+    if "@" in typed:
+        return [{"email": typed}]
+    names = dict.fromkeys((typed, typed.translate(_STRAIGHT)))
+    return [{"externalId": typed}, *({"name": name} for name in names)]
 
 
 def _answers_to(user: LeafUser, typed: str) -> bool:

@@ -70,10 +70,11 @@ class UnknownGrower(BotError):
 
 @dataclass
 class AmbiguousGrower(BotError):
-    """Several growers answer to what was typed: the person chooses."""
+    """Several growers answer to what was typed: the person chooses. `rest` is what was typed behind the grower."""
 
     typed: str
     matches: Sequence[Grower]
+    rest: str = ""
 
     def __str__(self) -> str:
         return f"Several growers answer to “{self.typed}”."
@@ -149,12 +150,18 @@ class ProviderError(BotError):
 
 @dataclass
 class ProviderUnavailable(ProviderError):
-    """Timeout, 429 or 5xx. `retry_after` in seconds when the provider named it."""
+    """Timeout, 429 or 5xx. `retry_after` in seconds when the provider named it.
+
+    `maybe_done` says that the request may have arrived; `in_doubt` that this would have changed something.
+    """
 
     retry_after: float | None = field(default=None, kw_only=True)
     maybe_done: bool = field(default=False, kw_only=True)
+    in_doubt: bool = field(default=False, kw_only=True)
 
     def __str__(self) -> str:
+        if self.in_doubt:
+            return f"{self.provider} did not say whether it was done. Look at the status in a minute."
         return f"{self.provider} is not answering right now. Nothing was changed; try again in a minute."
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from bot.archive import Archive
 from bot.dataflow import DataFlows
 from bot.errors import ProviderError, ProviderUnavailable
@@ -13,7 +15,7 @@ from bot.monitor import Monitor, Reading
 from bot.reports import Overview, StatusReport, Timeline, TimelineFact
 from storage import audit, connections, consents, incidents, leaf_events, sweeps
 from storage.database import Database
-from storage.records import AuditEntry, Connection, CredentialStatus, Grower, SealedEntry, Transition
+from storage.records import AuditEntry, Connection, CredentialStatus, Grower, Transition
 
 PAGE = 15
 """Facts on one page of a timeline."""
@@ -22,6 +24,11 @@ STRIP = 30
 """Days the strip shows."""
 
 LISTED = 1000
+
+DEEDS_READ = 200
+"""Entries of the audit trail read at a time."""
+
+LOOKS = ("status", "events", "history", "help")
 
 WORST_FIRST = (
     CredentialStatus.BROKEN,
@@ -82,13 +89,12 @@ class Health:
             last = await sweeps.last_finished(session)
             incident = await incidents.open_of_grower(session, grower.id)
             consent = await consents.latest_of_grower(session, grower.id)
-        as_of = self._clock() if why_not_live is None else last.started_at if last else None
-        if connection and as_of and connection.checked_at > as_of:
-            as_of = connection.checked_at
+        looked = [last.started_at] if last else []
+        looked += [connection.checked_at] if connection else []
         return StatusReport(
             grower,
             connection,
-            as_of,
+            as_of=self._clock() if why_not_live is None else max(looked, default=None),
             live=why_not_live is None,
             why_not_live=why_not_live,
             incident=incident,
@@ -110,7 +116,7 @@ class Health:
             facts: list[TimelineFact] = [
                 *await leaf_events.of_grower(session, grower.id, since=since, limit=wanted),
                 *await connections.transitions(session, grower.id, since=since, limit=wanted),
-                *_deeds(await audit.latest(session, target=grower.id, limit=wanted), since),
+                *await self._deeds(session, grower.id, since, wanted),
             ]
             history = await connections.transitions(session, grower.id, since=_midnight(now, STRIP - 1))
             before = await connections.status_at(session, grower.id, _midnight(now, STRIP - 1))
@@ -125,6 +131,19 @@ class Health:
             why_archived_only=why_archived_only,
         )
 
+    async def _deeds(self, session: AsyncSession, grower_id: str, since: datetime, wanted: int) -> list[AuditEntry]:
+        """Actions worth telling, newest first: looking is in the audit trail, but no part of a grower's story."""
+        deeds: list[AuditEntry] = []
+        before: int | None = None
+        while len(deeds) < wanted:
+            page = await audit.latest(session, target=grower_id, limit=DEEDS_READ, before=before)
+            recent = [sealed.entry for sealed in page if sealed.entry.at >= since]
+            deeds += [entry for entry in recent if entry.action not in LOOKS]
+            if len(recent) < DEEDS_READ:
+                break
+            before = page[-1].seq
+        return deeds[:wanted]
+
     async def history(self, grower: Grower | None, limit: int = 20) -> list[AuditEntry]:
         """Who did what, newest first: to one grower, or at all."""
         async with self._database.reading() as session:
@@ -132,29 +151,39 @@ class Health:
         return [item.entry for item in sealed]
 
     async def disconnect(self, grower: Grower) -> bool:
-        """Remove the credential at Leaf, its events archived first; False when there was none. Raises ProviderError."""
-        await self._archive.keep(grower.id)
+        """Remove the credential at Leaf, its events archived first; False when there was none. Raises ProviderError,
+        ProviderUnavailable with `in_doubt` when Leaf did not say whether it did it."""
+        exists = await self._leaf.credential(grower.id) is not None
+        if exists:
+            await self._archive.keep(grower.id)
+            await self._remove(grower)
+        now = self._clock()
         async with self._database.transaction() as session:
-            await connections.set_disconnecting(session, grower.id, self._clock())
+            # Said again: a sweep may have seen the credential in between and taken that for the last word.
+            await connections.set_disconnecting(session, grower.id, now if exists else None)
+            await self._monitor.apply(session, Reading(grower.id, None, now), "disconnect")
+        return exists
+
+    async def _remove(self, grower: Grower) -> None:
+        await self._expect_absence(grower, self._clock())
         try:
-            removed = await self._leaf.delete_credential(grower.id)
-        except ProviderError as failure:
-            if not (isinstance(failure, ProviderUnavailable) and failure.maybe_done):
-                async with self._database.transaction() as session:
-                    await connections.set_disconnecting(session, grower.id, None)
+            await self._leaf.delete_credential(grower.id)
+        except ProviderUnavailable as failure:
+            failure.in_doubt = failure.maybe_done
+            if not failure.maybe_done:
+                await self._expect_absence(grower, None)
             raise
-        await self._monitor.observe(Reading(grower.id, None, self._clock()), "disconnect")
-        return removed
+        except ProviderError:
+            await self._expect_absence(grower, None)
+            raise
+
+    async def _expect_absence(self, grower: Grower, since: datetime | None) -> None:
+        async with self._database.transaction() as session:
+            await connections.set_disconnecting(session, grower.id, since)
 
 
 def _moment(fact: TimelineFact) -> datetime:
     return fact.at
-
-
-def _deeds(entries: list[SealedEntry], since: datetime) -> list[AuditEntry]:
-    """The actions worth telling: looking at something is in the audit trail, but no part of a grower's story."""
-    looks = ("status", "events", "history", "help")
-    return [item.entry for item in entries if item.entry.at >= since and item.entry.action not in looks]
 
 
 def _midnight(now: datetime, days_ago: int) -> datetime:

@@ -8,7 +8,6 @@ only `Queue`; nothing but this module knows the engine.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import random
 from collections.abc import Awaitable, Callable
@@ -18,6 +17,7 @@ from typing import Any, Protocol
 import structlog
 from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions, Serializer
 from pydantic import SecretStr
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.vault import Vault
@@ -27,7 +27,9 @@ log = structlog.get_logger(__name__)
 
 Job = Callable[[str], Awaitable[float | None]]
 
-QUEUE = "fieldview"
+AT_A_TIME = 20
+"""Jobs of one kind that run at once. Every kind has a queue of its own, so that none keeps another waiting."""
+
 VERSION = "1"
 """Raised only when a change makes jobs already under way impossible to finish."""
 
@@ -87,9 +89,7 @@ class Jobs:
         self._poll = poll
         self._jobs: dict[str, Job] = {}
         self._client: DBOSClient | None = None
-        self._running = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._running: set[asyncio.Task[Any]] = set()
         self._stopping = False
 
     def register(self, name: str, job: Job) -> None:
@@ -104,19 +104,14 @@ class Jobs:
             DBOS.workflow(name=name)(self._durable(name, job))
         DBOS.launch()
         self._client = DBOSClient(system_database_url=url, serializer=self._serializer)
-        await DBOS.register_queue_async(QUEUE, worker_concurrency=20, polling_interval_sec=self._poll)
+        for name in self._jobs:
+            await DBOS.register_queue_async(_queue(name), worker_concurrency=AT_A_TIME, polling_interval_sec=self._poll)
 
     async def enqueue(self, session: AsyncSession, job: str, subject: str, key: str) -> None:
         """See Queue. Raises LookupError for a job nobody registered."""
         if job not in self._jobs:
             raise LookupError(job)
-        client = self._started()
-        options: EnqueueOptions = {
-            "workflow_name": job,
-            "queue_name": QUEUE,
-            "workflow_id": key,
-            "app_version": VERSION,
-        }
+        client, options = self._started(), _options(job, key)
         await session.run_sync(lambda sync: client.enqueue_in_transaction(sync.connection(), options, subject))
 
     async def start_now(self, job: str, subject: str, key: str) -> None:
@@ -125,12 +120,12 @@ class Jobs:
             await self.enqueue(session, job, subject, key)
 
     async def forget_finished(self, before: datetime) -> int:
-        """Delete finished jobs older than that moment from the engine's tables; returns how many."""
+        """Delete jobs that finished before that moment from the engine's tables; returns how many."""
         forgotten = 0
         while True:
             finished = await DBOS.list_workflows_async(
                 status=["SUCCESS", "ERROR", "CANCELLED"],
-                end_time=before.isoformat(),
+                completed_before=before.isoformat(),
                 limit=500,
                 load_input=False,
                 load_output=False,
@@ -154,10 +149,13 @@ class Jobs:
         await asyncio.to_thread(DBOS._recover_pending_workflows, [executor])
 
     async def stop(self, *, grace: float = 20.0) -> None:
-        """Finish the steps that run, leave the rest for the next start."""
+        """Let the jobs that run end, at most so many seconds; they and the rest go on at the next start."""
         self._stopping = True
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._idle.wait(), grace)
+        if self._running:
+            await asyncio.wait(self._running, timeout=grace)
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
         if self._client is not None:
             self._client.destroy()
             self._client = None
@@ -168,33 +166,57 @@ class Jobs:
             raise RuntimeError("jobs were not started")
         return self._client
 
-    def _durable(self, name: str, job: Job) -> Callable[[str], Awaitable[None]]:
-        async def tried_until_done(subject: str) -> None:
-            crashes = 0
-            while True:
-                wait, crashed = await DBOS.run_step_async({"name": name}, self._step, name, job, subject, crashes)
-                if wait is None:
-                    return
-                crashes = crashes + 1 if crashed else 0
-                await DBOS.sleep_async(wait)
+    def _durable(self, name: str, job: Job) -> Callable[..., Awaitable[None]]:
+        """The job as the engine runs it: once; if it wants to be tried again, that is a later job of its own.
 
-        tried_until_done.__name__ = tried_until_done.__qualname__ = name
-        return tried_until_done
+        So a job that waits occupies nobody, and nothing is left in a dead process's name but what really ran there.
+        """
 
-    async def _step(self, name: str, job: Job, subject: str, crashes: int) -> tuple[float | None, bool]:
-        if self._stopping:
-            await asyncio.Event().wait()
-        self._running += 1
-        self._idle.clear()
+        async def tried(subject: str, tries: int = 0, crashes: int = 0) -> None:
+            if self._stopping or (task := asyncio.current_task()) is None:
+                raise asyncio.CancelledError
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+            wait, crashes = await self._run(name, job, subject, crashes)
+            if wait is not None:
+                key = f"{str(DBOS.workflow_id).removesuffix(f'~{tries}')}~{tries + 1}"
+                await self._put_off(_options(name, key, wait), subject, tries + 1, crashes)
+
+        tried.__name__ = tried.__qualname__ = name
+        return tried
+
+    async def _run(self, name: str, job: Job, subject: str, crashes: int) -> tuple[float | None, int]:
+        """The seconds after which the job wants to be tried again, and how often in a row it has crashed."""
         try:
-            return await job(subject), False
+            return await job(subject), 0
         except Exception:
             log.exception("job crashed", job=name, subject=subject, crashes=crashes + 1)
-            return min(600.0, 2.0**crashes) * random.uniform(0.8, 1.2), True  # noqa: S311 - spreads retries
-        finally:
-            self._running -= 1
-            if self._running == 0:
-                self._idle.set()
+            return min(600.0, 2.0**crashes) * random.uniform(0.8, 1.2), crashes + 1  # noqa: S311 - spreads retries
+
+    async def _put_off(self, options: EnqueueOptions, *arguments: Any) -> None:
+        """Do not lose the job, even when the database is away at this moment."""
+        while True:
+            try:
+                await asyncio.to_thread(self._started().enqueue, options, *arguments)
+            except (SQLAlchemyError, OSError) as failure:
+                log.warning("the database did not answer; trying again", failure=type(failure).__name__)
+                await asyncio.sleep(1.0)
+            else:
+                return
+
+
+def _queue(job: str) -> str:
+    return f"fieldview-{job}"
+
+
+def _options(job: str, key: str, delay: float = 0.0) -> EnqueueOptions:
+    options: EnqueueOptions = {
+        "workflow_name": job,
+        "queue_name": _queue(job),
+        "workflow_id": key,
+        "app_version": VERSION,
+    }
+    return options | {"delay_seconds": delay} if delay else options
 
 
 def migrate(url: str) -> None:

@@ -12,7 +12,14 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.announcer import Announcer
-from bot.errors import ProviderError, ProviderUnavailable, UnknownGrower
+from bot.errors import (
+    ProviderError,
+    ProviderGibberish,
+    ProviderRefusedUs,
+    ProviderRejected,
+    ProviderUnavailable,
+    UnknownGrower,
+)
 from bot.journal import Journal
 from bot.leaf.client import LeafClient
 from bot.leaf.models import Credential, LeafUser
@@ -42,6 +49,23 @@ STALLED = timedelta(minutes=3)
 
 BEAT = timedelta(seconds=20)
 DISCONNECT_GRACE = timedelta(hours=1)
+LOGIN, CONTRACT = "leaf-login", "leaf-contract"
+"""Kinds of notices: what keeps us from watching and is nobody's but the operators' to repair."""
+
+_STRANGE = (
+    "Leaf answers something I do not understand, so connections are not being watched. "
+    "Leaf's API may have changed, or something between us and Leaf answers in its place."
+)
+TROUBLES: dict[type[ProviderError], tuple[str, str]] = {
+    ProviderRefusedUs: (
+        LOGIN,
+        "Leaf refuses this bot's own login, so nothing can be watched or connected. "
+        "Check LEAF_USERNAME and LEAF_PASSWORD. No grower is to blame, and none was marked as broken.",
+    ),
+    ProviderGibberish: (CONTRACT, _STRANGE),
+    ProviderRejected: (CONTRACT, _STRANGE),
+}
+
 WORKERS = 4
 """Requests at a time when each grower has to be asked for alone; the pace bounds them, this only hides latency."""
 
@@ -99,6 +123,8 @@ class Monitor:
         """Job: ask until Leaf answers and the credential is no longer pending."""
         try:
             connection = await self.check(grower_id, "check")
+        except UnknownGrower:
+            return None
         except ProviderError as failure:
             log.warning("leaf could not be asked", grower=grower_id, detail=failure.detail)
             return 30.0
@@ -123,7 +149,8 @@ class Monitor:
     async def _find_owner(self, credential_id: str) -> float | None:
         """A credential we have not met: look at everybody, which believes what it finds; then see who has it."""
         try:
-            swept = await self.sweep(f"sweep-for-{credential_id[:40]}")
+            # A name of its own each time: a finished sweep is never done again, and this look must be a new one.
+            swept = await self.sweep(f"alert-{uuid.uuid4().hex}")
         except ProviderError as failure:
             log.warning("leaf could not be asked after an alert", detail=failure.detail)
             return 60.0
@@ -146,6 +173,7 @@ class Monitor:
 
     async def apply(self, session: AsyncSession, reading: Reading, source: str, consent: Consent | None = None) -> None:
         """`observe` in the caller's transaction; `consent` is the one that Leaf has just accepted."""
+        await growers.lock(session, reading.grower_id)
         known = await connections.get(session, reading.grower_id)
         seen = self._seen(reading, known, consent)
         if known is None and seen.status is CredentialStatus.ABSENT:
@@ -185,14 +213,14 @@ class Monitor:
             missing_scopes=self._missing(granted) if granted else base.missing_scopes,
             changed_at=base.changed_at if base.status is status else now,
             checked_at=now,
-            disconnecting_at=None,
+            # Seen a moment before we removed it: its absence will still be no surprise.
+            disconnecting_at=base.disconnecting_at if consent is None and _is_ending(base, now) else None,
             completing_consent=None if status is CredentialStatus.HEALTHY else base.completing_consent,
         )
 
     def _absent(self, base: Connection, now: datetime) -> Connection:
         """No credential at Leaf: as it should be, as we asked for, or somebody removed it there."""
-        expected = base.disconnecting_at is not None and now - base.disconnecting_at < DISCONNECT_GRACE
-        missed = base.cause is Cause.REMOVED_AT_LEAF or (base.status is not CredentialStatus.ABSENT and not expected)
+        missed = base.status is not CredentialStatus.ABSENT and not _is_ending(base, now)
         status = CredentialStatus.BROKEN if missed else CredentialStatus.ABSENT
         return replace(
             base,
@@ -216,7 +244,11 @@ class Monitor:
         if incident is None or seen.cause is None:
             return
         await incidents.restate(session, incident.id, seen.status, seen.cause, seen.raw_status, seen.missing_scopes)
-        await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id)
+        if incident.cause is Cause.UNKNOWN_STATUS and seen.cause is not Cause.UNKNOWN_STATUS:
+            # So far only the operators have heard of it.
+            await self._announcer.to_channels(session, AnnouncementKind.INCIDENT, incident.id)
+        else:
+            await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id)
 
     async def _follow(self, session: AsyncSession, now: Connection, completed: str | None, source: str) -> None:
         """What a change of status means for incidents and for those who want to hear of it.
@@ -283,13 +315,19 @@ class Monitor:
     async def sweep_job(self, sweep_id: str) -> float | None:
         """Job: one look at everybody. A failing Leaf ends it early; the next one comes in due time anyway."""
         try:
-            await self.sweep(sweep_id)
+            swept = await self.sweep(sweep_id)
         except ProviderError as failure:
             log.warning("the sweep stopped early", detail=failure.detail, provider=failure.provider)
+            if trouble := TROUBLES.get(type(failure)):
+                await self._announcer.tell_operators(*trouble)
+            return None
+        if swept is not None:
+            await self._announcer.all_clear(LOGIN)
+            await self._announcer.all_clear(CONTRACT)
         return None
 
     async def sweep(self, sweep_id: str) -> Sweep | None:
-        """Look at every grower's credential; None when another sweep is under way.
+        """Look at every grower's credential; None when another sweep is under way or this one is done.
 
         One request per 100 growers when Leaf embeds the status, one per grower more when it does not.
         Writes only what changed, and a sign of life every 20 s. Raises ProviderError.
@@ -299,6 +337,14 @@ class Monitor:
             sweep = await sweeps.start(session, sweep_id, now, now - STALLED)
         if sweep is None or sweep.finished_at is not None:
             return None
+        try:
+            return await self._swept(sweep)
+        except ProviderError:
+            async with self._database.transaction() as session:
+                await sweeps.abandon(session, sweep_id)
+            raise
+
+    async def _swept(self, sweep: Sweep) -> Sweep:
         whole = sweep.page == 0
         seen: set[str] = set()
         while True:
@@ -405,9 +451,21 @@ class Monitor:
         async with self._database.reading() as session:
             missing = await growers.ids(session) - seen
         for grower_id in sorted(missing)[:100]:
+            asked_at = self._clock()
             if await self._leaf.user(grower_id) is None:
                 async with self._database.transaction() as session:
-                    await growers.mark_gone(session, grower_id, self._clock())
+                    await self._let_go(session, grower_id, asked_at)
+
+    async def _let_go(self, session: AsyncSession, grower_id: str, at: datetime) -> None:
+        """Leaf has no such user any more: nothing is wrong with the connection, it is over."""
+        await growers.mark_gone(session, grower_id, at)
+        await growers.lock(session, grower_id)
+        known = await connections.get(session, grower_id)
+        if known is None or known.status is CredentialStatus.ABSENT or at < known.checked_at:
+            return
+        over = self._absent(replace(known, disconnecting_at=at), at)
+        if await connections.change(session, over, known.status, "sweep"):
+            await self._follow(session, over, None, "sweep")
 
     async def _finish(self, sweep: Sweep) -> Sweep:
         finished = replace(sweep, finished_at=self._clock(), beat_at=self._clock())
@@ -434,6 +492,12 @@ def _is_new(grower: Grower, stored: Grower | None) -> bool:
     if stored is None or stored.gone_at is not None:
         return True
     return (grower.name, grower.email, grower.external_id) != (stored.name, stored.email, stored.external_id)
+
+
+def _is_ending(connection: Connection, now: datetime) -> bool:
+    """Whether we were told to remove this credential, not long ago."""
+    since = connection.disconnecting_at
+    return since is not None and now - since < DISCONNECT_GRACE
 
 
 def _differs(known: Connection, seen: Connection) -> bool:

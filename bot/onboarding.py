@@ -31,6 +31,7 @@ from bot.errors import (
     ConsentUnknown,
     ConsentUsed,
     ProviderError,
+    ProviderGibberish,
     ProviderRefusedUs,
     ProviderRejected,
     ProviderUnavailable,
@@ -41,9 +42,10 @@ from bot.journal import Journal
 from bot.leaf.client import LeafClient
 from bot.leaf.models import Credential
 from bot.monitor import CHECK, Monitor, Reading
+from bot.redaction import redact
 from bot.reports import Invitation
 from bot.slack.client import Posted, SlackClient
-from bot.vault import Vault, digest
+from bot.vault import Unreadable, Vault, digest
 from storage import connections, consents, incidents
 from storage.database import Database
 from storage.records import (
@@ -341,7 +343,7 @@ class Onboarding:
             if code is None or error is not None:
                 await consents.note(session, consent.id, trouble=Trouble.DENIED)
                 await self._tell_team(session, consent)
-                detail = {"error": (error or "no code")[:80]}
+                detail = {"error": redact(error or "no code")[:80]}
                 await self._record(session, consent, "consent-denied", "refused", request_id, detail=detail)
             else:
                 await self._take_code(session, consent, code)
@@ -362,7 +364,7 @@ class Onboarding:
         await self._queue.enqueue(session, COMPLETE, consent.id, f"{COMPLETE}-{consent.id}-{uuid.uuid4().hex[:8]}")
 
     async def of_browser(self, browser: str) -> Consent | None:
-        """The consent this browser began last, for the page it comes back to."""
+        """The consent this browser last came back with, for the page it is sent to."""
         async with self._database.reading() as session:
             return await consents.latest_of_browser(session, digest(browser))
 
@@ -390,10 +392,13 @@ class Onboarding:
             return None
         try:
             grant = await self._fieldview.exchange(self._vault.open(sealed))
+        except Unreadable:
+            log.error("a code cannot be decrypted: ENCRYPTION_KEYS lost a key", consent=consent.id)
+            await self._reopen(consent, Trouble.ANSWER_LOST)
+            return None
         except ProviderRejected as refused:
             log.warning("fieldview refuses a code", consent=consent.id, detail=refused.detail)
-            ours = "mismatch" in refused.detail.lower() or refused.code in ("invalid_scope", "invalid_request")
-            await self._reopen(consent, Trouble.OUR_CONFIGURATION if ours else Trouble.CODE_REFUSED)
+            await self._reopen(consent, Trouble.OUR_CONFIGURATION if _is_ours(refused) else Trouble.CODE_REFUSED)
             return None
         except ProviderUnavailable as ill:
             if ill.maybe_done:
@@ -403,7 +408,12 @@ class Onboarding:
                 await self._reopen(consent, Trouble.FIELDVIEW_DOWN)
                 return None
             await self._note_trouble(consent, Trouble.FIELDVIEW_DOWN)
-            return ill.retry_after or 5.0
+            return min(ill.retry_after or 5.0, EXCHANGE_PATIENCE.total_seconds())
+        except ProviderGibberish as nonsense:
+            log.error("fieldview answers something unknown", consent=consent.id, detail=nonsense.detail)
+            await self._reopen(consent, Trouble.ANSWER_LOST)
+            await self._announcer.tell_operators("fieldview-gibberish", FIELDVIEW_GIBBERISH)
+            return None
         except ProviderError as failure:
             log.error("fieldview does not work with us", consent=consent.id, detail=failure.detail)
             await self._reopen(consent, Trouble.OUR_CONFIGURATION)
@@ -516,7 +526,8 @@ class Onboarding:
             if connection is None or connection.status is not CredentialStatus.HEALTHY:
                 await self._queue.enqueue(session, CHECK, consent.grower_id, f"{CHECK}-consent-{consent.id}")
             await self._record(session, done, "consent-completed", "done", "")
-        await self._announcer.all_clear("fieldview-configuration")
+        for notice in ("fieldview-configuration", "fieldview-gibberish", "leaf-login"):
+            await self._announcer.all_clear(notice)
 
     async def _fail(self, consent: Consent, trouble: Trouble) -> None:
         """Give up for good: the token is erased and the team told to ask again."""
@@ -573,6 +584,18 @@ class Onboarding:
             detail=detail,
         )
 
+
+def _is_ours(refused: ProviderRejected) -> bool:
+    """Whether FieldView found fault with this program's set-up, not with the grower's code."""
+    if refused.code == "invalid_grant":
+        return "mismatch" in refused.detail.lower()
+    return bool(refused.code) or refused.status in (404, 405)
+
+
+FIELDVIEW_GIBBERISH = (
+    "FieldView answered a consent with something this bot does not understand, so a grower has to click again. "
+    "If it comes again, FieldView may have changed how it answers: see the log."
+)
 
 LEAF_LOGIN_REFUSED = (
     "Leaf refuses this bot's own login, so nothing can be watched or connected. "

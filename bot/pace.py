@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Protocol
 
@@ -28,16 +29,24 @@ class Unpaced:
 class LocalPace:
     """Turns in one process, in the order they were asked for, evenly spaced."""
 
-    def __init__(self, per_second: float) -> None:
+    def __init__(
+        self,
+        per_second: float,
+        *,
+        seconds: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._interval = 1 / per_second
-        self._next_at = 0.0
+        self._next_at = float("-inf")
+        self._seconds = seconds
+        self._sleep = sleep
 
     async def turn(self) -> None:
-        now = time.monotonic()
+        now = self._seconds()
         at = max(now, self._next_at)
         self._next_at = at + self._interval
         if at > now:
-            await asyncio.sleep(at - now)
+            await self._sleep(at - now)
 
 
 class SharedPace:

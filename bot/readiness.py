@@ -17,8 +17,11 @@ from storage import connections, incidents, outbox, sweeps
 from storage.database import Database
 from storage.records import CredentialStatus
 
-ASKED_AGAIN = 30.0
-"""Seconds for which Leaf's and Slack's last word is good enough for a probe."""
+ASKED_AGAIN = timedelta(seconds=30)
+"""For how long Leaf's and Slack's last word is good enough for a probe."""
+
+NOBODY = "fieldview-bot-readiness"
+"""An externalId that no grower has: the cheapest question that shows whether Leaf still takes our login."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +60,14 @@ class Readiness:
         self._clock = clock
         self._sweep_interval = sweep_interval
         self._born = clock()
-        self._remembered: dict[str, tuple[float, Part]] = {}
+        self._remembered: dict[str, tuple[datetime, Part]] = {}
 
     async def parts(self) -> dict[str, Part]:
         """Every part by its name: database, leaf, slack, sweep."""
         database = await self._database_answers()
         return {
             "database": database,
-            "leaf": await self._asked("leaf", self._leaf.log_in),
+            "leaf": await self._asked("leaf", lambda: self._leaf.find_users(externalId=NOBODY)),
             "slack": await self._asked("slack", self._slack.workspace),
             "sweep": await self._sweep() if database.ok else Part(False, "unknown without the database"),
         }
@@ -91,15 +94,15 @@ class Readiness:
         return Part(True)
 
     async def _asked(self, name: str, ask: Callable[[], Awaitable[object]]) -> Part:
-        asked_at, part = self._remembered.get(name, (float("-inf"), Part(False)))
-        if time.monotonic() - asked_at < ASKED_AGAIN:
+        asked_at, part = self._remembered.get(name, (None, Part(False)))
+        if asked_at is not None and self._clock() - asked_at < ASKED_AGAIN:
             return part
         try:
             await ask()
             part = Part(True)
         except BotError as failure:
             part = Part(False, str(failure))
-        self._remembered[name] = (time.monotonic(), part)
+        self._remembered[name] = (self._clock(), part)
         return part
 
     async def _sweep(self) -> Part:

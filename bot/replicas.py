@@ -6,6 +6,7 @@ name knows that its owner is dead, and takes the work over. A process that loses
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 from collections.abc import Awaitable, Callable
@@ -23,6 +24,9 @@ LOCK_SPACE = 20261124
 """The first key of every advisory lock of ours; the second is the slot's number."""
 
 MOST_REPLICAS = 64
+
+PATIENCE = 10.0
+"""Seconds without an answer after which the connection, and with it our lock, counts as lost."""
 
 
 class AlreadyRunning(Exception):
@@ -76,19 +80,20 @@ class Slot:
 
     async def is_held(self) -> bool:
         try:
-            await self._connection.execute("SELECT 1")
-        except psycopg.Error:
+            async with asyncio.timeout(PATIENCE):
+                await self._connection.execute("SELECT 1")
+        except (psycopg.Error, TimeoutError):
             return False
         return True
 
     async def while_nobody_holds(self, name: str, work: Callable[[], Awaitable[None]]) -> bool:
-        number = int(name.removeprefix("slot-"))
-        if name == self.name or not await _try_lock(self._connection, number):
+        number = name.removeprefix("slot-")
+        if name == self.name or not number.isdecimal() or not await _try_lock(self._connection, int(number)):
             return False
         try:
             await work()
         finally:
-            await self._connection.execute("SELECT pg_advisory_unlock(%s, %s)", (LOCK_SPACE, number))
+            await self._connection.execute("SELECT pg_advisory_unlock(%s, %s)", (LOCK_SPACE, int(number)))
         return True
 
     async def leave(self) -> None:

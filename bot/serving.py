@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import signal
+import socket
 import sys
+from collections.abc import Iterator
 
 import structlog
 import uvicorn
@@ -18,8 +23,38 @@ log = structlog.get_logger(__name__)
 GRACE = 20
 """Seconds that requests under way get when the program is told to stop."""
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-def web_server(app: ASGIApp, host: str, port: int) -> uvicorn.Server:
+
+class WebServer(uvicorn.Server):
+    """Uvicorn without its signal handlers: they raise the signal again at the end, which would kill what still runs."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to the program."""
+        yield
+
+
+class StopSignals:
+    """What SIGINT and SIGTERM do: before the server runs they end the start, then they end the server, then at once."""
+
+    def __init__(self) -> None:
+        self._starting = asyncio.current_task()
+        self._server: WebServer | None = None
+
+    def end(self, server: WebServer) -> None:
+        """From now on the signals end this server."""
+        self._server = server
+
+    def received(self) -> None:
+        if self._server is not None:
+            self._server.force_exit = self._server.should_exit
+            self._server.should_exit = True
+        elif self._starting is not None:
+            self._starting.cancel()
+
+
+def web_server(app: ASGIApp, host: str, port: int) -> WebServer:
     """A server that says nothing of itself and logs no addresses: they may hold codes and link tokens."""
     config = uvicorn.Config(
         app,
@@ -35,21 +70,57 @@ def web_server(app: ASGIApp, host: str, port: int) -> uvicorn.Server:
         timeout_keep_alive=15,
         h11_max_incomplete_event_size=64 * 1024,
     )
-    return uvicorn.Server(config)
+    return WebServer(config)
 
 
 async def serve(settings: Settings, tuning: Tuning = Tuning()) -> int:  # noqa: B008 - frozen
     """Serve until SIGINT or SIGTERM; returns the exit code."""
     try:
-        async with running(settings, tuning) as bot:
-            server = web_server(bot.web, settings.host, settings.port)
-            log.info("serving", host=settings.host, port=settings.port, workspace=bot.workspace.name)
-            await server.serve()
-            log.info("stopping: finishing what runs")
-    except AlreadyRunning as fault:
-        print(str(fault), file=sys.stderr)
-        return 1
-    except BotError as fault:
-        print(f"The bot cannot start. {fault} Run `fieldview-bot check` to see what is wrong.", file=sys.stderr)
-        return 1
+        listener = _bound(settings.host, settings.port)
+    except OSError as fault:
+        return _cannot_start(f"HOST {settings.host}, PORT {settings.port}: {fault.strerror or type(fault).__name__}.")
+    with contextlib.closing(listener), _signals() as signals:
+        try:
+            async with running(settings, tuning) as bot:
+                server = web_server(bot.web, settings.host, settings.port)
+                signals.end(server)
+                log.info("serving", host=settings.host, port=settings.port, workspace=bot.workspace.name)
+                await server.serve(sockets=[listener])
+                log.info("stopping: finishing what runs")
+        except AlreadyRunning as fault:
+            return _cannot_start(str(fault))
+        except BotError as fault:
+            return _cannot_start(f"{fault} Run `fieldview-bot check` to see what is wrong.")
+        except asyncio.CancelledError:
+            log.info("stopped while starting")
     return 0
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """The address, taken before anything else is done: a second process notices here. Raises OSError."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[StopSignals]:
+    loop, signals = asyncio.get_running_loop(), StopSignals()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, signals.received)
+    try:
+        yield signals
+    finally:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+def _cannot_start(why: str) -> int:
+    sys.stderr.write(f"The bot cannot start. {why}\n")
+    return 1

@@ -22,8 +22,13 @@ FIELDVIEW_SCOPES = (
 
 
 def _web_address(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(value)
+        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        # Python's own message would quote the value.
+        raise ValueError("must be an http or https address") from None
+    if not sound:
         raise ValueError("must be an http or https address")
     if parts.username or parts.password:
         raise ValueError("must not hold a user name or password")
@@ -53,7 +58,12 @@ class Settings(BaseSettings):
     """The program's settings; field names in capitals are the variables' names."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True, hide_input_in_errors=True
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     slack_bot_token: Secret
@@ -65,7 +75,7 @@ class Settings(BaseSettings):
     leaf_password: Secret
     leaf_api_url: WebAddress = "https://api.withleaf.io"
     leaf_webhook_secret: SecretStr | None = None
-    leaf_requests_per_second: Annotated[float, Field(gt=0)] = 5
+    leaf_requests_per_second: Annotated[float, Field(gt=0, le=1000)] = 5
 
     fieldview_client_id: Text
     fieldview_client_secret: Secret
@@ -81,7 +91,7 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 3000
 
     alert_channel: str | None = None
-    sweep_interval: Annotated[float, Field(gt=0)] = 300
+    sweep_interval: Annotated[float, Field(gt=0, le=86_400)] = 300
     link_lifetime: Annotated[int, Field(ge=900, le=2_592_000)] = 604_800
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"

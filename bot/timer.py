@@ -23,6 +23,9 @@ log = structlog.get_logger(__name__)
 OVERDUE = timedelta(minutes=3)
 """A message owed for so long without being delivered has lost its job."""
 
+AFTER_FAILURE = 15.0
+"""Seconds at most until work that failed is tried again: a database away for a moment must not cost a whole sweep."""
+
 SCAN = 2.0
 """Seconds between two looks for dead replicas."""
 
@@ -76,10 +79,12 @@ class Timer:
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
+            wait = min(seconds, AFTER_FAILURE)
             try:
                 await work()
+                wait = seconds
             except (SQLAlchemyError, OSError) as failure:
                 log.warning("the database did not answer; trying again in time", failure=type(failure).__name__)
             except Exception:
                 log.exception("timed work crashed; trying again in time")
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(wait)

@@ -40,5 +40,13 @@ def is_own_click(request: Request, public_url: str) -> bool:
     origin = request.headers.get("origin")
     if origin is None or origin == "null":
         return True
-    ours, theirs = urlsplit(public_url), urlsplit(origin)
-    return (ours.scheme, ours.netloc) == (theirs.scheme, theirs.netloc)
+    return _origin(origin) == _origin(public_url)
+
+
+def _origin(address: str) -> tuple[str, str | None, int | None] | None:
+    """Scheme, host and port, however they were written; None for what is no address."""
+    try:
+        parts = urlsplit(address)
+        return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return None

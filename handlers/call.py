@@ -3,89 +3,107 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from slack_sdk.models.views import View
 
+from bot.directory import unquoted
 from bot.errors import UsageError
 from bot.messages import Message
 from storage.records import Grower
 
-_QUOTED = re.compile(r"""^["“”„'‘’«](?P<inside>.*)["“”'‘’»]$""")
 _CHANNEL = re.compile(r"<#([CG][A-Z0-9]+)(?:\|[^>]*)?>")
+_SPECIAL = re.compile(r"(<[@#!][^<>]*>)")
+_LINK = re.compile(r"<(?:(?:mailto|tel):)?([^<>|@#!][^<>|]*)(?:\|([^<>]+))?>")
 _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
+_WITH_NUMBER = re.compile(r"(?P<thing>.+?) (?P<number>[0-9]{1,4}) ?(?:d|days?)?", re.IGNORECASE)
+
+
+@dataclass
+class Subject:
+    """Whom a request turned out to be about: noted as soon as it is known, so that the audit trail has it also when
+    the rest fails."""
+
+    grower: Grower | None = None
 
 
 @dataclass(frozen=True)
-class Call:
-    """One slash command: `text` is what was typed behind the command's word, tidied."""
+class Request:
+    """Who asks, from which channel; part of every command, click and submission."""
 
     user: str
     team: str | None
-    channel: str
-    text: str
+    channel: str | None
     request_id: str
+    subject: Subject = field(default_factory=Subject, kw_only=True)
+
+    def about(self, grower: Grower) -> Grower:
+        """Note whom this is about."""
+        self.subject.grower = grower
+        return grower
+
+
+@dataclass(frozen=True)
+class Call(Request):
+    """One slash command: `word` is the command's name, `text` what was typed behind it, tidied."""
+
+    word: str
+    text: str
 
     def one(self, what: str, usage: str) -> str:
         """Everything typed, as one thing. Raises UsageError when there is nothing."""
-        if not self.text:
+        if not unquoted(self.text):
             raise UsageError(f"Which {what}?", usage)
         return self.text
 
     def with_number(self, what: str, usage: str, default: int) -> tuple[str, int]:
         """A thing, and a number at the end if there is one. Raises UsageError."""
         typed = self.one(what, usage)
-        match = re.fullmatch(r"(?P<thing>.+?)\s+(?P<number>\d{1,4})(?:\s*(?:d|days?))?", typed)
-        if match is None:
-            return typed, default
-        return unquoted(match["thing"]), int(match["number"])
+        match = _WITH_NUMBER.fullmatch(typed)
+        return (match["thing"], int(match["number"])) if match else (typed, default)
 
-    def channel_named(self) -> str:
+    def channel_named(self, usage: str) -> str:
         """The channel that was named, or the one this was typed in. Raises UsageError."""
         if not self.text:
-            return self.channel
+            return self.channel or ""
         match = _CHANNEL.fullmatch(self.text)
         if match is None:
-            raise UsageError("Name a channel with #, or nothing for this one.", "/fieldview subscribe #channel")
+            raise UsageError("Name a channel with #, or nothing for this one.", usage)
         return match[1]
 
 
 @dataclass(frozen=True)
-class Click:
-    """One press of a button or choice in a menu; `value` is the button's value or the chosen option's."""
+class Click(Request):
+    """One press of a button or choice in a menu; `value` is the button's value or the chosen option's.
 
-    user: str
-    team: str | None
-    channel: str | None
+    `message` is the timestamp of the message that was pressed in, empty in a view.
+    """
+
     action: str
     block: str
     value: str
-    request_id: str
     trigger_id: str
     is_ephemeral: bool
+    message: str = ""
 
 
 @dataclass(frozen=True)
-class Submission:
-    """A modal sent in: `values` by block id."""
+class Submission(Request):
+    """A modal sent in: `values` by block id; `channel` is the one it was opened from."""
 
-    user: str
-    team: str | None
     view: str
     values: Mapping[str, str]
-    private_metadata: str
-    request_id: str
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What to answer. `about` goes into the audit trail; `replace` puts the answer in place of the pressed message;
-    `modal` opens instead of a message; `public` is said for everybody in `public_channel`."""
+    """What to answer. `replace` puts the answer in place of the pressed message; `modal` opens instead of a message;
+    `public` is said for everybody in `public_channel`; `detail` goes into the audit trail."""
 
     message: Message | None = None
-    about: Grower | None = None
     replace: bool = False
     modal: View | None = None
     public: Message | None = None
@@ -93,15 +111,26 @@ class Reply:
     detail: Mapping[str, Any] | None = None
 
 
+def command_and_rest(typed: str) -> tuple[str, str]:
+    """The command's word as it was typed, and what stands behind it, tidied; both may be empty."""
+    word, *rest = clean(typed).split(None, 1) or [""]
+    visible = "".join(letter for letter in word if unicodedata.category(letter) != "Cf")
+    return visible, tidy(rest[0]) if rest else ""
+
+
 def tidy(text: str) -> str:
-    """Slack's text as it was typed: entities undone (but not in mentions), spaces folded, outer quotes gone."""
-    folded = " ".join(text.replace("\u00a0", " ").split())
-    if not re.fullmatch(r"<[@#!][^>]*>|<mailto:[^>]*>", folded):
-        for entity, letter in _ENTITIES:
-            folded = folded.replace(entity, letter)
-    return unquoted(folded)
+    """Slack's text as it was typed: spaces folded, links as their words, entities undone except in mentions."""
+    folded = " ".join(clean(text).split())
+    pieces = _SPECIAL.split(_LINK.sub(lambda link: link[2] or link[1], folded))
+    return "".join(piece if _SPECIAL.fullmatch(piece) else _without_entities(piece) for piece in pieces)
 
 
-def unquoted(text: str) -> str:
-    match = _QUOTED.fullmatch(text)
-    return match["inside"].strip() if match else text
+def clean(text: str) -> str:
+    """The text without what no database keeps and nobody types: control characters and halves of surrogate pairs."""
+    return "".join(" " if unicodedata.category(letter) in ("Cc", "Cs") else letter for letter in text)
+
+
+def _without_entities(text: str) -> str:
+    for entity, letter in _ENTITIES:
+        text = text.replace(entity, letter)
+    return text

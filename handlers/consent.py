@@ -38,7 +38,8 @@ class ConsentPages:
         except ConsentError as over:
             return await self._over(token, over)
         if consent.state is not ConsentState.OPEN:
-            return self._pages.connecting(invitation_of(consent, self._bot), check_url=request.url.path)
+            shown = self._pages.delayed if consent.trouble else self._pages.connecting
+            return shown(invitation_of(consent, self._bot), check_url=request.url.path)
         return self._pages.consent(self._view(consent, token), now=self._bot.clock())
 
     async def go_on(self, request: Request) -> Response:
@@ -49,7 +50,7 @@ class ConsentPages:
         try:
             consent = await self._bot.onboarding.look(token)
             if consent.state is not ConsentState.OPEN:
-                return RedirectResponse(f"/connect/{token}", 303)
+                return RedirectResponse(f"/connect/{token}", 303, headers=PRIVATE)
             begun = await self._bot.onboarding.begin(token, self._cookie.read(request), request.scope["request_id"])
         except ConsentError as over:
             return await self._over(token, over)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import hashlib
 import re
 from collections.abc import Mapping
@@ -15,9 +16,11 @@ from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from handlers.wording import Wording, only_reads
+from handlers import languages
+from handlers.wording import Wording, every_wording, only_reads
 
 _HERE = Path(__file__).parent
 _ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9.\-\[\]:]+")
@@ -70,16 +73,23 @@ class _Tone(StrEnum):
 
 
 class Pages:
-    """All pages a grower can see.
+    """All pages a grower can see, in one language: take those of `for_request` to answer a person.
 
     `form_targets` are the origins where a form's POST may be redirected to (Chrome applies form-action to redirects,
     and to those of the redirect's target too); the first one is named on the page. `secure` when the site is https.
-    `company` signs the pages about which no invitation is known. Raises ValueError for a target that is no origin.
+    `company` signs the pages about which no invitation is known. Raises ValueError for a target that is no origin,
+    KeyError for a language that we lack.
     """
 
-    def __init__(self, *, form_targets: tuple[str, ...], secure: bool, company: str = "", language: str = "en") -> None:
-        self._wording = Wording(language)
+    def __init__(
+        self, *, form_targets: tuple[str, ...], secure: bool, company: str = "", language: str = languages.DEFAULT
+    ) -> None:
+        self._wordings = every_wording()
+        self._wording = self._wordings[language]
+        self._switch: Mapping[str, Wording] = {}
+        self._to_keep: str | None = None
         self._company = company
+        self._secure = secure
         self._host = urlsplit(form_targets[0]).netloc
         stylesheet = (_HERE / "static" / "pages.css").read_text(encoding="utf-8").strip()
         self._headers = _security_headers(stylesheet, form_targets, secure)
@@ -90,7 +100,20 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.globals.update(wording=self._wording, stylesheet=Markup(stylesheet))  # noqa: S704 our own file
+        self._templates.globals.update(stylesheet=Markup(stylesheet))  # noqa: S704 our own file
+
+    def for_request(self, request: Request) -> Pages:
+        """The same pages in the language of whoever asks; with links to the others where a GET brings them again.
+
+        A language that was chosen by such a link is kept in a cookie, for the pages after the form and after FieldView.
+        """
+        choice = languages.choice_of(request, self._wordings)
+        pages = copy.copy(self)
+        pages._wording = self._wordings[choice.language]
+        pages._switch = self._wordings if languages.is_a_look(request) else {}
+        pages._to_keep = choice.language if choice.newly_made else None
+        pages._headers = {**self._headers, "Vary": languages.VARY}
+        return pages
 
     def consent(self, view: ConsentView, *, now: datetime) -> HTMLResponse:
         """Ask the grower. Harmless to show any number of times: only its two forms do anything."""
@@ -209,8 +232,13 @@ class Pages:
     ) -> HTMLResponse:
         company = invitation.company if invitation else self._company
         wordmark = self._wording.name(company) if company else self._wording.say("wordmark")
-        html = self._templates.get_template(template).render(wordmark=wordmark, **values)
-        return HTMLResponse(html, status, {**self._headers, **(headers or {})})
+        html = self._templates.get_template(template).render(
+            wording=self._wording, switch=self._switch, wordmark=wordmark, **values
+        )
+        response = HTMLResponse(html, status, {**self._headers, **(headers or {})})
+        if self._to_keep:
+            languages.keep(response, self._to_keep, secure=self._secure)
+        return response
 
     def _names(self, invitation: Invitation) -> dict[str, str]:
         names = {"grower": invitation.grower, "asked_by": invitation.asked_by, "company": invitation.company}

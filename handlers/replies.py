@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from bot import messages
 from bot.bot import Bot
-from handlers.call import Reply
+from handlers.call import Reply, Request
 from storage.records import CredentialStatus, Grower
 
 
-async def invited(
-    bot: Bot, grower: Grower, user: str, channel: str | None, *, even_if_healthy: bool, replace: bool = False
-) -> Reply:
+async def invited(bot: Bot, request: Request, grower: Grower, *, even_if_healthy: bool, replace: bool = False) -> Reply:
     """A consent link for the grower, unless there is no need for one."""
+    request.about(grower)
     connection = await bot.health.connection(grower)
     if connection and connection.status is CredentialStatus.HEALTHY and not even_if_healthy:
         already = messages.already_connected(grower, connection, bot.clock())
-        return Reply(already, about=grower, replace=replace, detail={"link": "not needed"})
-    invitation = await bot.onboarding.invite(grower, user, channel)
+        return Reply(already, replace=replace, detail={"link": "not needed"})
+    invitation = await bot.onboarding.invite(grower, request.user, request.channel)
     return Reply(
         messages.invitation(invitation, bot.clock()),
-        about=grower,
         replace=replace,
         detail={
             "consent": invitation.consent.id,
@@ -29,13 +27,18 @@ async def invited(
     )
 
 
+async def standing(bot: Bot, grower: Grower) -> Reply:
+    """How the grower's connection is."""
+    return Reply(messages.connection_status(await bot.health.status(grower), bot.clock()))
+
+
 async def told(bot: Bot, grower: Grower, days: int, page: int, *, replace: bool = False) -> Reply:
     """One page of the grower's timeline."""
     timeline = await bot.health.timeline(grower, days, page)
-    return Reply(messages.timeline(timeline, bot.clock()), about=grower, replace=replace)
+    return Reply(messages.timeline(timeline, bot.clock()), replace=replace)
 
 
 async def asked_to_disconnect(bot: Bot, grower: Grower) -> Reply:
     """The question before a connection is ended."""
     connection = await bot.health.connection(grower)
-    return Reply(messages.disconnect_question(grower, connection, bot.clock()), about=grower, detail={"asked": True})
+    return Reply(messages.disconnect_question(grower, connection, bot.clock()), detail={"asked": True})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from rapidfuzz import fuzz, process
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import messages
@@ -29,34 +29,41 @@ from bot.errors import (
     UsageError,
 )
 from bot.messages import Message
+from bot.redaction import redact
 from bot.slack.client import Workspace
+from handlers import payloads
 from handlers.actions import ACTIONS
-from handlers.call import Call, Click, Reply, Submission, tidy
+from handlers.call import Call, Click, Reply, Request, Submission
 from handlers.commands import COMMAND, COMMANDS
 from handlers.commands.help import overview
-from handlers.views import FORMS
+from handlers.views import FORMS, Form
 
 log = structlog.get_logger(__name__)
 
-_ANY = re.compile(r".*")
+_ANY = re.compile(r".*", re.DOTALL)
 
 PATIENCE = 2.5
 """Seconds after which somebody who waits is told that work goes on."""
 
+TYPED = 200
+"""Characters of what was typed that the audit trail keeps when nobody was found by it."""
+
+Pressed = tuple[str, str, str, str, str]
+
 
 @dataclass(frozen=True)
 class Asked:
-    """Who asked for what, from where: the part of every request that the audit trail and the answer need."""
+    """A request on its way: the part of it that the edge needs for its answer and for the audit trail.
 
-    user: str
-    team: str | None
-    channel: str | None
+    `command` is the slash command's name, empty for clicks and forms; `by_grower` lets guests pass.
+    """
+
+    request: Request
     via: str
     action: str
-    command: str
-    text: str
-    request_id: str
-    answer_at: str | None
+    answer_at: str | None = None
+    command: str = ""
+    typed: str = ""
     by_grower: bool = False
 
 
@@ -67,94 +74,54 @@ class SlackEdge:
         self._bot = bot
         self._workspace = workspace
         self._background = background
+        self._under_way: set[Pressed] = set()
 
     async def command(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
-        """A slash command."""
+        """A slash command. Raises Malformed."""
+        call, answer_at = payloads.typed_command(body), payloads.answer_address(body)
         await ack()
-        self._background.spawn(self._run_command(body))
+        self._background.spawn(self._run_command(call, answer_at))
 
     async def click(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
-        """A button or menu."""
+        """A button or menu. Raises Malformed."""
+        pressed, answer_at = list(payloads.clicks(body)), payloads.answer_address(body)
         await ack()
-        for action in body.get("actions") or ():
-            self._background.spawn(self._run_click(body, action))
+        for click in pressed:
+            self._background.spawn(self._run_click(click, answer_at))
 
     async def submission(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
-        """A modal sent in; faults go back into it."""
-        view: Mapping[str, Any] = body["view"]
-        form = FORMS.get(str(view.get("callback_id")))
-        sent = Submission(
-            user=str(body["user"]["id"]),
-            team=_team(body),
-            view=str(view.get("callback_id")),
-            values=_values(view.get("state", {}).get("values", {})),
-            private_metadata=str(view.get("private_metadata") or ""),
-            request_id=_request_id(),
-        )
-        faults = form.faults(sent) if form else {}
-        if faults:
-            await ack(response_action="errors", errors=dict(faults))
+        """A modal sent in; faults go back into it. Raises Malformed."""
+        sent = payloads.submission(body)
+        form = FORMS.get(sent.view)
+        asked = Asked(sent, "form", form.name if form else "unknown-form")
+        if faults := dict(form.faults(sent)) if form else {}:
+            await ack(response_action="errors", errors=faults)
+            self._background.spawn(self._audit(asked, Reply(detail={"faults": sorted(faults)}), "refused"))
             return
         await ack()
-        self._background.spawn(self._run_submission(sent))
+        self._background.spawn(self._run_submission(asked, sent, form))
 
     async def home(self, body: Mapping[str, Any]) -> None:
-        """Somebody opened the bot's own page."""
-        event: Mapping[str, Any] = body["event"]
-        if event.get("tab", "home") == "home":
-            self._background.spawn(self._show_home(str(event["user"]), _team(body)))
+        """Somebody opened the bot's own page. Raises Malformed."""
+        user, team, tab = payloads.opened_home(body)
+        if tab == "home":
+            self._background.spawn(self._show_home(user, team))
 
-    async def _run_command(self, body: Mapping[str, Any]) -> None:
-        text = str(body.get("text") or "").replace("\u00a0", " ").strip()
-        word, _, rest = text.partition(" ")
-        name = word.lower() or "help"
-        asked = Asked(
-            user=str(body["user_id"]),
-            team=body.get("team_id"),
-            channel=body.get("channel_id"),
-            via="command",
-            action=name if name in COMMANDS else "unknown-command",
-            command=name,
-            text=tidy(rest),
-            request_id=_request_id(),
-            answer_at=body.get("response_url"),
-        )
+    async def _run_command(self, call: Call, answer_at: str | None) -> None:
+        name = call.word.lower() or "help"
+        command = COMMANDS.get(name)
+        typed = call.text if command else f"{call.word} {call.text}"
+        asked = Asked(call, "command", name if command else "unknown-command", answer_at, name, typed.strip())
 
         async def work() -> Reply:
-            command = COMMANDS.get(name)
-            if command is None:
-                return _unknown_command(word)
-            call = Call(asked.user, asked.team, asked.channel or "", asked.text, asked.request_id)
-            return await command.run(call, self._bot)
+            return await command.run(call, self._bot) if command else _unknown_command(call.word)
 
         await self._carry_out(asked, work)
 
-    async def _run_click(self, body: Mapping[str, Any], pressed: Mapping[str, Any]) -> None:
-        action = ACTIONS.get(str(pressed.get("action_id")))
-        channel = (body.get("channel") or {}).get("id") or (body.get("container") or {}).get("channel_id")
-        asked = Asked(
-            user=str(body["user"]["id"]),
-            team=_team(body),
-            channel=channel,
-            via="button",
-            action=action.name if action else "unknown-button",
-            command="",
-            text="",
-            request_id=_request_id(),
-            answer_at=body.get("response_url"),
-            by_grower=action is not None and action.for_growers,
-        )
-        click = Click(
-            user=asked.user,
-            team=asked.team,
-            channel=channel,
-            action=str(pressed.get("action_id")),
-            block=str(pressed.get("block_id") or ""),
-            value=_chosen(pressed),
-            request_id=asked.request_id,
-            trigger_id=str(body.get("trigger_id") or ""),
-            is_ephemeral=bool((body.get("container") or {}).get("is_ephemeral")),
-        )
+    async def _run_click(self, click: Click, answer_at: str | None) -> None:
+        action = ACTIONS.get(click.action)
+        name = "unknown-button" if action is None else action.name_of(click) if action.name_of else action.name
+        asked = Asked(click, "button", name, answer_at, by_grower=action is not None and action.for_growers)
 
         async def work() -> Reply:
             if action is None:
@@ -164,22 +131,17 @@ class SlackEdge:
                 await self._bot.slack.open_view(click.trigger_id, reply.modal)
             return reply
 
-        await self._carry_out(asked, work)
+        pressed = (click.user, click.message, click.action, click.block, click.value)
+        if pressed in self._under_way:
+            # A double click: whoever pressed gets the answer to the first one.
+            return await self._audit(asked, Reply(detail={"pressed": "again"}), "refused")
+        self._under_way.add(pressed)
+        try:
+            await self._carry_out(asked, work)
+        finally:
+            self._under_way.discard(pressed)
 
-    async def _run_submission(self, sent: Submission) -> None:
-        form = FORMS.get(sent.view)
-        asked = Asked(
-            user=sent.user,
-            team=sent.team,
-            channel=sent.private_metadata or None,
-            via="form",
-            action=form.name if form else "unknown-form",
-            command="",
-            text="",
-            request_id=sent.request_id,
-            answer_at=None,
-        )
-
+    async def _run_submission(self, asked: Asked, sent: Submission, form: Form | None) -> None:
         async def work() -> Reply:
             if form is None:
                 raise UsageError("This form is from an older version of me.", f"{COMMAND} help")
@@ -203,7 +165,7 @@ class SlackEdge:
 
     async def _carry_out(self, asked: Asked, work: Callable[[], Awaitable[Reply]]) -> None:
         """Gate, work, one audit row, answer: the row is there before the answer is."""
-        structlog.contextvars.bind_contextvars(request_id=asked.request_id, action=asked.action)
+        structlog.contextvars.bind_contextvars(request_id=asked.request.request_id, action=asked.action)
         waiting = self._background.spawn(self._say_it_takes_time(asked))
         reply, outcome = await self._worked(asked, work)
         waiting.cancel()
@@ -212,50 +174,57 @@ class SlackEdge:
             await self._answer(asked, reply)
         except Exception:
             # The database or Slack is ill: whoever waits gets at least a sentence, if that can be had.
-            log.exception("an answer was not completed")
-            await self._try_to_answer(asked, Reply(messages.crash(asked.request_id)))
+            log.exception("an answer was not completed", actor=asked.request.user, outcome=outcome)
+            await self._try_to_answer(asked, Reply(messages.crash(asked.request.request_id)))
 
     async def _worked(self, asked: Asked, work: Callable[[], Awaitable[Reply]]) -> tuple[Reply, str]:
+        request = asked.request
         try:
             if not asked.by_grower:
-                await self._bot.access.admit(asked.user, asked.team, self._workspace.team_id)
+                await self._bot.access.admit(request.user, request.team, self._workspace.team_id)
             reply = await work()
-        except NotAllowed as refused:
-            return Reply(messages.problem(refused)), "refused"
         except BotError as problem:
             log.info("not done", reason=type(problem).__name__)
             failed = isinstance(problem, ProviderError | ChannelUnreachable)
             return Reply(_explained(problem, asked)), "failed" if failed else "refused"
+        except asyncio.CancelledError:
+            # The program stops and could not wait any longer. This is the last thing the task does.
+            log.warning("stopped before it was done")
+            return Reply(messages.crash(request.request_id), detail={"stopped": True}), "crashed"
         except Exception:
             log.exception("crash")
-            return Reply(messages.crash(asked.request_id)), "crashed"
-        return reply, "refused" if asked.action.startswith("unknown-") else "done"
+            return Reply(messages.crash(request.request_id)), "crashed"
+        return reply, "refused" if asked.action == "unknown-command" else "done"
 
     async def _audit(self, asked: Asked, reply: Reply, outcome: str) -> None:
-        detail = dict(reply.detail) if reply.detail else None
-        if reply.about is None and asked.text:
-            detail = {**(detail or {}), "typed": asked.text[:200]}
+        request, grower = asked.request, asked.request.subject.grower
+        detail = dict(reply.detail or {})
+        if grower is None and asked.typed:
+            detail["typed"] = redact(asked.typed)[:TYPED]
         await self._bot.journal.write(
-            asked.user,
+            request.user,
             asked.via,
             asked.action,
             outcome,
-            asked.request_id,
-            channel=asked.channel,
-            target=reply.about.id if reply.about else None,
-            target_name=reply.about.name if reply.about else None,
-            detail=detail,
+            request.request_id,
+            channel=request.channel,
+            target=grower.id if grower else None,
+            target_name=grower.name if grower else None,
+            detail=detail or None,
         )
 
     async def _answer(self, asked: Asked, reply: Reply) -> None:
         if reply.message is not None:
             await self._say(asked, reply.message, replace=reply.replace)
         if reply.public is not None and reply.public_channel is not None:
-            await self._bot.slack.post(reply.public_channel, reply.public.payload())
+            try:
+                await self._bot.slack.post(reply.public_channel, reply.public.payload())
+            except BotError as failure:
+                log.warning("the channel was not told", reason=str(failure))
 
     async def _say(self, asked: Asked, message: Message, *, replace: bool = False) -> None:
         """Privately: at the response_url, in the channel for this person only, or in their direct messages."""
-        payload = message.payload()
+        payload, request = message.payload(), asked.request
         if asked.answer_at:
             try:
                 await self._bot.slack.respond(asked.answer_at, payload, replace=replace)
@@ -263,14 +232,14 @@ class SlackEdge:
                 log.warning("the response address did not work", detail=failure.detail)
             else:
                 return
-        if asked.channel:
+        if request.channel:
             try:
-                await self._bot.slack.post_ephemeral(asked.channel, asked.user, payload)
+                await self._bot.slack.post_ephemeral(request.channel, request.user, payload)
             except BotError as failure:
                 log.warning("the channel did not take a private answer", reason=str(failure))
             else:
                 return
-        await self._bot.slack.post(asked.user, payload)
+        await self._bot.slack.post(request.user, payload)
 
     async def _try_to_answer(self, asked: Asked, reply: Reply) -> None:
         try:
@@ -280,8 +249,7 @@ class SlackEdge:
 
     async def _say_it_takes_time(self, asked: Asked) -> None:
         await asyncio.sleep(PATIENCE)
-        if asked.answer_at:
-            await self._try_to_answer(asked, Reply(messages.working()))
+        await self._try_to_answer(asked, Reply(messages.working()))
 
 
 def bolt_app(bot: Bot, workspace: Workspace, background: Background, signing_secret: str | None) -> AsyncApp:
@@ -312,6 +280,7 @@ def bolt_app(bot: Bot, workspace: Workspace, background: Background, signing_sec
     app.view(_ANY)(edge.submission)
     app.event("app_home_opened")(edge.home)
     app.event(_ANY)(_nothing_to_do)
+    app.error(_refuse)
     return app
 
 
@@ -319,10 +288,20 @@ async def _nothing_to_do() -> None:
     """An event we did not ask for."""
 
 
+async def _refuse(error: Exception) -> BoltResponse:
+    """A request got no acknowledgement: it is not as Slack writes, which Bolt takes for granted, or we crashed."""
+    if isinstance(error, AttributeError | LookupError | TypeError | ValueError):
+        part = str(error) if isinstance(error, payloads.Malformed) else ""
+        log.warning("signed, but not as Slack writes", reason=type(error).__name__, part=part)
+        return BoltResponse(status=400)
+    log.error("a listener crashed", exc_info=error)
+    return BoltResponse(status=500)
+
+
 def _explained(problem: BotError, asked: Asked) -> Message:
     match problem:
         case AmbiguousGrower():
-            return messages.choose_grower(problem.typed, problem.matches, asked.command, _rest(asked, problem.typed))
+            return messages.choose_grower(problem.typed, problem.matches, asked.command, problem.rest)
         case UnknownGrower() if asked.command in COMMANDS:
             may_create = asked.command == "connect"
             return messages.unknown_grower(problem.typed, problem.similar, asked.command, may_create=may_create)
@@ -330,43 +309,7 @@ def _explained(problem: BotError, asked: Asked) -> Message:
             return messages.problem(problem)
 
 
-def _rest(asked: Asked, typed: str) -> str:
-    """What was typed behind the grower, as the number of days of `events`."""
-    return asked.text[len(typed) :].strip() if asked.text.startswith(typed) else ""
-
-
 def _unknown_command(word: str) -> Reply:
     close = process.extractOne(word.lower(), list(COMMANDS), scorer=fuzz.ratio, score_cutoff=60)
     hint = f"{COMMAND} {close[0]}" if close else None
-    return Reply(messages.help_text(overview(), unknown=word, hint=hint), detail={"typed": word[:80]})
-
-
-def _chosen(pressed: Mapping[str, Any]) -> str:
-    """The value of a button, or of what was chosen in a menu."""
-    option = pressed.get("selected_option")
-    if isinstance(option, Mapping):
-        return str(option.get("value") or "")
-    for key in ("value", "selected_user", "selected_channel", "selected_conversation"):
-        if pressed.get(key):
-            return str(pressed[key])
-    return ""
-
-
-def _values(blocks: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, str]:
-    """What was filled in, by block id."""
-    return {block: _chosen(element) for block, elements in blocks.items() for element in elements.values()}
-
-
-def _team(body: Mapping[str, Any]) -> str | None:
-    """The workspace the acting person belongs to."""
-    user = body.get("user")
-    if isinstance(user, Mapping) and user.get("team_id"):
-        return str(user["team_id"])
-    team = body.get("team")
-    if isinstance(team, Mapping) and team.get("id"):
-        return str(team["id"])
-    return str(body["team_id"]) if body.get("team_id") else None
-
-
-def _request_id() -> str:
-    return uuid.uuid4().hex[:12]
+    return Reply(messages.help_text(overview(), unknown=word, hint=hint))

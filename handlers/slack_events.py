@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import OrderedDict
+from typing import Any
+from urllib.parse import parse_qsl
 
+import structlog
 from pydantic import SecretStr
-from slack_bolt.adapter.starlette.async_handler import to_async_bolt_request, to_starlette_response
+from slack_bolt.adapter.starlette.async_handler import to_starlette_response
 from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.signature import SignatureVerifier
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+
+log = structlog.get_logger(__name__)
 
 FRESH = 300
 """Seconds for which Slack's signature is good. Source: docs.slack.dev, verifying requests."""
 
 
 class SlackEvents:
-    """Verifies before anything is parsed. Bolt verifies again; what it would crash on never reaches it."""
+    """Verifies, then parses, then hands over to Bolt what Bolt would get over a socket.
+
+    Bolt's own reading of HTTP bodies loses every command in whose text the word "payload" stands.
+    """
 
     def __init__(self, app: AsyncApp, signing_secret: SecretStr) -> None:
         self._app = app
@@ -26,7 +36,7 @@ class SlackEvents:
         self._seen: OrderedDict[str, float] = OrderedDict()
 
     async def receive(self, request: Request) -> Response:
-        """401 for what Slack did not sign just now, or sent before."""
+        """401 for what Slack did not sign just now, or sent before; 400 for what is not as Slack writes."""
         body = await request.body()
         signature = request.headers.get("x-slack-signature", "")
         if not self._is_genuine(body, request.headers.get("x-slack-request-timestamp", ""), signature):
@@ -34,10 +44,14 @@ class SlackEvents:
         if self._is_replayed(signature):
             return JSONResponse({"error": "already received"}, 401)
         try:
-            bolt_request = to_async_bolt_request(request, body)
-        except ValueError:
+            parsed = parse(body, request.headers.get("content-type", ""))
+            bolt_request = AsyncBoltRequest(body=parsed, headers=dict(request.headers), mode="socket_mode")
+            answer = await self._app.async_dispatch(bolt_request)
+        except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as stumbled:
+            # Bolt takes the shapes of Slack's bodies for granted. What our own listeners raise does not come this way.
+            log.warning("signed, but not as Slack writes", reason=type(stumbled).__name__)
             raise HTTPException(400) from None
-        return to_starlette_response(await self._app.async_dispatch(bolt_request))
+        return to_starlette_response(answer)
 
     def _is_genuine(self, body: bytes, timestamp: str, signature: str) -> bool:
         if not (timestamp.isascii() and timestamp.isdigit() and signature.isascii()):
@@ -56,3 +70,19 @@ class SlackEvents:
             return True
         self._seen[signature] = now
         return False
+
+
+def parse(body: bytes, content_type: str) -> dict[str, Any]:
+    """The object Slack sent: JSON, JSON in a form's `payload`, or a form. Raises ValueError and RecursionError."""
+    text = body.decode()
+    if content_type.partition(";")[0].strip().lower() == "application/json":
+        return _object(text)
+    fields = dict(parse_qsl(text, keep_blank_values=True))
+    return _object(fields["payload"]) if "payload" in fields else dict(fields)
+
+
+def _object(text: str) -> dict[str, Any]:
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise ValueError("not an object")
+    return found

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -64,6 +64,8 @@ def web_app(site: Site) -> ASGIApp:
     if site.alerts is not None:
         routes.append(Route("/leaf/alerts", LeafAlerts(site.alerts).receive, methods=["POST"]))
     application = Starlette(routes=routes, exception_handlers={HTTPException: _refused(site.pages)})
+    # A redirect to the path without its last slash would be made of the Host header, which anybody may set.
+    application.router.redirect_slashes = False
     return Edge(application, site.pages)
 
 
@@ -71,7 +73,8 @@ def _refused(pages: Pages) -> Callable[[Request, Exception], Awaitable[Response]
     async def answer(request: Request, refusal: Exception) -> Response:
         status = refusal.status_code if isinstance(refusal, HTTPException) else 400
         headers = refusal.headers if isinstance(refusal, HTTPException) else None
-        if status == 404 and "text/html" in request.headers.get("accept", ""):
+        asks_for_page = "text/html" in request.headers.get("accept", "") or request.url.path.startswith("/connect/")
+        if status == 404 and asks_for_page:
             return pages.unknown()
         return JSONResponse({"error": _WORDS.get(status, "refused")}, status, dict(headers or {}))
 
@@ -103,6 +106,8 @@ class Edge:
         with structlog.contextvars.bound_contextvars(request_id=reference):
             try:
                 await self._app(scope, _limited(receive), watched)
+            except ClientDisconnect:
+                log.info("a client went away in mid-sentence", route=_route(scope))
             except Exception:
                 log.exception("a request crashed", route=_route(scope))
                 if not started:

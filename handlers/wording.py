@@ -49,6 +49,12 @@ def _unstacked(text: str) -> str:
     return "".join(kept)
 
 
+def every_wording() -> dict[str, Wording]:
+    """All languages that have a catalogue, under its file's name, in the order of their own names."""
+    wordings = {path.stem: Wording(path.stem) for path in _CATALOGUES.glob("*.toml")}
+    return dict(sorted(wordings.items(), key=lambda item: item[1].own_name))
+
+
 class Wording:
     """Every sentence of one language, read from its catalogue. Raises FileNotFoundError for a language we lack."""
 
@@ -56,6 +62,7 @@ class Wording:
         with (_CATALOGUES / f"{language}.toml").open("rb") as file:
             self._sentences: dict[str, Any] = tomllib.load(file)
         self.language: str = self._sentences["language"]
+        self.own_name: str = self._sentences["own_name"]
 
     def say(self, key: str, /, **values: str) -> Markup:
         """The sentence at a dotted key; values are escaped unless they are Markup already. KeyError without it."""
@@ -95,7 +102,8 @@ class Wording:
         # A day is over everywhere on earth only when it is over twelve hours west of Greenwich.
         day = (expires.astimezone(UTC) - timedelta(hours=12)).date() - timedelta(days=1)
         weekday, month = self._at("time.weekdays")[day.weekday()], self._at("time.months")[day.month - 1]
-        return self.say("time.day", weekday=weekday, day=str(day.day), month=month)
+        number = self._at("time.first") if day.day == 1 else str(day.day)
+        return self.say("time.day", weekday=weekday, day=number, month=month)
 
     def _at(self, key: str) -> Any:
         found: Any = self._sentences

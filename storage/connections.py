@@ -10,7 +10,8 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.records import Connection, CredentialStatus, Grower, Transition
-from storage.tables import ConnectionRow, GrowerRow, TransitionRow
+from storage.tables import ConnectionRow, CredentialOwnerRow, GrowerRow, TransitionRow
+from storage.upserts import insert
 
 NEEDS_SOMEONE = (CredentialStatus.BROKEN, CredentialStatus.LIMITED, CredentialStatus.UNKNOWN)
 
@@ -26,28 +27,18 @@ async def get_many(session: AsyncSession, grower_ids: Iterable[str]) -> dict[str
 
 
 async def grower_of_credential(session: AsyncSession, credential_id: str) -> str | None:
-    """The grower whose credential this is, as far as we have seen it."""
+    """The grower whose credential this is or was, as far as we have seen it: an alert may come after its credential."""
     return await session.scalar(
-        select(ConnectionRow.grower_id).where(ConnectionRow.credential_id == credential_id).limit(1)
+        select(CredentialOwnerRow.grower_id).where(CredentialOwnerRow.credential_id == credential_id)
     )
 
 
 async def change(session: AsyncSession, now: Connection, before: CredentialStatus | None, source: str) -> bool:
     """Store the connection and its transition if its status is still `before`; False: somebody else was first."""
     values = _values(now) | {"changed_at": now.changed_at, "status": now.status}
-    if before is None:
-        if await session.get(ConnectionRow, now.grower_id, with_for_update=True) is not None:
-            return False
-        session.add(ConnectionRow(grower_id=now.grower_id, **values))
-    else:
-        changed = await session.scalar(
-            update(ConnectionRow)
-            .where(ConnectionRow.grower_id == now.grower_id, ConnectionRow.status == before)
-            .values(**values)
-            .returning(ConnectionRow.grower_id)
-        )
-        if changed is None:
-            return False
+    if not await (_add(session, now, values) if before is None else _set(session, now, values, before)):
+        return False
+    await _remember_owner(session, now)
     session.add(
         TransitionRow(
             grower_id=now.grower_id,
@@ -70,6 +61,7 @@ async def refresh(session: AsyncSession, now: Connection) -> None:
         .where(ConnectionRow.grower_id == now.grower_id, ConnectionRow.status == now.status)
         .values(**_values(now))
     )
+    await _remember_owner(session, now)
 
 
 async def set_disconnecting(session: AsyncSession, grower_id: str, at: datetime | None) -> None:
@@ -122,6 +114,27 @@ async def status_at(session: AsyncSession, grower_id: str, at: datetime) -> Cred
         .limit(1)
     )
     return CredentialStatus(after) if after else None
+
+
+async def _add(session: AsyncSession, now: Connection, values: dict[str, Any]) -> bool:
+    statement = insert(session, ConnectionRow).values(grower_id=now.grower_id, **values).on_conflict_do_nothing()
+    return await session.scalar(statement.returning(ConnectionRow.grower_id)) is not None
+
+
+async def _set(session: AsyncSession, now: Connection, values: dict[str, Any], before: CredentialStatus) -> bool:
+    statement = (
+        update(ConnectionRow)
+        .where(ConnectionRow.grower_id == now.grower_id, ConnectionRow.status == before)
+        .values(**values)
+        .returning(ConnectionRow.grower_id)
+    )
+    return await session.scalar(statement) is not None
+
+
+async def _remember_owner(session: AsyncSession, now: Connection) -> None:
+    if now.credential_id is not None:
+        owner = {"credential_id": now.credential_id, "grower_id": now.grower_id}
+        await session.execute(insert(session, CredentialOwnerRow).values(**owner).on_conflict_do_nothing())
 
 
 def _values(now: Connection) -> dict[str, Any]:

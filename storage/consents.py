@@ -97,9 +97,7 @@ async def begin_attempt(
             state_hash=state_hash, consent_id=consent_id, browser_hash=browser_hash, begun_at=at, expires_at=until
         )
     )
-    await session.execute(
-        update(ConsentRow).where(ConsentRow.id == consent_id, ConsentRow.begun_at.is_(None)).values(begun_at=at)
-    )
+    await note(session, consent_id, begun_at=at)
 
 
 async def spend_attempt(session: AsyncSession, state_hash: str, browser_hash: str, at: datetime) -> str | None:
@@ -118,12 +116,12 @@ async def spend_attempt(session: AsyncSession, state_hash: str, browser_hash: st
 
 
 async def latest_of_browser(session: AsyncSession, browser_hash: str) -> Consent | None:
-    """The consent this browser began last."""
+    """The consent this browser last came back from FieldView with."""
     row = await session.scalar(
         select(ConsentRow)
         .join(AttemptRow, AttemptRow.consent_id == ConsentRow.id)
-        .where(AttemptRow.browser_hash == browser_hash)
-        .order_by(AttemptRow.begun_at.desc())
+        .where(AttemptRow.browser_hash == browser_hash, AttemptRow.used_at.is_not(None))
+        .order_by(AttemptRow.used_at.desc())
         .limit(1)
     )
     return row.to_record() if row else None

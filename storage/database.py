@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,16 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 BUSY_TIMEOUT = 30
 """Seconds a SQLite connection waits for another writer before it gives up."""
+
+
+_LAST = "what comes last"
+"""Where a session keeps what `at_end` was given."""
 
 
 class UnsupportedDatabase(ValueError):
@@ -33,9 +38,10 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
-        """Read and write: commits when the block ends, rolls back when it raises."""
+        """Read and write: commits when the block ends, rolls back when it raises. See `at_end`."""
         async with self._sessions() as session, session.begin():
             yield session
+            await _do_what_comes_last(session)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
@@ -49,18 +55,33 @@ class Database:
         await self._engine.dispose()
 
 
+def at_end(session: AsyncSession, rank: tuple[int | str, ...], deed: Callable[[], Awaitable[None]]) -> None:
+    """Do this when everything else in the transaction is done, in the order of ranks whoever asked first.
+
+    Rows that many transactions lock are locked here, in one order everywhere: so none waits for another in a circle.
+    """
+    session.info.setdefault(_LAST, []).append((rank, deed))
+
+
+async def _do_what_comes_last(session: AsyncSession) -> None:
+    while deeds := session.info.pop(_LAST, []):
+        for _, deed in sorted(deeds, key=lambda item: item[0]):
+            await deed()
+
+
 def parse(url: str) -> URL:
     """The URL without a driver. Raises UnsupportedDatabase, naming the backend and nothing else of the URL."""
     try:
         parsed = make_url(url)
-    except Exception as malformed:
-        raise UnsupportedDatabase("not a database URL") from malformed
+    except (SQLAlchemyError, ValueError):
+        # Whatever went wrong quotes a part of the URL, which may be of the password.
+        raise UnsupportedDatabase("not a database URL") from None
     backend = parsed.get_backend_name()
     if backend == "postgres":
         backend = "postgresql"
     if backend not in ("sqlite", "postgresql"):
         raise UnsupportedDatabase(f"{backend} is not supported: use sqlite or postgresql")
-    if backend == "sqlite" and not parsed.database:
+    if backend == "sqlite" and parsed.database in (None, "", ":memory:"):
         raise UnsupportedDatabase("a SQLite database in memory forgets everything: name a file")
     return parsed.set(drivername=backend)
 
@@ -97,7 +118,7 @@ def schema_is_current(url: str) -> bool:
 def alembic_config() -> Config:
     """Alembic's configuration for our migrations; put a connection into `attributes["connection"]`."""
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     return config
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.records import Grower
 from storage.tables import GrowerRow
+from storage.upserts import insert
 
 _QUOTES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00b4": "'", "`": "'"})
 
@@ -23,7 +25,7 @@ def fold(text: str) -> str:
 
 
 async def get(session: AsyncSession, grower_id: str) -> Grower | None:
-    row = await session.get(GrowerRow, grower_id)
+    row = await session.get(GrowerRow, grower_id, populate_existing=True)
     return row.to_record() if row else None
 
 
@@ -82,18 +84,18 @@ async def names(session: AsyncSession, limit: int) -> list[tuple[str, str]]:
 
 async def save(session: AsyncSession, growers: Sequence[Grower]) -> None:
     """Add these growers or bring them up to date; a Slack user already known is kept."""
-    for grower in growers:
-        row = await session.get(GrowerRow, grower.id)
-        if row is None:
-            row = GrowerRow(id=grower.id)
-            session.add(row)
-        row.name, row.email, row.external_id = grower.name, grower.email, grower.external_id
-        row.folded_name = fold(grower.name)
-        row.folded_email = fold(grower.email) if grower.email else None
-        row.folded_external_id = fold(grower.external_id) if grower.external_id else None
-        row.slack_user = grower.slack_user or row.slack_user
-        row.gone_at = None
-    await session.flush()
+    newest = {grower.id: grower for grower in growers}
+    for start in range(0, len(newest), 500):
+        # In the order of ids, so that two who save the same growers wait for each other and never in a circle.
+        statement = insert(session, GrowerRow).values([_values(newest[key]) for key in sorted(newest)[start:][:500]])
+        given: dict[str, Any] = {name: statement.excluded[name] for name in _values(growers[0]) if name != "id"}
+        given["slack_user"] = func.coalesce(statement.excluded.slack_user, GrowerRow.slack_user)
+        await session.execute(statement.on_conflict_do_update(index_elements=[GrowerRow.id], set_=given))
+
+
+async def lock(session: AsyncSession, grower_id: str) -> None:
+    """From here to the end of the transaction nobody else changes what is believed of this grower."""
+    await session.execute(select(GrowerRow.id).where(GrowerRow.id == grower_id).with_for_update(key_share=True))
 
 
 async def set_slack_user(session: AsyncSession, grower_id: str, slack_user: str) -> None:
@@ -114,6 +116,20 @@ async def ids(session: AsyncSession) -> set[str]:
 
 async def count(session: AsyncSession) -> int:
     return await session.scalar(select(func.count()).select_from(GrowerRow).where(GrowerRow.gone_at.is_(None))) or 0
+
+
+def _values(grower: Grower) -> dict[str, Any]:
+    return {
+        "id": grower.id,
+        "name": grower.name,
+        "email": grower.email,
+        "external_id": grower.external_id,
+        "slack_user": grower.slack_user,
+        "folded_name": fold(grower.name),
+        "folded_email": fold(grower.email) if grower.email else None,
+        "folded_external_id": fold(grower.external_id) if grower.external_id else None,
+        "gone_at": None,
+    }
 
 
 def _escaped(text: str) -> str:

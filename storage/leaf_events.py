@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy import select
@@ -10,26 +11,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.records import LeafEvent
 from storage.tables import LeafEventRow
+from storage.upserts import insert
 
 
 async def archive(session: AsyncSession, events: Sequence[LeafEvent]) -> int:
     """Keep the events not kept yet; returns how many were new."""
-    known = set(
-        await session.scalars(select(LeafEventRow.id).where(LeafEventRow.id.in_([event.id for event in events])))
-    )
-    fresh = {event.id: event for event in events if event.id not in known}
-    session.add_all(
-        LeafEventRow(
-            id=event.id,
-            grower_id=event.grower_id,
-            at=event.at,
-            status_code=event.status_code,
-            summary=event.summary,
-        )
-        for event in fresh.values()
-    )
-    await session.flush()
-    return len(fresh)
+    rows = [asdict(event) for _, event in sorted({event.id: event for event in events}.items())]
+    fresh = 0
+    for start in range(0, len(rows), 500):
+        statement = insert(session, LeafEventRow).values(rows[start:][:500]).on_conflict_do_nothing()
+        fresh += len((await session.scalars(statement.returning(LeafEventRow.id))).all())
+    return fresh
 
 
 async def of_grower(

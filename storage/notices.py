@@ -10,17 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.records import Notice
 from storage.tables import NoticeRow
+from storage.upserts import insert
 
 
 async def raise_once(session: AsyncSession, kind: str, text: str, at: datetime) -> Notice | None:
     """A new notice, or None while one of this kind stands."""
-    standing = await session.scalar(select(NoticeRow.id).where(NoticeRow.kind == kind, NoticeRow.over_at.is_(None)))
-    if standing is not None:
-        return None
-    row = NoticeRow(id=uuid.uuid4().hex, kind=kind, text=text, raised_at=at)
-    session.add(row)
-    await session.flush()
-    return row.to_record()
+    statement = insert(session, NoticeRow).values(id=uuid.uuid4().hex, kind=kind, text=text, raised_at=at)
+    row = await session.scalar(statement.on_conflict_do_nothing().returning(NoticeRow))
+    return row.to_record() if row else None
 
 
 async def over(session: AsyncSession, kind: str, at: datetime) -> Notice | None:
@@ -30,6 +27,7 @@ async def over(session: AsyncSession, kind: str, at: datetime) -> Notice | None:
         .where(NoticeRow.kind == kind, NoticeRow.over_at.is_(None))
         .values(over_at=at)
         .returning(NoticeRow)
+        .execution_options(populate_existing=True)
     )
     return row.to_record() if row else None
 

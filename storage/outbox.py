@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.records import Announcement, AnnouncementKind
 from storage.tables import AnnouncementRow
+from storage.upserts import insert
 
 CLAIM = timedelta(seconds=120)
 """How long a deliverer that died without a word blocks the next one."""
@@ -17,37 +18,41 @@ CLAIM = timedelta(seconds=120)
 
 async def want(session: AsyncSession, kind: AnnouncementKind, subject: str, channel: str, at: datetime) -> Announcement:
     """The message must show the subject as it is from now on: created when new, one version further when not."""
-    row = await _of(session, kind, subject, channel)
-    if row is None:
-        row = AnnouncementRow(
-            id=uuid.uuid4().hex,
-            kind=kind,
-            subject=subject,
-            channel=channel,
-            wanted=1,
-            shown=0,
-            failures=0,
-            reposts=0,
-            created_at=at,
-        )
-        session.add(row)
-    else:
-        row.wanted += 1
-    await session.flush()
-    return row.to_record()
+    statement = insert(session, AnnouncementRow).values(
+        id=uuid.uuid4().hex,
+        kind=kind,
+        subject=subject,
+        channel=channel,
+        wanted=1,
+        shown=0,
+        failures=0,
+        reposts=0,
+        created_at=at,
+    )
+    further = statement.on_conflict_do_update(
+        index_elements=[AnnouncementRow.kind, AnnouncementRow.subject, AnnouncementRow.channel],
+        set_={"wanted": AnnouncementRow.wanted + 1, "gave_up_reason": None},
+    )
+    newest = further.returning(AnnouncementRow).execution_options(populate_existing=True)
+    return (await session.scalars(newest)).one().to_record()
 
 
 async def want_update(session: AsyncSession, kind: AnnouncementKind, subject: str) -> list[Announcement]:
-    """Every message about the subject, wherever it stands, must be brought up to date."""
+    """Every message about the subject, wherever it stands, must be brought up to date.
+
+    One that was given up is tried again: what stood in the way may be gone.
+    """
     rows = await session.scalars(
         select(AnnouncementRow)
         .where(AnnouncementRow.kind == kind, AnnouncementRow.subject == subject)
-        .order_by(AnnouncementRow.id)
+        .order_by(AnnouncementRow.channel)
         .with_for_update()
+        .execution_options(populate_existing=True)
     )
     wanted = []
     for row in rows:
         row.wanted += 1
+        row.gave_up_reason = None
         wanted.append(row)
     await session.flush()
     return [row.to_record() for row in wanted]
@@ -176,11 +181,3 @@ async def depth(session: AsyncSession) -> int:
         .where(AnnouncementRow.shown < AnnouncementRow.wanted, AnnouncementRow.gave_up_reason.is_(None))
     )
     return await session.scalar(query) or 0
-
-
-async def _of(session: AsyncSession, kind: AnnouncementKind, subject: str, channel: str) -> AnnouncementRow | None:
-    return await session.scalar(
-        select(AnnouncementRow)
-        .where(AnnouncementRow.kind == kind, AnnouncementRow.subject == subject, AnnouncementRow.channel == channel)
-        .with_for_update()
-    )

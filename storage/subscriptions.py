@@ -9,18 +9,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.records import Subscription
 from storage.tables import SubscriptionRow
+from storage.upserts import insert
 
 
 async def add(session: AsyncSession, channel: str, by: str, at: datetime) -> bool:
     """Subscribe the channel; False when it is subscribed and works. A broken subscription is made whole."""
-    row = await session.get(SubscriptionRow, channel, with_for_update=True)
-    if row is None:
-        session.add(SubscriptionRow(channel=channel, made_by=by, made_at=at))
-        await session.flush()
-        return True
-    was_broken = row.broken_reason is not None
-    row.broken_reason = None
-    return was_broken
+    statement = insert(session, SubscriptionRow).values(channel=channel, made_by=by, made_at=at)
+    repaired = statement.on_conflict_do_update(
+        index_elements=[SubscriptionRow.channel],
+        set_={"broken_reason": None},
+        where=SubscriptionRow.broken_reason.is_not(None),
+    )
+    return await session.scalar(repaired.returning(SubscriptionRow.channel)) is not None
 
 
 async def remove(session: AsyncSession, channel: str) -> bool:
@@ -32,7 +32,7 @@ async def remove(session: AsyncSession, channel: str) -> bool:
 
 
 async def get(session: AsyncSession, channel: str) -> Subscription | None:
-    row = await session.get(SubscriptionRow, channel)
+    row = await session.get(SubscriptionRow, channel, populate_existing=True)
     return row.to_record() if row else None
 
 

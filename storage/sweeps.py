@@ -5,15 +5,21 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.records import Sweep
 from storage.tables import SweepRow
 
+_LOCK = 7020261125
+"""Key of the PostgreSQL advisory lock under which a sweep begins."""
+
 
 async def start(session: AsyncSession, sweep_id: str, at: datetime, stalled_before: datetime) -> Sweep | None:
     """Begin this sweep or go on with it; None while another one is running and has given a sign of life."""
+    if session.get_bind().dialect.name == "postgresql":
+        # Two that begin together would both see nobody; on SQLite one transaction writes at a time anyway.
+        await session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
     running = await session.scalar(
         select(SweepRow)
         .where(SweepRow.finished_at.is_(None), SweepRow.id != sweep_id, SweepRow.beat_at >= stalled_before)
@@ -27,6 +33,11 @@ async def start(session: AsyncSession, sweep_id: str, at: datetime, stalled_befo
         session.add(row)
         await session.flush()
     return row.to_record()
+
+
+async def abandon(session: AsyncSession, sweep_id: str) -> None:
+    """This sweep will not be finished: the next one need not wait for it."""
+    await session.execute(delete(SweepRow).where(SweepRow.id == sweep_id, SweepRow.finished_at.is_(None)))
 
 
 async def note(session: AsyncSession, sweep_id: str, **values: Any) -> None:

@@ -88,7 +88,7 @@ class ConnectionRow(Row):
     status: Mapped[str] = mapped_column(String(16), index=True)
     cause: Mapped[str | None] = mapped_column(String(32))
     raw_status: Mapped[str | None] = mapped_column(Text)
-    credential_id: Mapped[str | None] = mapped_column(String(64), index=True)
+    credential_id: Mapped[str | None] = mapped_column(String(64))
     missing_scopes: Mapped[list[str]]
     changed_at: Mapped[datetime]
     checked_at: Mapped[datetime]
@@ -112,6 +112,15 @@ class ConnectionRow(Row):
             disconnecting_at=self.disconnecting_at,
             completing_consent=self.completing_consent,
         )
+
+
+class CredentialOwnerRow(Row):
+    """Whose every credential ever seen was: Leaf's alerts name nothing else, and may come when it is gone."""
+
+    __tablename__ = "credential_owners"
+
+    credential_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    grower_id: Mapped[str] = mapped_column(ForeignKey("growers.id"))
 
 
 class TransitionRow(Row):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -183,13 +183,30 @@ def buttons_of(message: Message) -> list[str]:
     return found
 
 
+Around = Callable[[World], AbstractAsyncContextManager[Mapping[str, Any]]]
+
+
+@asynccontextmanager
+async def _nothing_around(world: World) -> AsyncIterator[Mapping[str, Any]]:
+    yield {}
+
+
 @asynccontextmanager
 async def set_up(
-    database_url: str, *, tuning: Tuning | None = None, populate: bool = True, **settings: Any
+    database_url: str,
+    *,
+    tuning: Tuning | None = None,
+    populate: bool = True,
+    around: Around = _nothing_around,
+    host: Callable[[Settings, Tuning], AbstractAsyncContextManager[Running]] = running,
+    **settings: Any,
 ) -> AsyncIterator[Stage]:
-    """The bot in a fresh world: Ada's farm not connected, Sato's healthy; `settings` go over the usual ones."""
+    """The bot in a fresh world: Ada's farm not connected, Sato's healthy; `settings` go over the usual ones.
+
+    `around` may put something between the bot and the world, and returns settings that lead there; `host` runs the bot.
+    """
     door = Door()
-    async with World.running() as world, serving(door) as url:
+    async with World.running() as world, serving(door) as url, around(world) as detours:
         slack = world.slack
         grace = slack.add_user("grace", "Grace Okafor", "grace@greenacres.example")
         linus = slack.add_user("linus", "Linus Berg", "linus@greenacres.example", admin=True)
@@ -213,10 +230,10 @@ async def set_up(
             "sweep_interval": 3600,
             "leaf_requests_per_second": 200,
         }
-        made = load(_env_file=None, **(usual | settings))
+        made = load(_env_file=None, **(usual | dict(detours) | settings))
         turned = tuning or Tuning()
         turned = replace(turned, clock=world.clock, poll=0.02, posts_per_second=1000)
-        async with running(made, turned) as bot:
+        async with host(made, turned) as bot:
             door.app = bot.web
             yield Stage(world, made, url, bot, grace, linus, ada, growers, alerts)
 

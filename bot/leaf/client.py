@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 import urllib.parse
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import httpx
@@ -57,7 +57,16 @@ class LeafClient:
     something also raise ProviderRejected when Leaf understood and said no.
     """
 
-    def __init__(self, base_url: str, username: str, password: SecretStr, pace: Pace, *, attempts: int = 3) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        username: str,
+        password: SecretStr,
+        pace: Pace,
+        *,
+        attempts: int = 3,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._http = httpx.AsyncClient(
             base_url=base_url,
             timeout=httpx.Timeout(20.0, connect=5.0),
@@ -68,6 +77,7 @@ class LeafClient:
         self._password = password
         self._pace = pace
         self._attempts = attempts
+        self._sleep = sleep
         self._token: SecretStr | None = None
         self._login = asyncio.Lock()
         self._refused_until = 0.0
@@ -81,7 +91,7 @@ class LeafClient:
         """One page of up to 100 users, with their credentials as far as Leaf embeds them."""
         response = await self._request("GET", USERS, params={"page": page, "size": PAGE_SIZE, "sort": "id,asc"})
         users = _parsed(_Users, response)
-        return UserPage(users, _total(response, len(users) + page * PAGE_SIZE))
+        return UserPage(users, _total(response, page, len(users)))
 
     async def find_users(self, **by: str) -> tuple[LeafUser, ...]:
         """Users by `name`, `email` or `externalId`; how exactly Leaf compares is not documented."""
@@ -129,7 +139,7 @@ class LeafClient:
         return _parsed(_Webhooks, await self._request("GET", ALERTS))
 
     async def register_webhook(self, url: str, secret: SecretStr, events: Sequence[str] = ALERT_EVENTS) -> None:
-        """Ask Leaf for alerts. Raises ProviderRejected with code `eventRegisteredTwice` when somebody else gets them."""
+        """Ask Leaf for alerts. Raises ProviderRejected, code `eventRegisteredTwice`, if somebody else gets them."""
         body = {"events": list(events), "name": "fieldview-bot", "secret": secret.get_secret_value(), "url": url}
         await self._request("POST", ALERTS, json=body)
 
@@ -159,6 +169,9 @@ class LeafClient:
         if response.status_code == 401:
             token = await self._current_token(stale=token)
             response = await self._sent(method, path, params=params, json=json, token=token)
+        if "html" in response.headers.get("Content-Type", ""):
+            # A gateway's page, whatever its code: above all no 404 that tells of a missing credential.
+            raise ProviderGibberish("Leaf", detail=f"HTTP {response.status_code} with a page instead of JSON")
         if response.is_success or response.status_code in accept:
             self.last_success = time.monotonic()
             return response
@@ -173,6 +186,7 @@ class LeafClient:
         async for attempt in tenacity.AsyncRetrying(
             stop=tenacity.stop_after_attempt(self._attempts),
             wait=_pause,
+            sleep=self._sleep,
             retry=tenacity.retry_if_exception(
                 lambda error: isinstance(error, ProviderUnavailable) and (harmless or not error.maybe_done)
             ),
@@ -190,6 +204,8 @@ class LeafClient:
             # Only a connection that was never made is sure to have changed nothing.
             unsent = isinstance(failure, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
             raise ProviderUnavailable("Leaf", detail=type(failure).__name__, maybe_done=not unsent) from failure
+        except httpx.RequestError as failure:
+            raise ProviderGibberish("Leaf", detail=type(failure).__name__) from failure
         if response.status_code == 429 or response.status_code >= 500:
             raise ProviderUnavailable(
                 "Leaf",
@@ -219,7 +235,7 @@ class LeafClient:
             raise ProviderRefusedUs("Leaf", detail=f"login: HTTP {response.status_code}")
         if not response.is_success:
             raise _failure(response)
-        return SecretStr(_parsed(TypeAdapter(Token), response).id_token)
+        return _parsed(TypeAdapter(Token), response).id_token
 
 
 def retry_after(response: httpx.Response) -> float | None:
@@ -268,16 +284,17 @@ def _parsed(shape: TypeAdapter[_T], response: httpx.Response) -> _T:
         raise ProviderGibberish("Leaf", detail=f"{invalid.error_count()} fields did not parse") from None
 
 
-def _total(response: httpx.Response, at_least: int) -> int:
+def _total(response: httpx.Response, page: int, shown: int) -> int:
+    """Leaf's number of all users; when it does not tell, a full page means that there may be another."""
     try:
         return int(response.headers["X-Total-Count"])
     except (KeyError, ValueError):
-        return at_least
+        return page * PAGE_SIZE + shown + (shown >= PAGE_SIZE)
 
 
 def _segment(text: str) -> str:
     """Text that stays one segment of a path, whatever is in it."""
-    return urllib.parse.quote(text, safe="")
+    return urllib.parse.quote(text, safe="") if text.strip(".") else f"%22{text}%22"
 
 
 def _credential_path(user_id: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 
 def _moment(value: Any) -> Any:
@@ -21,11 +21,12 @@ def _moment(value: Any) -> Any:
 
 
 def _text(value: Any) -> Any:
-    return value if isinstance(value, str) else "" if value is None else str(value)
+    # PostgreSQL stores every character but this one.
+    return "" if value is None else str(value).replace("\0", "")
 
 
 def _text_or_none(value: Any) -> Any:
-    return value.strip() or None if isinstance(value, str) else None
+    return _text(value).strip() or None if isinstance(value, str) else None
 
 
 def _dict_or_none(value: Any) -> Any:
@@ -69,7 +70,7 @@ class Credential(Answer):
 class LeafUser(Answer):
     """A Leaf user, which is what we call a grower."""
 
-    id: str
+    id: Annotated[str, Field(min_length=1, max_length=64)]
     name: Annotated[str, BeforeValidator(_text)] = ""
     email: MaybeText = None
     external_id: MaybeText = Field(None, alias="externalId")
@@ -84,7 +85,7 @@ class ProviderEvent(Answer):
     id: str
     created_at: Moment = Field(None, alias="createdDate")
     status_code: int | None = Field(None, alias="statusCode")
-    body: Annotated[str, BeforeValidator(_text)] = ""
+    body: Annotated[str, BeforeValidator(_text)] = Field("", repr=False)
 
 
 class Summary(Answer):
@@ -110,7 +111,7 @@ class Webhook(Answer):
 class Token(Answer):
     """The answer to a login. The token itself is read in the client and goes nowhere else."""
 
-    id_token: str
+    id_token: SecretStr = Field(min_length=1)
 
 
 class Alert(Answer):

@@ -20,6 +20,6 @@ def meaning(raw: str | None) -> tuple[CredentialStatus, Cause | None]:
     """What Leaf's word means; a word not listed is UNKNOWN, never healthy."""
     word = re.sub(r"[\s-]+", "_", (raw or "").strip())
     for status, cause, pattern in WORDS:
-        if re.fullmatch(pattern, word, re.IGNORECASE):
+        if re.fullmatch(pattern, word, re.IGNORECASE | re.ASCII):
             return status, cause
     return CredentialStatus.UNKNOWN, Cause.UNKNOWN_STATUS

@@ -1,36 +1,19 @@
-"""Every text the bot says in Slack: records in, a message out. Nothing here asks anybody or knows the time."""
+"""Every text the bot says in Slack: pure functions from records to messages."""
 
 from __future__ import annotations
 
-from bot.messages.cards import connected, incident, operator_notice
-from bot.messages.ending import (
-    disconnect_cancelled,
-    disconnect_question,
-    disconnected,
-    subscribed,
-    subscription_greeting,
-    unsubscribed,
-)
-from bot.messages.guidance import (
-    choose_grower,
-    chosen_command,
-    crash,
-    help_text,
-    problem,
-    unknown_grower,
-    working,
-)
-from bot.messages.invitations import (
-    already_connected,
-    consent_outcome,
-    invitation,
-    invitation_dm,
-    invitation_dm_closed,
-)
-from bot.messages.message import Message
+from bot.messages.choosing import choose_grower, chosen_command, create_grower_modal, unknown_grower
+from bot.messages.consents import connected, consent_outcome
+from bot.messages.deeds import history
+from bot.messages.endings import disconnect_cancelled, disconnect_question, disconnected
+from bot.messages.home import home
+from bot.messages.incidents import incident
+from bot.messages.invitations import already_connected, invitation, invitation_dm, invitation_dm_closed
+from bot.messages.pieces import Message
+from bot.messages.replies import crash, help_text, operator_notice, problem, working
 from bot.messages.status import connection_status, overview
-from bot.messages.story import history, timeline
-from bot.messages.views import create_grower_modal, home
+from bot.messages.subscriptions import subscribed, subscription_greeting, unsubscribed
+from bot.messages.timeline import timeline
 
 __all__ = [
     "Message",

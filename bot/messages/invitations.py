@@ -1,172 +1,151 @@
-"""Asking a grower for consent: what the agent reads, what the grower reads, and how it ended."""
+"""The link: what the agent hears who asked for it, and what the grower gets in Slack."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from bot.messages.message import Message, actions, button, context, said, section
-from bot.messages.words import ago, bold, date_in_words, moment, plain, safe
+from slack_sdk.models.blocks import Block
+
+from bot.messages.consents import account_line, link_name
+from bot.messages.pieces import Message, actions, button, copyable, quiet, section
+from bot.messages.text import count, escape, literal, mention
+from bot.messages.times import ago, moment, works_until
+from bot.messages.vocabulary import trouble, unreachable
 from bot.reports import Invitation
 from storage.records import Connection, Consent, ConsentState, Grower
 
-_UNDELIVERED = {
-    "messages_tab_disabled": "this app's Messages tab is switched off",
-    "cannot_dm_bot": "that account is a bot",
-    "user_disabled": "that Slack account is switched off",
-    "user_not_found": "that Slack account does not exist any more",
-    "channel_not_found": "Slack does not let me write to that account",
-    "restricted_action": "this workspace does not let me write to that account",
-}
-
-_TROUBLES = {
-    "denied-at-fieldview": "The grower signed in but said no on FieldView's page. The link still works.",
-    "code-refused": "FieldView's approval came too late or was used before. The grower can press the link again.",
-    "answer-lost": "FieldView's answer got lost on the way. The grower can press the same link again.",
-    "fieldview-down": "FieldView is not answering. The grower can press the same link again later.",
-    "our-configuration": "FieldView does not accept this bot's set-up. An operator has been told; do not ask the "
-    "grower again yet.",
-    "leaf-down": "The grower has agreed; Leaf does not answer at the moment. I keep trying, nobody has to do anything.",
-    "leaf-refused": "The grower agreed, but Leaf would not take the connection. An operator should look at it.",
-}
-
 
 def invitation(inv: Invitation, now: datetime) -> Message:
-    """The private answer to whoever asked: it arrived, or here is the link to share."""
+    """To the agent alone: the grower has the link, or here it is to be passed on."""
+    name = escape(inv.grower.name)
     if inv.delivered_to:
-        return _arrived(inv)
-    why_shared = "is not in this Slack workspace"
+        return _delivered(inv, name, now)
+    head = f"Here is the {link_name(inv.consent)} for {name}."
     if inv.undelivered:
-        why_shared = f"did not get my message: {_UNDELIVERED.get(inv.undelivered, plain(inv.undelivered, 80))}"
-    head = f"Here is a link for {bold(inv.grower)}, who {why_shared}."
-    return said(
-        f"A link for {plain(inv.grower.name)} to share",
-        section(head, "Send it to the grower yourself, and to nobody else. I show it only this once."),
-        section("```" + _ready_to_paste(inv) + "```"),
-        context(_small_print(inv, now)),
-    )
+        head = f"I could not write to {name} in Slack: {unreachable(inv.undelivered)}."
+    blocks: list[Block] = [
+        section(
+            f"*{head}*",
+            "Only you see this, and only this once. Send it to the grower and to nobody else: "
+            "whoever opens it can connect a FieldView account.",
+        ),
+        copyable(inv.url),
+        section("Or copy these words into a text message or an e-mail:"),
+        copyable(_to_paste(inv, now)),
+        quiet(*_small_print(inv, now)),
+    ]
+    return Message(f"{head} Only you see it; send it to the grower and to nobody else.", tuple(blocks))
 
 
-def _arrived(inv: Invitation) -> Message:
-    text = f"<@{inv.delivered_to}> has my message with the link for {bold(inv.grower)}."
-    follow = "You will hear from me when it is done, or if it does not work out."
-    word = (
-        f"Code word *{inv.consent.code_word}*, in case they ask. The link works until {moment(inv.consent.expires_at)}."
-    )
-    lines = [word, *([_REPLACED] if inv.replaced else [])]
-    return said(f"Sent to {plain(inv.grower.name)}", section(text, follow), context(*lines))
+def _delivered(inv: Invitation, name: str, now: datetime) -> Message:
+    person, link = mention(inv.delivered_to, inv.grower.name), link_name(inv.consent)
+    lines = [
+        f"*{name} has the {link}*: {person} got it from me by direct message.",
+        "I write to you, privately, what comes of it. You need do nothing until then.",
+    ]
+    return Message(f"{name} has the {link}, by direct message.", (section(*lines), quiet(*_small_print(inv, now))))
 
 
-_REPLACED = "The link sent before does not work any more."
-
-
-def _ready_to_paste(inv: Invitation) -> str:
-    consent = inv.consent
-    return (
-        f"Hello, please connect Climate FieldView for {plain(inv.grower.name)}:\n{inv.url}\n"
-        f"The page shows the words {consent.code_word}, so you know it is ours. It takes three clicks and works until "
-        f"the end of {date_in_words(consent.expires_at)}.\n{plain(consent.asked_by_name)}"
-    )
-
-
-def _small_print(inv: Invitation, now: datetime) -> str:
-    parts = [f"The link works until {moment(inv.consent.expires_at)}, for one connection."]
+def _small_print(inv: Invitation, now: datetime) -> list[str]:
+    lines = [f"Code word: *{escape(inv.consent.code_word)}* · works {works_until(inv.consent.expires_at, now)}"]
+    if inv.delivered_to:
+        lines.append("If the grower asks whether the message is genuine, tell them the code word.")
     if inv.replaced:
-        parts.append(_REPLACED)
-    return " ".join(parts)
+        stopped = "works" if inv.replaced == 1 else "work"
+        lines.append(f"{count(inv.replaced, 'earlier link')} of this grower no longer {stopped}.")
+    return lines
+
+
+def _to_paste(inv: Invitation, now: datetime) -> str:
+    consent = inv.consent
+    again = " again" if inv.connection and inv.connection.connected_at else ""
+    return "\n".join(
+        [
+            f"Hello, this is {literal(consent.asked_by_name)}. Please connect your Climate FieldView{again}, "
+            f"so that your data for {literal(inv.grower.name)} reaches us.",
+            f"Open this link and sign in to FieldView: {inv.url}",
+            f"The page must show the words “{literal(consent.code_word)}”. If it does not, do not go on.",
+            f"The link works {works_until(consent.expires_at, now)} and is meant for you alone.",
+        ]
+    )
 
 
 def invitation_dm(inv: Invitation, company: str, now: datetime) -> Message:
-    """What the grower reads."""
+    """What the grower gets in Slack: who asks and why, one button, and how to tell that it is genuine."""
     consent = inv.consent
-    asker = f"<@{consent.asked_by}>"
-    why = (
-        f"The FieldView connection of {bold(inv.grower)} has stopped working."
-        if consent.incident_id
-        else f"{safe(company)} would like to read the FieldView data of {bold(inv.grower)}."
+    asker, firm = mention(consent.asked_by, consent.asked_by_name), escape(company)
+    again = inv.connection is not None and inv.connection.connected_at is not None
+    connect = button("Connect FieldView", "open-consent-link", consent.id, style="primary", url=inv.url)
+    blocks = (
+        section(
+            f"{asker} of *{firm}* asks you to connect Climate FieldView{' again' if again else ''} "
+            f"for *{escape(inv.grower.name)}*.",
+            "FieldView needs your permission once more before new data can reach them."
+            if again
+            else "With your permission, your field and harvest data reaches them without being sent by hand.",
+        ),
+        section(
+            "It takes about two minutes. You sign in on FieldView’s own page, and nobody here sees your password.",
+            f"The page you come to must show the words *{escape(consent.code_word)}*. If it does not, do not go on.",
+        ),
+        actions(connect),
+        quiet(
+            f"Works {works_until(consent.expires_at, now)}, for you alone: do not pass it on.",
+            f"Did not expect this? Do not press it, and ask {asker} in person or by phone.",
+        ),
     )
-    ask = f"{asker} asks you to connect it. You sign in at FieldView and approve; that is all."
-    press = button("Connect FieldView", "open-consent-link", consent.id, style="primary", url=inv.url)
-    return said(
-        f"{plain(consent.asked_by_name)} asks you to connect FieldView for {plain(inv.grower.name)}",
-        section(why, ask),
-        section(f"The page shows the words *{consent.code_word}*. If it does not, leave it and tell {asker}."),
-        actions(press),
-        context(f"Works until {moment(consent.expires_at)}. You did not expect this? Then simply ignore it."),
-    )
+    name = escape(consent.asked_by_name)
+    return Message(f"{name} of {firm} asks you to connect Climate FieldView. The button is in this message.", blocks)
 
 
 def invitation_dm_closed(consent: Consent, now: datetime) -> Message:
-    """The grower's message, once the link in it has done its work or may do none any more."""
-    asker = f"<@{consent.asked_by}>"
+    """The grower's message when its link has done its work, or no longer works: without the link."""
+    head, then = _closed(consent, now)
+    return Message(head, (section(f"*{head}*", then), quiet(f"For {escape(consent.grower_name)}")))
+
+
+def _closed(consent: Consent, now: datetime) -> tuple[str, str]:
+    asker = mention(consent.asked_by, consent.asked_by_name)
     match consent.state:
         case ConsentState.CONNECTED:
-            text = f"🟢 Thank you, FieldView is connected for {bold(consent.grower_name)}."
-            more = f"To stop it, remove the connection in FieldView's settings, or tell {asker}."
-        case ConsentState.DECLINED:
-            text, more = "You said no, so nothing was connected.", f"Changed your mind? Ask {asker} for a new link."
-        case ConsentState.REVOKED:
-            text, more = "This link was replaced and does not work any more.", "Please use the newest one."
-        case ConsentState.FAILED:
-            text, more = "This did not work out, and it was not your fault.", f"{asker} will get back to you."
+            account = f" You signed in as {escape(consent.account_email)}." if consent.account_email else ""
+            stop = f"To stop it later, remove the connection in FieldView’s own settings, or tell {asker}."
+            return "Your FieldView is connected. Thank you.", f"You need do nothing more.{account} {stop}"
         case ConsentState.EXCHANGING | ConsentState.DELIVERING:
-            text, more = "Thank you, you have approved.", "The connection is being made; you need do nothing more."
+            return (
+                "Thank you. Your FieldView is being connected.",
+                "You need do nothing more. This message changes when it is done.",
+            )
+        case ConsentState.DECLINED:
+            return "You said no, and nothing is shared.", f"If you change your mind, ask {asker} for a new link."
+        case ConsentState.REVOKED:
+            then = f"If FieldView is not connected yet, use my newest message, or ask {asker}."
+            return "This link no longer works.", then
+        case ConsentState.FAILED:
+            return (
+                "Connecting your FieldView did not work.",
+                f"It was nothing you did: {trouble(consent.trouble)}. {asker} will get back to you.",
+            )
+        case ConsentState.OPEN if now >= consent.expires_at:
+            return "This link has run out, and nothing is shared.", f"Ask {asker} for a new one if you still want it."
         case ConsentState.OPEN:
-            return _still_open(consent, now)
-    return said(plain(text, 200), section(text), context(more))
-
-
-def _still_open(consent: Consent, now: datetime) -> Message:
-    text = f"<@{consent.asked_by}> asks you to connect FieldView for {bold(consent.grower_name)}."
-    if now >= consent.expires_at:
-        return said(
-            "This link has expired", section(text), context(f"The link has expired. Ask <@{consent.asked_by}>.")
-        )
-    return said(
-        f"{plain(consent.asked_by_name)} asks you to connect FieldView",
-        section(text, f"The page shows the words *{consent.code_word}*."),
-        context(f"You have begun. The link you got works until {moment(consent.expires_at)}."),
-    )
+            then = f"Go on in the window where you began. If it is closed, ask {asker} for a new link."
+            return "You have begun to connect FieldView.", then
 
 
 def already_connected(grower: Grower, connection: Connection, now: datetime) -> Message:
-    """There is nothing to repair, but one may ask again all the same."""
-    text = (
-        f"🟢 {bold(grower)} is connected and healthy, for {ago(connection.changed_at, now).removesuffix(' ago')} now."
+    """No link is needed."""
+    name = escape(grower.name)
+    since = f"Connected since {moment(connection.connected_at)}. " if connection.connected_at else ""
+    blocks = (
+        section(
+            f"*{name} is connected already*, and it works.",
+            account_line(connection.account_email, grower),
+            f"{since}As Leaf knew it {ago(connection.checked_at, now)}. I sent no link.",
+        ),
+        actions(
+            button("Send a link anyway", "connect-anyway", grower.id),
+            button("Show status", "show-status", grower.id),
+        ),
     )
-    more = "There is no need for a link. Ask again only if the grower wants another FieldView account."
-    return said(
-        f"{plain(grower.name)} is connected already",
-        section(text, more),
-        actions(button("Send a link anyway", "connect-anyway", grower.id)),
-    )
-
-
-def consent_outcome(consent: Consent, now: datetime) -> Message:
-    """What whoever asked hears: how the consent stands."""
-    who = bold(consent.grower_name)
-    match consent.state:
-        case ConsentState.CONNECTED:
-            account = f", with the FieldView account {safe(consent.account_email)}" if consent.account_email else ""
-            lines = [f"🟢 {who} is connected{account}.", "Leaf begins to fetch the data; that can take a while."]
-            if consent.trouble:
-                lines.append(_TROUBLES.get(consent.trouble, ""))
-        case ConsentState.DECLINED:
-            lines = [f"⚪ {who} said no to connecting FieldView.", "You may want to talk to them before asking again."]
-        case ConsentState.FAILED:
-            lines = [
-                f"🔴 {who} could not be connected.",
-                _trouble(consent),
-                "Ask the grower again once that is mended.",
-            ]
-        case ConsentState.REVOKED:
-            lines = [f"⚪ The link for {who} was replaced by a newer one."]
-        case ConsentState.EXCHANGING | ConsentState.DELIVERING:
-            lines = [f"🔵 {who} has agreed; I am handing that over to Leaf.", _trouble(consent)]
-        case ConsentState.OPEN:
-            lines = [f"🟠 {who} is not connected yet.", _trouble(consent)]
-    lines = [line for line in lines if line]
-    return said(plain(" ".join(lines).replace("*", ""), 200), section(*lines))
-
-
-def _trouble(consent: Consent) -> str:
-    return _TROUBLES.get(consent.trouble or "", "")
+    return Message(f"{name} is connected already, and it works. I sent no link.", blocks)

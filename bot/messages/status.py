@@ -1,167 +1,231 @@
-"""How connections are doing: all at a glance, or one in full."""
+"""How connections are: all at a glance, and everything known of one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from slack_sdk.models.blocks import Block, ButtonElement, TableBlock
+from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement, RawTextObject, TableBlock
 
-from bot.messages.cards import CAN_BE_REPAIRED, flow
-from bot.messages.message import Message, actions, button, context, grower_menu, said, section
-from bot.messages.words import (
-    SIGNS,
-    STATES,
-    WHO_ACTS,
-    ago,
-    bold,
-    cause,
-    counted,
-    lasting,
-    moment,
-    next_step,
-    plain,
-    safe,
-    scopes,
-)
+from bot.messages.consents import UNDER_WAY, account_line, data_line, is_waiting, needs_operator, next_repair, standing
+from bot.messages.pieces import OPTIONS, Message, actions, button, grower_menu, named, quiet, section
+from bot.messages.text import capital, code, count, escape, literal, sentence, utf16
+from bot.messages.times import ago, lasting, since
+from bot.messages.vocabulary import SIGNS, STATE_MEANS, STATES, cause_of, explained, missing_parts
 from bot.reports import Overview, StatusReport
-from storage.records import Connection, Consent, ConsentState, CredentialStatus, Grower
+from storage.records import Cause, Connection, Consent, ConsentState, CredentialStatus, Grower
 
-ORDER = (
-    CredentialStatus.HEALTHY,
-    CredentialStatus.BROKEN,
-    CredentialStatus.LIMITED,
-    CredentialStatus.UNKNOWN,
-    CredentialStatus.UNAVAILABLE,
-    CredentialStatus.PENDING,
-    CredentialStatus.ABSENT,
-)
+TABLE_ROWS = 100
+TABLE_TEXT = 9000
+"""Characters in all cells of a table; Slack takes 10,000."""
 
-TABLE_ROWS = 40
-"""Rows a table shows: Slack takes 100, but also no more than 10,000 characters."""
+STALE = timedelta(hours=1)
+"""Older knowledge than this is told as something of the past."""
+
+_ALWAYS = (CredentialStatus.HEALTHY, CredentialStatus.BROKEN)
+_NEEDING = (CredentialStatus.BROKEN, CredentialStatus.LIMITED, CredentialStatus.UNKNOWN)
 
 
 def overview(o: Overview, now: datetime) -> Message:
-    """Counts, and a table of those that need someone."""
-    total = sum(o.counts.values())
-    needing = [CredentialStatus.BROKEN, CredentialStatus.LIMITED, CredentialStatus.UNKNOWN]
-    in_need = sum(o.counts.get(status, 0) for status in needing)
-    head = _headline(total, in_need)
-    counts = "   ".join(f"{SIGNS[s]} {o.counts[s]:,} {STATES[s]}" for s in ORDER if o.counts.get(s))
-    blocks: list[Block] = [section(f"*{head}*", counts)]
+    """How many stand where, and those that need somebody."""
+    growers = sum(o.counts.values())
+    if not growers:
+        return _nobody(o, now)
+    needing = in_need(o)
+    head = f"{count(growers, 'grower')}: {tally(o)}."
+    blocks: list[Block] = [section(f"*{needs(o, now)}*", head, waiting(o)), quiet(age(o, now))]
     if o.needing_someone:
-        blocks.append(_table(o.needing_someone[:TABLE_ROWS], now))
-        if in_need > TABLE_ROWS:
-            blocks.append(
-                context(f"The {TABLE_ROWS} that have been waiting longest; {in_need - TABLE_ROWS:,} more do.")
-            )
-        listed = [grower for grower, _ in o.needing_someone]
-        blocks.append(actions(grower_menu("show-status", "Look at a grower", listed)))
-    blocks.append(context(*_footnotes(o, now)))
-    return said(head, *blocks)
+        table = _table(o.needing_someone, now)
+        more = needing - (len(table.rows) - 1)
+        menu = grower_menu([grower for grower, _ in o.needing_someone], "show-status", "Look at a grower…")
+        blocks += [table, *([quiet(_unlisted(more, needing))] if more > 0 else []), actions(menu)]
+    return Message(f"{needs(o, now)} {head}", tuple(blocks))
 
 
-def _headline(total: int, in_need: int) -> str:
-    if not total:
-        return "There are no growers yet"
-    if not in_need:
-        return f"All well: nobody of {counted(total, 'grower')} needs you"
-    return f"{in_need:,} of {counted(total, 'grower')} {'needs' if in_need == 1 else 'need'} someone"
+def _nobody(o: Overview, now: datetime) -> Message:
+    head = "There are no growers at Leaf yet." if o.as_of else "I have not looked at your growers yet."
+    then = "`/fieldview connect` with a name creates the first one." if o.as_of else "Ask again in a minute."
+    return Message(f"{head} {then.replace('`', '')}", (section(f"*{head}*", then), quiet(age(o, now))))
 
 
-def _footnotes(o: Overview, now: datetime) -> list[str]:
-    lines = []
-    if o.waiting_for_consent:
-        lines.append(f"{counted(o.waiting_for_consent, 'grower has', 'growers have')} a link and may still use it.")
+def _unlisted(more: int, needing: int) -> str:
+    line = f"…and {count(more, 'more grower')}. {code('/fieldview status <name>')} shows any of them."
+    return f"{line} The menu has the first {OPTIONS}." if needing > OPTIONS else line
+
+
+def in_need(o: Overview) -> int:
+    """How many need somebody; the list of them may be cut."""
+    return max(len(o.needing_someone), sum(o.counts.get(status, 0) for status in _NEEDING))
+
+
+def tally(o: Overview) -> str:
+    """ "12 healthy, 1 broken, …": zero is told only where it is good news."""
+    shown = [status for status in STATES if o.counts.get(status, 0) or status in _ALWAYS]
+    return ", ".join(f"{o.counts.get(status, 0):,} {STATES[status]}" for status in shown)
+
+
+def needs(o: Overview, now: datetime) -> str:
+    """Whether there is something to do."""
+    number = in_need(o)
+    if number:
+        return f"{count(number, 'grower needs', 'growers need')} somebody."
     if o.as_of is None:
-        lines.append("I am looking at everybody for the first time; this is what I know so far.")
-    else:
-        lines.append(f"Everybody was looked at {ago(o.as_of, now)}.")
-    return lines
+        return "I have not looked at everybody yet; ask again in a minute."
+    if now - o.as_of > STALE:
+        return f"Nobody needed you {ago(o.as_of, now)}, when I last saw everybody."
+    return "Nobody needs you right now."
 
 
-def _table(rows: Sequence[tuple[Grower, Connection]], now: datetime) -> TableBlock:
-    cells = [["Grower", "State", "For", "Who must act"]]
-    for grower, connection in rows:
-        acts = WHO_ACTS[connection.cause] if connection.cause else ""
-        lasts = lasting(now - connection.changed_at)
-        cells.append([plain(grower.name, 60), STATES[connection.status], lasts, acts])
-    return TableBlock(rows=[[{"type": "raw_text", "text": cell or "–"} for cell in row] for row in cells])
+def waiting(o: Overview) -> str | None:
+    """How many growers have a link that they have not used."""
+    if not o.waiting_for_consent:
+        return None
+    return f"{count(o.waiting_for_consent, 'link is', 'links are')} out and waiting for the grower."
+
+
+def age(o: Overview, now: datetime) -> str:
+    """How old the knowledge is."""
+    if o.as_of is None:
+        return "My first look at all growers is not finished."
+    return f"I looked at everybody {ago(o.as_of, now)}."
+
+
+def _table(needing: Sequence[tuple[Grower, Connection]], now: datetime) -> TableBlock:
+    rows = [["Grower", "What is wrong", "For", "Who must act"]]
+    room = TABLE_TEXT
+    for grower, connection in needing:
+        row = _row(grower, connection, now)
+        room -= sum(map(utf16, row))
+        if room < 0 or len(rows) == TABLE_ROWS:
+            break
+        rows.append(row)
+    return TableBlock(rows=[[RawTextObject(text=cell) for cell in row] for row in rows])
+
+
+def _row(grower: Grower, connection: Connection, now: datetime) -> list[str]:
+    words = cause_of(connection)
+    return [literal(grower.name, 40), words.short, lasting(now - connection.changed_at), words.who]
 
 
 def connection_status(report: StatusReport, now: datetime) -> Message:
-    """Everything known of one grower, and what to do next."""
-    connection, grower = report.connection, report.grower
-    status = connection.status if connection else CredentialStatus.ABSENT
-    head = f"{SIGNS[status]} {bold(grower)} is {STATES[status]}"
-    if status is CredentialStatus.UNAVAILABLE:
-        head = f"{SIGNS[status]} {bold(grower)}: FieldView does not answer Leaf"
-    elif status is CredentialStatus.UNKNOWN:
-        head = f"{SIGNS[status]} {bold(grower)} is in a state I do not know"
-    lines = [f"{head}{_since(connection, now)}.", *_explanation(connection), *_link(report.consent, now)]
-    facts = _facts(report)
-    blocks: list[Block] = [section(*lines)]
-    if facts:
-        blocks.append(section(*facts))
-    blocks += [actions(*_buttons(grower, status, connection)), context(_age(report, now))]
-    return said(f"{plain(grower.name)}: {STATES[status]}", *blocks)
+    """Everything known of one grower's connection, in plain words, and the buttons for what comes next."""
+    status = report.connection.status if report.connection else CredentialStatus.ABSENT
+    name = escape(report.grower.name)
+    lines = [*_state(report, status, now), *_particulars(report, status, now)]
+    blocks = (
+        section(named(report.grower)),
+        section(*lines),
+        quiet(_age(report, now)),
+        _next_buttons(report, status, now),
+    )
+    return Message(f"{name}: {_means(report, status)} {_who_acts(report)}".strip(), blocks)
 
 
-def _since(connection: Connection | None, now: datetime) -> str:
-    if connection is None:
-        return ""
-    return f", for {lasting(now - connection.changed_at)} now"
+def _sign(report: StatusReport, status: CredentialStatus) -> str:
+    if not report.live and status is CredentialStatus.HEALTHY:
+        return "⚪"
+    return SIGNS[status]
 
 
-def _explanation(connection: Connection | None) -> list[str]:
-    if connection is None or connection.cause is None:
-        return []
-    why = cause(connection.cause, connection.raw_status, connection.missing_scopes)
-    return [why, f"*Who must act:* {WHO_ACTS[connection.cause]}. {next_step(connection.cause)}"]
-
-
-def _link(consent: Consent | None, now: datetime) -> list[str]:
-    """The consent under way, if there is one."""
-    if consent is None or consent.state not in (ConsentState.OPEN, ConsentState.EXCHANGING, ConsentState.DELIVERING):
-        return []
-    where = f"to <@{consent.sent_to}>" if consent.sent_to else "by link to share"
-    if consent.state is not ConsentState.OPEN:
-        return [f"The grower has agreed; the connection is being made (asked by <@{consent.asked_by}>)."]
-    if now >= consent.expires_at:
-        return [f"The link <@{consent.asked_by}> sent {where} has expired unused."]
-    begun = f"begun {ago(consent.begun_at, now)}" if consent.begun_at else "not used yet"
-    sent = f"<@{consent.asked_by}> asked {ago(consent.created_at, now)}, {where}: {begun}"
-    return [f"{sent}. Works until {moment(consent.expires_at)}."]
-
-
-def _facts(report: StatusReport) -> list[str]:
+def _means(report: StatusReport, status: CredentialStatus) -> str:
+    if report.connection is None and not report.live:
+        return "I do not know yet how this connection is."
     connection = report.connection
-    if connection is None or connection.status is CredentialStatus.ABSENT:
-        return []
-    facts = [flow(report.data)] if report.live else []
-    if connection.account_email:
-        facts.append(f"FieldView account: {safe(connection.account_email)}")
-    if connection.connected_at:
-        facts.append(f"Connected {moment(connection.connected_at)}")
-    if connection.missing_scopes and connection.status is not CredentialStatus.LIMITED:
-        facts.append(f"Not shared: {scopes(connection.missing_scopes)}")
-    return facts
+    if not report.live and status is CredentialStatus.HEALTHY:
+        return "FieldView was connected and worked when I last looked."
+    if status is CredentialStatus.BROKEN and connection and connection.cause is Cause.REMOVED_AT_LEAF:
+        return "FieldView is no longer connected: no new data arrives."
+    return STATE_MEANS[status]
 
 
-def _buttons(grower: Grower, status: CredentialStatus, connection: Connection | None) -> list[ButtonElement]:
-    curable = status is CredentialStatus.ABSENT or (connection is not None and connection.cause in CAN_BE_REPAIRED)
-    first = []
-    if curable:
-        label = "Send a link" if status is CredentialStatus.ABSENT else "Send reconnect link"
-        first = [button(label, "send-link", grower.id, style="primary")]
-    rest = [button("Check now", "check-now", grower.id), button("What happened", "show-events", grower.id)]
-    if status is not CredentialStatus.ABSENT:
-        rest.append(button("Disconnect…", "disconnect", grower.id))
-    return [*first, *rest]
+def _who_acts(report: StatusReport) -> str:
+    connection = report.connection
+    if connection is None or connection.status in (
+        CredentialStatus.HEALTHY,
+        CredentialStatus.PENDING,
+        CredentialStatus.ABSENT,
+    ):
+        return ""
+    return f"Who must act: {cause_of(connection).who}."
+
+
+def _state(report: StatusReport, status: CredentialStatus, now: datetime) -> list[str]:
+    connection = report.connection
+    lines = [f"{_sign(report, status)} *{_means(report, status)}*"]
+    if connection is None:
+        return lines
+    if connection.changed_at <= now and not (status is CredentialStatus.ABSENT and connection.connected_at is None):
+        lines.append(f"{capital(since(connection.changed_at, now))}.")
+    if not _who_acts(report):
+        return lines
+    words = cause_of(connection)
+    cause = connection.cause or Cause.UNKNOWN_STATUS
+    why = explained(cause, connection.raw_status, connection.missing_scopes) if connection.cause else words.what
+    return [*lines, f"*Why:* {why}", f"*Who must act:* {words.who}", f"*Next step:* {_next_step(report, now)}"]
+
+
+def _next_step(report: StatusReport, now: datetime) -> str:
+    connection, consent = report.connection, report.consent
+    if report.grower.gone_at:
+        return "Find out whether this grower was removed from Leaf on purpose."
+    words = cause_of(connection) if connection else None
+    if words is None or not words.asks_grower or consent is None:
+        return words.next if words else ""
+    return next_repair(consent, words.next, now)
+
+
+def _particulars(report: StatusReport, status: CredentialStatus, now: datetime) -> list[str]:
+    connection, consent = report.connection, report.consent
+    lines = []
+    if connection and connection.account_email and status is not CredentialStatus.ABSENT:
+        lines.append(account_line(connection.account_email, report.grower) or "")
+    if connection and connection.missing_scopes and connection.cause is not Cause.SCOPE_MISSING:
+        lines.append(missing_parts(connection.missing_scopes))
+    if report.data:
+        lines.append(data_line(report.data))
+    if consent and _still_matters(consent, status, now):
+        lines.append(standing(consent, now))
+    if report.grower.gone_at:
+        lines.append("Leaf no longer has this grower, so nothing can be connected.")
+    return lines
+
+
+def _still_matters(consent: Consent, status: CredentialStatus, now: datetime) -> bool:
+    if consent.state in UNDER_WAY or is_waiting(consent, now):
+        return True
+    return status is not CredentialStatus.HEALTHY and consent.state not in (
+        ConsentState.CONNECTED,
+        ConsentState.REVOKED,
+    )
 
 
 def _age(report: StatusReport, now: datetime) -> str:
+    if report.live and report.connection and report.connection.status is CredentialStatus.HEALTHY:
+        return "Leaf told me this just now. It notices a withdrawn permission only when it next reads from FieldView."
     if report.live:
-        return "Leaf was asked just now. Leaf itself notices a lost permission only when it next uses it."
-    as_of = f"This is from {ago(report.as_of, now)}" if report.as_of else "I have not been able to look yet"
-    return f"{as_of}: {safe(report.why_not_live or 'Leaf was not asked.', 200)}"
+        return "Leaf told me this just now."
+    known = f"This is what I knew {ago(report.as_of, now)}." if report.as_of else "I know nothing older."
+    return f"Leaf could not be asked just now: {sentence(report.why_not_live or 'no reason was given')} {known}"
+
+
+def _next_buttons(report: StatusReport, status: CredentialStatus, now: datetime) -> ActionsBlock:
+    grower = report.grower.id
+    present = status is not CredentialStatus.ABSENT and not report.grower.gone_at
+    return actions(
+        _send_button(report, status, now),
+        button("Check now", "check-now", grower),
+        button("What happened", "show-events", grower),
+        button("Disconnect…", "disconnect", grower, style="danger") if present else None,
+    )
+
+
+def _send_button(report: StatusReport, status: CredentialStatus, now: datetime) -> ButtonElement | None:
+    connection, consent = report.connection, report.consent
+    if report.grower.gone_at or (consent and (consent.state in UNDER_WAY or needs_operator(consent))):
+        return None
+    connect = status is CredentialStatus.ABSENT and not (connection and connection.cause)
+    if not connect and not (connection and _who_acts(report) and cause_of(connection).asks_grower):
+        return None
+    if consent and is_waiting(consent, now):
+        return button("Send a new link", "send-link", report.grower.id)
+    return button("Send link" if connect else "Send reconnect link", "send-link", report.grower.id, style="primary")

@@ -27,7 +27,9 @@ async def _run(port_base: int | None, growers: int) -> None:
     async with World.running(port_base=port_base, delivers_alerts=True) as world:
         world.leaf.populate(growers)
         world.fieldview.add_account("ada@example.com", "Ada", "Fields")
-        sys.stdout.write(json.dumps(_described(world)) + "\n")
+        agent = world.slack.add_user("grace", "Grace Okafor", "grace@greenacres.example")
+        channel = world.slack.add_channel("growers", [agent])
+        sys.stdout.write(json.dumps(_described(world) | {"agent": agent, "channel": channel}) + "\n")
         sys.stdout.flush()
         await stop.wait()
 
@@ -38,6 +40,7 @@ def _described(world: World) -> dict[str, object]:
         "fieldview_url": world.fieldview_url,
         "slack_url": world.slack_url,
         "growers": len(world.leaf.users),
+        "team": world.slack.workspace.team["id"],
         "environment": world.environment(),
     }
 

@@ -93,21 +93,25 @@ class Faults:
         return None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith("/_sandbox"):
-            return await self._app(scope, receive, send)
-        fault = self._next(f"{scope['method']} {scope['path']}")
+        fault = None
+        if scope["type"] == "http" and not scope["path"].startswith("/_sandbox"):
+            fault = self._next(f"{scope['method']} {scope['path']}")
         if fault is None:
-            return await self._app(scope, receive, send)
+            await self._app(scope, receive, send)
+        else:
+            await self._harmed(fault, scope, receive, send)
+
+    async def _harmed(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         if fault.delay:
             await asyncio.sleep(fault.delay)
         if fault.response is not None:
             await Request(scope, receive).body()
-            return await fault.response(scope, receive, send)
-        if fault.lose_answer:
+            await fault.response(scope, receive, send)
+        elif fault.lose_answer:
             await self._app(scope, receive, _swallow)
             scope["drop_connection"]()
-            return
-        await self._app(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
 
 async def _swallow(message: Message) -> None:

@@ -15,15 +15,17 @@ class Action:
     """One button or menu: the name it has in the audit trail, and the coroutine that carries it out.
 
     `for_growers` marks what is meant for growers, who may be guests: everything else is for members only.
+    `name_of` gives the name where it depends on what was chosen.
     """
 
     name: str
     run: Callable[[Click, Bot], Awaitable[Reply]]
     for_growers: bool = False
+    name_of: Callable[[Click], str] | None = None
 
 
 ACTIONS: dict[str, Action] = {
-    "choose-grower": Action("choose-grower", choosing.choose_grower),
+    "choose-grower": Action("choose-grower", choosing.choose_grower, name_of=choosing.chosen),
     "create-grower": Action("create-grower", choosing.ask_particulars),
     "send-link": Action("connect", connecting.send_link),
     "connect-anyway": Action("connect", connecting.connect_anyway),

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot import messages
 from bot.bot import Bot
 from bot.errors import UsageError
 from handlers.call import Call, Click, Reply
+
+
+def chosen(click: Click) -> str:
+    """The name of the command that asked, for the audit trail."""
+    from handlers.commands import COMMANDS
+
+    name, _ = messages.chosen_command(click.block)
+    return name if name in COMMANDS else "choose-grower"
 
 
 async def choose_grower(click: Click, bot: Bot) -> Reply:
@@ -17,16 +27,9 @@ async def choose_grower(click: Click, bot: Bot) -> Reply:
     if command is None:
         raise UsageError("This menu is from an older version of me.", "/fieldview help")
     text = f"{click.value} {rest}".strip()
-    call = Call(click.user, click.team, click.channel or "", text, click.request_id)
+    call = Call(click.user, click.team, click.channel, click.request_id, name, text, subject=click.subject)
     reply = await command.run(call, bot)
-    return Reply(
-        reply.message,
-        about=reply.about,
-        replace=click.is_ephemeral,
-        public=reply.public,
-        public_channel=reply.public_channel,
-        detail={**(reply.detail or {}), "command": name},
-    )
+    return replace(reply, replace=click.is_ephemeral, detail={**(reply.detail or {}), "chosen": True})
 
 
 async def ask_particulars(click: Click, bot: Bot) -> Reply:

@@ -9,16 +9,15 @@ from handlers.replies import invited
 
 async def send_link(click: Click, bot: Bot) -> Reply:
     """From a card or a status: send the grower a link."""
-    grower = await bot.directory.by_id(click.value)
-    return await invited(bot, grower, click.user, click.channel, even_if_healthy=False)
+    return await invited(bot, click, await bot.directory.by_id(click.value), even_if_healthy=False)
 
 
 async def connect_anyway(click: Click, bot: Bot) -> Reply:
     """The grower is healthy and shall be asked all the same."""
     grower = await bot.directory.by_id(click.value)
-    return await invited(bot, grower, click.user, click.channel, even_if_healthy=True, replace=click.is_ephemeral)
+    return await invited(bot, click, grower, even_if_healthy=True, replace=click.is_ephemeral)
 
 
 async def opened(click: Click, bot: Bot) -> Reply:
     """The grower pressed the link in their direct message: the browser does the rest."""
-    return Reply()
+    return Reply(detail={"consent": click.value})

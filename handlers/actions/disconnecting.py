@@ -10,18 +10,18 @@ from handlers.replies import asked_to_disconnect
 
 async def ask(click: Click, bot: Bot) -> Reply:
     """From a status: ask before anything happens."""
-    return await asked_to_disconnect(bot, await bot.directory.by_id(click.value))
+    return await asked_to_disconnect(bot, click.about(await bot.directory.by_id(click.value)))
 
 
 async def confirm(click: Click, bot: Bot) -> Reply:
     """The answer was yes."""
-    grower = await bot.directory.by_id(click.value)
+    grower = click.about(await bot.directory.by_id(click.value))
     removed = await bot.health.disconnect(grower)
     done = messages.disconnected(grower, bot.clock(), had_credential=removed)
-    return Reply(done, about=grower, replace=True, detail={"removed": removed})
+    return Reply(done, replace=True, detail={"removed": removed})
 
 
 async def cancel(click: Click, bot: Bot) -> Reply:
     """The answer was no."""
-    grower = await bot.directory.by_id(click.value)
-    return Reply(messages.disconnect_cancelled(grower), about=grower, replace=True, detail={"cancelled": True})
+    grower = click.about(await bot.directory.by_id(click.value))
+    return Reply(messages.disconnect_cancelled(grower), replace=True, detail={"cancelled": True})

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
-from bot import messages
 from bot.bot import Bot
 from bot.errors import UsageError
 from handlers.call import Click, Reply
 from handlers.commands.events import DAYS, LONGEST
-from handlers.replies import told
+from handlers.replies import standing, told
 
 
 async def show_status(click: Click, bot: Bot) -> Reply:
     """Everything about one grower."""
-    grower = await bot.directory.by_id(click.value)
-    return Reply(messages.connection_status(await bot.health.status(grower), bot.clock()), about=grower)
+    return await standing(bot, click.about(await bot.directory.by_id(click.value)))
 
 
 async def check_now(click: Click, bot: Bot) -> Reply:
     """Ask Leaf again; an answer that only one person sees is refreshed in its place."""
-    reply = await show_status(click, bot)
-    return Reply(reply.message, about=reply.about, replace=click.is_ephemeral)
+    return replace(await show_status(click, bot), replace=click.is_ephemeral)
 
 
 async def show_events(click: Click, bot: Bot) -> Reply:
     """The newest page of the grower's timeline."""
-    return await told(bot, await bot.directory.by_id(click.value), DAYS, page=0)
+    return await told(bot, click.about(await bot.directory.by_id(click.value)), DAYS, page=0)
 
 
 async def turn_page(click: Click, bot: Bot) -> Reply:
@@ -38,4 +36,5 @@ async def turn_page(click: Click, bot: Bot) -> Reply:
         raise UsageError("This button is from an older version of me.", "/fieldview events <grower>") from None
     if not (0 <= page <= 10_000 and 1 <= days <= LONGEST):
         raise UsageError("There is no such page.", "/fieldview events <grower>")
-    return await told(bot, await bot.directory.by_id(grower_id), days, page, replace=click.is_ephemeral)
+    grower = click.about(await bot.directory.by_id(grower_id))
+    return await told(bot, grower, days, page, replace=click.is_ephemeral)

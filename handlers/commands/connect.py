@@ -10,4 +10,4 @@ from handlers.replies import invited
 async def connect(call: Call, bot: Bot) -> Reply:
     """Send the grower a consent link, or hand it to the agent to share; a healthy grower is not asked again unasked."""
     grower = await bot.directory.find(call.one("grower", "/fieldview connect <grower>"))
-    return await invited(bot, grower, call.user, call.channel, even_if_healthy=False)
+    return await invited(bot, call, grower, even_if_healthy=False)

@@ -10,4 +10,4 @@ from handlers.replies import asked_to_disconnect
 async def disconnect(call: Call, bot: Bot) -> Reply:
     """Say what would be lost and ask; nothing happens before the answer."""
     grower = await bot.directory.find(call.one("grower", "/fieldview disconnect <grower>"))
-    return await asked_to_disconnect(bot, grower)
+    return await asked_to_disconnect(bot, call.about(grower))

@@ -9,5 +9,5 @@ from handlers.call import Call, Reply
 
 async def history(call: Call, bot: Bot) -> Reply:
     """The audit trail's newest entries, of one grower or of all."""
-    grower = await bot.directory.find(call.text) if call.text else None
-    return Reply(messages.history(await bot.health.history(grower), grower, bot.clock()), about=grower)
+    grower = call.about(await bot.directory.find(call.text)) if call.text else None
+    return Reply(messages.history(await bot.health.history(grower), grower, bot.clock()))

@@ -9,6 +9,6 @@ from handlers.call import Call, Reply
 
 async def unsubscribe(call: Call, bot: Bot) -> Reply:
     """End the subscription of the named channel or this one."""
-    channel = call.channel_named()
+    channel = call.channel_named("/fieldview unsubscribe #channel")
     was = await bot.subscribing.unsubscribe(channel)
     return Reply(messages.unsubscribed(channel, was=was), detail={"channel": channel, "was": was})

@@ -29,4 +29,4 @@ async def create_grower(form: Submission, bot: Bot) -> Reply:
         form.values["email"].strip(),
         form.values.get("external_id", "").strip() or None,
     )
-    return await invited(bot, grower, form.user, form.private_metadata or None, even_if_healthy=True)
+    return await invited(bot, form, grower, even_if_healthy=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from handlers.pages import ConsentView, Failure, Invitation, Pages
@@ -17,6 +18,20 @@ LEAF_NEEDS = (
     "resourceOwners:read",
     "farmOrganizations:read",
 )
+
+
+LANGUAGES = {"en": "en", "pt": "pt-BR", "es": "es-419", "fr": "fr"}
+"""What `?lang=` takes, and what the page then says of itself."""
+
+
+def a_request(
+    accept_language: str | None = None, *, method: str = "GET", query: str = "", cookie: str = "", path: str = "/"
+) -> Request:
+    """What a browser sends that prefers these languages."""
+    named = {"accept-language": accept_language, "cookie": cookie or None}
+    headers = [(name.encode(), value.encode("latin-1")) for name, value in named.items() if value is not None]
+    scope = {"type": "http", "method": method, "path": path, "query_string": query.encode(), "headers": headers}
+    return Request(scope)
 
 
 def a_view(**changes: object) -> ConsentView:

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import string
-import tomllib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.responses import HTMLResponse
 
-import handlers.pages
 from handlers.pages import Failure, Invitation, Pages
 from handlers.wording import Wording, plain
-from tests.handlers.gallery import LEAF_NEEDS, NOW, a_view, every_page
+from tests.handlers.gallery import LANGUAGES, LEAF_NEEDS, NOW, a_request, a_view, every_page
 
 PAGES = Pages(form_targets=("https://climate.com",), secure=True, company="Prairie Grain")
 ALL = every_page(PAGES)
+IN = {language: every_page(PAGES.for_request(a_request(language))) for language in LANGUAGES}
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 STATUS = {
     "consent": 200,
@@ -107,9 +104,14 @@ def words_of(response: HTMLResponse) -> str:
     return read(response).one("body").text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
 
 
+@pytest.fixture(params=LANGUAGES)
+def language(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(params=sorted(ALL))
-def page(request: pytest.FixtureRequest) -> HTMLResponse:
-    return ALL[request.param]
+def page(request: pytest.FixtureRequest, language: str) -> HTMLResponse:
+    return IN[language][request.param]
 
 
 def test_the_consent_page_answers_what_a_careful_farmer_asks() -> None:
@@ -202,14 +204,17 @@ def test_pages_that_pass_say_when_to_come_back() -> None:
     assert "retry-after" not in ALL["consent"].headers
 
 
-def test_every_page_gives_a_next_step(page: HTMLResponse) -> None:
+WHAT_NOW = {"en": "What to do now", "pt": "O que fazer agora", "es": "Qué hacer ahora", "fr": "Que faire maintenant"}
+
+
+def test_every_page_gives_a_next_step(page: HTMLResponse, language: str) -> None:
     main = read(page).one("main")
     if main.all("form"):
         return
     (step,) = [section for section in main.all("section") if section.attributes.get("aria-labelledby") == "next"]
 
-    assert step.with_id("next").text == "What to do now"
-    assert len(step.text) > len("What to do now") + 40
+    assert step.with_id("next").text == WHAT_NOW[language]
+    assert len(step.text) > len(WHAT_NOW[language]) + 40
 
 
 @pytest.mark.parametrize("name", ["expired", "revoked", "used", "declined", "delayed", "wrong-account", "connected"])
@@ -254,12 +259,12 @@ def test_the_account_that_approved_is_shown_when_known() -> None:
     assert "signed in" not in words_of(PAGES.connected(a_view()))
 
 
-def test_landmarks_headings_and_labels(page: HTMLResponse) -> None:
+def test_landmarks_headings_and_labels(page: HTMLResponse, language: str) -> None:
     root = read(page)
     headings = [heading.tag for heading in root.all("h1", "h2", "h3")]
     ids = [element.attributes["id"] for element in root.everything() if "id" in element.attributes]
 
-    assert root.one("html").attributes["lang"] == "en"
+    assert root.one("html").attributes["lang"] == LANGUAGES[language]
     assert root.one("title").text
     assert [element.tag for element in root.one("body").all("header", "main", "footer")] == ["header", "main", "footer"]
     assert headings[0] == "h1"
@@ -382,27 +387,94 @@ def test_the_title_tells_a_phones_history_no_grower(page: HTMLResponse) -> None:
     assert "Okafor" not in read(page).one("title").text
 
 
-def test_a_first_view_is_one_small_answer() -> None:
-    response = PAGES.consent(a_view(), now=NOW)
+def test_a_first_view_is_one_small_answer(language: str) -> None:
+    pages = PAGES.for_request(a_request(query=f"lang={language}"))
+    response = pages.consent(a_view(reconnect=True, scopes=(*LEAF_NEEDS, "rx:write")), now=NOW)
     headers = sum(len(name) + len(value) + 4 for name, value in response.raw_headers)
 
     assert headers + len(response.body) < 14 * 1024
 
 
-def test_every_language_says_the_same_things() -> None:
-    def shape(sentences: object) -> object:
-        if isinstance(sentences, dict):
-            return {key: shape(value) for key, value in sentences.items()}
-        texts = sentences if isinstance(sentences, list) else [sentences]
-        return {name for text in texts for _, name, _, _ in string.Formatter().parse(str(text)) if name}
+def test_each_grower_is_asked_in_a_language_of_theirs() -> None:
+    said = {language: words_of(IN[language]["consent"]) for language in LANGUAGES}
 
-    folder = Path(handlers.pages.__file__).parent / "templates"
-    catalogues = {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.toml")}
-    for language, catalogue in catalogues.items():
-        assert catalogue["language"] == language
-        assert shape(catalogue) == shape(catalogues["en"])
+    assert "Share your FieldView data with Prairie Grain ?" in said["en"]
+    assert "Compartilhar seus dados do FieldView com Prairie Grain ?" in said["pt"]
+    assert "¿Compartir sus datos de FieldView con Prairie Grain ?" in said["es"]
+    assert "Partager vos données FieldView avec Prairie Grain ?" in said["fr"]
+    for words in said.values():
+        for same in ("amber-barley", "Maria Santos", "Okafor Family Farms", "climate.com", "Leaf"):
+            assert same in words
+
+
+def test_until_a_page_knows_who_asks_it_speaks_english_without_a_switch() -> None:
+    page = read(ALL["consent"])
+
+    assert page.one("html").attributes["lang"] == "en"
+    assert not page.all("nav")
+    assert "vary" not in ALL["consent"].headers
+
+
+def test_a_page_says_that_it_depends_on_the_readers_language(page: HTMLResponse) -> None:
+    assert "Accept-Language" in page.headers["vary"].split(", ")
+
+
+def test_at_the_foot_of_every_page_the_other_languages_are_one_tap_away(page: HTMLResponse, language: str) -> None:
+    switch = read(page).one("footer").one("nav")
+    others = {link.attributes["href"]: link for link in switch.all("a")}
+
+    assert switch.attributes["aria-label"]
+    assert [element.text for element in switch.all("a", "span")] == ["English", "Español", "Français", "Português"]
+    assert switch.one("span").attributes == {"lang": LANGUAGES[language], "aria-current": "true"}
+    assert set(others) == {f"?lang={name}" for name in LANGUAGES if name != language}
+    for name in set(LANGUAGES) - {language}:
+        assert others[f"?lang={name}"].attributes["lang"] == LANGUAGES[name]
+
+
+def test_the_switch_never_repeats_the_address_it_stands_at() -> None:
+    code, token = "c0de-canary", "t0ken-canary"
+    request = a_request("pt", path=f"/connect/{token}", query=f"code={code}&lang=fr")
+    html = bytes(PAGES.for_request(request).unknown().body).decode()
+
+    assert token not in html
+    assert code not in html
+
+
+def test_an_answer_to_a_form_has_the_language_but_no_switch() -> None:
+    answer = PAGES.for_request(a_request("pt-BR", method="POST")).declined(a_view())
+
+    assert read(answer).one("html").attributes["lang"] == "pt-BR"
+    assert not read(answer).all("nav")
+
+
+def test_a_chosen_language_stays_for_the_pages_after_the_form(language: str) -> None:
+    chosen = PAGES.for_request(a_request("de", query=f"lang={language}")).consent(a_view(), now=NOW)
+    cookie, _, attributes = chosen.headers["set-cookie"].partition("; ")
+    after = PAGES.for_request(a_request("de", method="POST", cookie=cookie)).declined(a_view())
+
+    assert read(after).one("html").attributes["lang"] == LANGUAGES[language]
+    assert set(attributes.split("; ")) == {"HttpOnly", "Max-Age=86400", "Path=/", "SameSite=lax", "Secure"}
+    assert "set-cookie" not in after.headers
+
+
+def test_nobody_gets_a_cookie_who_chose_nothing(page: HTMLResponse) -> None:
+    assert "set-cookie" not in page.headers
+
+
+def test_two_readers_at_once_do_not_change_each_others_page() -> None:
+    french, brazilian = PAGES.for_request(a_request("fr")), PAGES.for_request(a_request("pt"))
+
+    assert read(french.unknown()).one("html").attributes["lang"] == "fr"
+    assert read(brazilian.unknown()).one("html").attributes["lang"] == "pt-BR"
+    assert read(PAGES.unknown()).one("html").attributes["lang"] == "en"
+
+
+def test_a_browsers_own_translator_leaves_the_code_word_alone(language: str) -> None:
+    (word,) = [element for element in read(IN[language]["consent"]).all("strong") if element.text == "amber-barley"]
+
+    assert (word.attributes["lang"], word.attributes["translate"]) == ("en", "no")
 
 
 def test_a_language_we_lack_is_an_error_at_the_start() -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(KeyError, match="tlh"):
         Pages(form_targets=("https://climate.com",), secure=True, language="tlh")

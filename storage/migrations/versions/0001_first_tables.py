@@ -176,9 +176,15 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["grower_id"], ["growers.id"], name=op.f("fk_connections_grower_id")),
         sa.PrimaryKeyConstraint("grower_id", name=op.f("pk_connections")),
     )
-    op.create_index(op.f("ix_connections_credential_id"), "connections", ["credential_id"], unique=False)
     op.create_index(op.f("ix_connections_status"), "connections", ["status"], unique=False)
 
+    op.create_table(
+        "credential_owners",
+        sa.Column("credential_id", sa.String(length=64), nullable=False),
+        sa.Column("grower_id", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(["grower_id"], ["growers.id"], name=op.f("fk_credential_owners_grower_id")),
+        sa.PrimaryKeyConstraint("credential_id", name=op.f("pk_credential_owners")),
+    )
     op.create_table(
         "consents",
         sa.Column("id", sa.String(length=32), nullable=False),

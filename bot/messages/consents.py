@@ -1,0 +1,220 @@
+"""What became of a consent: one line for cards, the channel's "connected", and the answer to the agent who asked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bot.messages.pieces import Message, actions, button, quiet, section
+from bot.messages.text import count, escape, mention
+from bot.messages.times import lasting, moment
+from bot.messages.vocabulary import missing_parts, trouble
+from bot.reports import DataFlow
+from storage.records import Connection, Consent, ConsentState, CredentialStatus, Grower
+
+UNDER_WAY = (ConsentState.EXCHANGING, ConsentState.DELIVERING)
+"""The grower has agreed, and the rest is ours."""
+
+
+def is_waiting(consent: Consent, now: datetime) -> bool:
+    """Whether the link works and the grower has not agreed yet."""
+    return consent.state is ConsentState.OPEN and now < consent.expires_at
+
+
+def needs_operator(consent: Consent | None) -> bool:
+    """Whether this bot itself is what keeps the grower from finishing: then another link would not help."""
+    return consent is not None and consent.trouble in ("our-configuration", "leaf-refused")
+
+
+REPAIR_BLOCKED = "An operator finds out why it did not go through. Leave the grower alone until then."
+
+
+def next_repair(consent: Consent, otherwise: str, now: datetime, *, in_vain: bool = False) -> str:
+    """The next step of a repair that has a link already; `otherwise` is the cause's own next step."""
+    if needs_operator(consent):
+        return REPAIR_BLOCKED
+    if in_vain:
+        return "Ask the grower what they saw at FieldView, then send a new reconnect link."
+    if consent.state is ConsentState.DECLINED:
+        return "Talk to the grower before you send another reconnect link."
+    if consent.state in UNDER_WAY:
+        return "Nothing to do: the grower has agreed."
+    return "Wait for the grower, or remind them." if is_waiting(consent, now) else otherwise
+
+
+def standing(consent: Consent, now: datetime) -> str:
+    """How the consent stands, in a sentence or two. Points in time only: on a living message durations grow stale."""
+    asked, link = mention(consent.asked_by, consent.asked_by_name), link_name(consent)
+    match consent.state:
+        case ConsentState.OPEN if now >= consent.expires_at:
+            return f"The {link} {asked} sent ran out {moment(consent.expires_at)} without an answer."
+        case ConsentState.OPEN if needs_operator(consent):
+            return f"{_sent(consent, asked)}. The grower tried, but {trouble(consent.trouble)}."
+        case ConsentState.OPEN:
+            return f"{_sent(consent, asked)}; {_begun(consent)} It works until {moment(consent.expires_at)}."
+        case ConsentState.EXCHANGING | ConsentState.DELIVERING:
+            return f"The grower agreed, and Leaf is being told. {_held_up(consent)}".strip()
+        case ConsentState.CONNECTED:
+            finished = f" {moment(consent.finished_at)}" if consent.finished_at else ""
+            return f"The grower agreed{finished} through the {link} {asked} sent; Leaf is checking the new connection."
+        case ConsentState.DECLINED:
+            return f"The grower said no to the {link} {asked} sent."
+        case ConsentState.REVOKED:
+            return f"The {link} {asked} sent no longer works: a newer one took its place."
+        case ConsentState.FAILED:
+            return f"The grower agreed, but it did not go through: {trouble(consent.trouble)}."
+
+
+def link_name(consent: Consent) -> str:
+    """What the link is called: it repairs something or it is the first one."""
+    return "reconnect link" if consent.incident_id else "link"
+
+
+def _sent(consent: Consent, asked: str) -> str:
+    link, when = link_name(consent), moment(consent.created_at)
+    if consent.sent_to:
+        return f"{asked} sent {mention(consent.sent_to)} a {link} {when}"
+    return f"{asked} made a {link} {when}, to be passed on"
+
+
+def _begun(consent: Consent) -> str:
+    if consent.begun_at is None:
+        return "the grower has not used it yet."
+    begun = f"the grower began {moment(consent.begun_at)}"
+    if consent.trouble:
+        return f"{begun}, but it did not go through: {trouble(consent.trouble)}."
+    return f"{begun} and has not finished."
+
+
+def _held_up(consent: Consent) -> str:
+    return f"It takes longer, because {trouble(consent.trouble)}. I keep trying." if consent.trouble else ""
+
+
+def data_line(data: DataFlow | None, since: datetime | None = None) -> str:
+    """What Leaf holds; `since` asks whether something came in after that."""
+    if data is None:
+        return "Leaf does not tell yet whether data is coming in."
+    holds = f"Leaf holds {count(data.farms, 'farm')} and {count(data.fields, 'field')}"
+    if data.synced_at is None:
+        return f"{holds}; nothing has come in yet."
+    if since and data.synced_at < since:
+        return f"{holds}; nothing new has come in since, which can take some hours."
+    flowing = "Data is flowing again: " if since else ""
+    return f"{flowing}{holds}; the newest came in {moment(data.synced_at)}."
+
+
+def connected(
+    consent: Consent, grower: Grower, connection: Connection, data: DataFlow | None, now: datetime
+) -> Message:
+    """The channel hears that a grower is connected."""
+    name = escape(grower.name)
+    asked = mention(consent.asked_by, consent.asked_by_name)
+    lines = [
+        f"🟢 *{name}* connected FieldView.",
+        account_line(consent.account_email or connection.account_email, grower),
+        f"{asked} asked {moment(consent.created_at)}{_took(consent)}.",
+        data_line(data),
+    ]
+    left_out = missing_parts(connection.missing_scopes) if connection.missing_scopes else None
+    blocks = (section(*lines, left_out), actions(button("Show status", "show-status", grower.id)))
+    return Message(f"{name} connected FieldView.", blocks)
+
+
+def account_line(account: str | None, grower: Grower) -> str | None:
+    """Which FieldView account it is, and a word when that is not the address Leaf knows."""
+    if not account:
+        return None
+    line = f"FieldView account: {escape(account)}."
+    if grower.email and grower.email.strip().casefold() != account.strip().casefold():
+        line += f" Leaf knows this grower as {escape(grower.email)}: make sure that both belong together."
+    return line
+
+
+def _took(consent: Consent) -> str:
+    return f"; it was done {lasting(consent.finished_at - consent.created_at)} later" if consent.finished_at else ""
+
+
+def consent_outcome(consent: Consent, now: datetime, connection: Connection | None = None) -> Message:
+    """The agent who asked hears what became of it, and what to do next.
+
+    `connection` is what Leaf has said of it since; without it, nothing is claimed about how well it works.
+    """
+    sign, head, then = _outcome(consent, escape(consent.grower_name), now, connection)
+    offer = button("Send a new link", "send-link", consent.grower_id) if _may_ask_again(consent, now) else None
+    show = button("Show status", "show-status", consent.grower_id)
+    code_word = f"Code word of this link: {escape(consent.code_word)}"
+    text = f"{head} {then}".replace("`", "")
+    return Message(text, (section(f"{sign} *{head}*", then), actions(offer, show), quiet(code_word)))
+
+
+def _may_ask_again(consent: Consent, now: datetime) -> bool:
+    ended = consent.state in (ConsentState.DECLINED, ConsentState.FAILED)
+    return not needs_operator(consent) and (ended or _ran_out(consent, now))
+
+
+def _ran_out(consent: Consent, now: datetime) -> bool:
+    return consent.state is ConsentState.OPEN and now >= consent.expires_at
+
+
+Outcome = tuple[str, str, str]
+"""A sign, what happened, and what comes next."""
+
+
+def _outcome(consent: Consent, name: str, now: datetime, connection: Connection | None) -> Outcome:
+    match consent.state:
+        case ConsentState.CONNECTED:
+            return _through(consent, name, connection)
+        case ConsentState.DECLINED:
+            then = "Nothing is shared. Talk to them first; a new link helps only if they want one."
+            return "⚪", f"{name} said no.", then
+        case ConsentState.FAILED:
+            return "🔴", f"{name} could not be connected.", _failed(consent)
+        case ConsentState.REVOKED:
+            then = "A newer link took its place, or the grower is connected."
+            return "⚪", f"Your link for {name} no longer works.", then
+        case ConsentState.EXCHANGING | ConsentState.DELIVERING:
+            then = _held_up(consent) or "This usually takes less than a minute; I tell you here when it is done."
+            return "🔵", f"{name} agreed; Leaf is being told.", then
+        case ConsentState.OPEN:
+            return _unfinished(consent, name, now)
+
+
+def _failed(consent: Consent) -> str:
+    why = f"The grower did their part, but it failed for good: {trouble(consent.trouble)}. Nothing is shared."
+    if needs_operator(consent):
+        return f"{why} An operator has to find out why before the grower is asked again."
+    return f"{why} Ask them once more with a new link."
+
+
+def _through(consent: Consent, name: str, connection: Connection | None) -> Outcome:
+    account = f"FieldView account: {escape(consent.account_email)}. " if consent.account_email else ""
+    match connection.status if connection else CredentialStatus.HEALTHY:
+        case CredentialStatus.PENDING | CredentialStatus.UNAVAILABLE:
+            then = "Leaf is still checking the new connection; I tell you here when it is done."
+            return "🔵", f"{name} agreed.", account + then
+        case CredentialStatus.LIMITED:
+            left_out = missing_parts(connection.missing_scopes if connection else ())
+            return "🟠", f"{name} is connected, but shares only a part.", account + left_out
+        case CredentialStatus.BROKEN | CredentialStatus.UNKNOWN | CredentialStatus.ABSENT:
+            then = "Leaf took the connection, but does not say that it works. The status tells what to do."
+            return "🟠", f"{name} agreed, but it does not work yet.", account + then
+        case CredentialStatus.HEALTHY:
+            then = "Leaf now has the connection and brings in the data; there is nothing left for you to do."
+            return "🟢", f"{name} agreed and is connected.", account + then
+
+
+def _unfinished(consent: Consent, name: str, now: datetime) -> Outcome:
+    if needs_operator(consent):
+        then = "FieldView does not accept this bot’s own set-up. The operators know; the grower did nothing wrong."
+        return "🛠️", f"{name} could not be connected yet.", f"{then} You need do nothing now."
+    if _ran_out(consent, now):
+        return "⚪", f"Your link for {name} ran out.", "They did not finish in time. Ask them again with a new link."
+    works = "The same link still works."
+    match consent.trouble:
+        case None:
+            return "⚪", f"{name} has not finished yet.", works
+        case "denied-at-fieldview":
+            then = f"They came back without agreeing, perhaps by mistake. {works} Ask them whether they meant it."
+            return "🟠", f"{name} did not agree on FieldView’s page.", then
+        case other:
+            then = f"This is why: {trouble(other)}. {works} Ask them to press it again."
+            return "🟠", f"{name} could not be connected yet.", then

@@ -1,0 +1,185 @@
+"""Who did what, in words, from the audit trail; and the list of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from slack_sdk.models.blocks import Block
+
+from bot.messages.pieces import Message, paragraphs, quiet, section
+from bot.messages.text import channel, code, count, escape, mention
+from bot.messages.times import moment
+from bot.messages.vocabulary import CAUSES, trouble
+from storage.records import AuditEntry, Grower
+
+Detail = Mapping[str, Any]
+
+LISTED = 100
+"""Entries that fit into Slack's fifty blocks however long they are."""
+
+_ACTORS = {
+    "grower": "the grower",
+    "leaf": "Leaf",
+    "cli": "an operator on the command line",
+    "job:sweep": "the regular check",
+    "job:alert": "an alert from Leaf",
+}
+
+_OUTCOMES = {
+    "refused": "but that was refused",
+    "failed": "but that failed",
+    "crashed": "but something broke on my side",
+}
+
+
+def history(entries: Sequence[AuditEntry], grower: Grower | None, now: datetime) -> Message:
+    """The newest entries of the audit trail, of one grower or of all."""
+    whose = f" around {escape(grower.name)}" if grower else ""
+    if not entries:
+        head = f"Nothing has been done{whose} yet."
+        return Message(head, (section(head),))
+    shown = entries[:LISTED]
+    head = f"The last {count(len(shown), 'entry', 'entries')}{whose}" if len(shown) > 1 else f"One entry{whose}"
+    blocks: list[Block] = [section(f"*{head}*, newest first"), *paragraphs(*map(line, shown))]
+    blocks.append(quiet("This list cannot be rewritten unnoticed: every entry is sealed with the one before it."))
+    return Message(f"Who did what: {head[0].lower()}{head[1:]}.", tuple(blocks))
+
+
+def line(entry: AuditEntry) -> str:
+    """One entry with its time."""
+    return f"{moment(entry.at)} · {told(entry)}"
+
+
+def told(entry: AuditEntry) -> str:
+    """Who did what to whom, and how it ended."""
+    detail = _detail(entry.detail)
+    who = actor(entry.actor, entry.target_name)
+    action = _chosen_for(entry.action, detail)
+    deed = _DEEDS.get(action)
+    whom = _whom(entry, detail)
+    words = deed(whom, detail) if deed else _unknown(action, whom)
+    ending = "" if action in _OWN_ENDING else _OUTCOMES.get(entry.outcome, _odd_ending(entry.outcome))
+    return f"{who} {words}{', ' if ending else ''}{ending}"
+
+
+def _chosen_for(action: str, detail: Detail) -> str:
+    """A choice in a menu is the command that asked for it."""
+    return str(detail["command"]) if action == "choose-grower" and detail.get("command") in _DEEDS else action
+
+
+def _whom(entry: AuditEntry, detail: Detail) -> str:
+    """The grower, or what was typed when nobody answered to it."""
+    if entry.target_name:
+        return escape(entry.target_name)
+    if entry.target:
+        return "a grower"
+    return code(str(detail["typed"]), 40) if detail.get("typed") else ""
+
+
+def actor(name: str, grower_name: str | None = None) -> str:
+    """Who acted: a person in Slack, the grower, or one of the bot's own jobs."""
+    if name == "grower" and grower_name:
+        return escape(grower_name)
+    if name in _ACTORS:
+        return _ACTORS[name]
+    return "the bot" if name.startswith("job") else mention(name)
+
+
+def _odd_ending(outcome: str) -> str:
+    return "" if outcome == "done" else f"which ended as {code(outcome, 40)}"
+
+
+def _unknown(action: str, whom: str) -> str:
+    return f"did {code(action, 60)}" + (f" for {whom}" if whom else "")
+
+
+def _detail(text: str | None) -> Detail:
+    try:
+        found = json.loads(text) if text else {}
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _asked(whom: str, detail: Detail) -> str:
+    whom = whom or "a grower"
+    if detail.get("link") == "not needed":
+        return f"asked to connect {whom}, who is connected already"
+    if detail.get("undelivered"):
+        return f"made a link for {whom}; the direct message did not arrive"
+    if detail.get("sent_to"):
+        return f"sent {whom} a link by direct message"
+    return f"made a link for {whom} to be passed on" if detail.get("consent") else f"asked to connect {whom}"
+
+
+def _disconnected(whom: str, detail: Detail) -> str:
+    whom = whom or "a grower"
+    if detail.get("asked"):
+        return f"was asked whether to disconnect {whom}"
+    if detail.get("cancelled"):
+        return f"kept {whom} connected"
+    if detail.get("removed") is False:
+        return f"disconnected {whom}, where no connection was left"
+    return f"disconnected {whom}"
+
+
+def _looked(what: str) -> Callable[[str, Detail], str]:
+    return lambda whom, detail: f"looked at {what} of {whom}" if whom else f"looked at {what} of all growers"
+
+
+def _in_channel(verb: str) -> Callable[[str, Detail], str]:
+    return lambda whom, detail: (
+        f"{verb} {channel(str(detail['channel']))}" if detail.get("channel") else f"{verb} a channel"
+    )
+
+
+def _plain(words: str, *, whom: str = "") -> Callable[[str, Detail], str]:
+    return lambda name, detail: f"{words} {name or whom}".strip()
+
+
+def _typed(words: str) -> Callable[[str, Detail], str]:
+    return lambda whom, detail: f"{words} {code(str(detail['typed']), 40)}" if detail.get("typed") else words
+
+
+def _opened(whom: str, detail: Detail) -> str:
+    causes = {cause.value: words.short for cause, words in CAUSES.items()}
+    why = causes.get(str(detail.get("cause")))
+    return f"found a broken connection: {whom or 'a grower'}" + (f" ({why})" if why else "")
+
+
+def _consent_failed(whom: str, detail: Detail) -> str:
+    why = detail.get("trouble")
+    return f"could not finish connecting {whom or 'a grower'}" + (f": {trouble(str(why))}" if why else "")
+
+
+_DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
+    "connect": _asked,
+    "disconnect": _disconnected,
+    "status": _looked("the status"),
+    "events": _looked("what happened"),
+    "history": _looked("the history"),
+    "help": lambda whom, detail: "asked what I can do",
+    "subscribe": _in_channel("subscribed"),
+    "unsubscribe": _in_channel("unsubscribed"),
+    "create-grower": _plain("created a grower at Leaf:", whom="name not kept"),
+    "choose-grower": _plain("chose", whom="a grower from a menu"),
+    "open-consent-link": lambda whom, detail: "pressed the link in the direct message",
+    "unknown-command": _typed("typed something I do not know:"),
+    "unknown-button": lambda whom, detail: "pressed a button I no longer know",
+    "unknown-form": lambda whom, detail: "sent a form I no longer know",
+    "consent-begun": lambda whom, detail: "opened the link and went on to FieldView",
+    "consent-returned": lambda whom, detail: "agreed at FieldView",
+    "consent-denied": lambda whom, detail: "came back from FieldView without agreeing",
+    "consent-declined": lambda whom, detail: "said no",
+    "consent-completed": _plain("gave Leaf the connection of", whom="a grower"),
+    "consent-failed": _consent_failed,
+    "alert-received": _plain("warned of a connection", whom=""),
+    "incident-opened": _opened,
+    "incident-recovered": _plain("closed the alert about", whom="a grower"),
+    "audit-export": lambda whom, detail: "exported the audit trail",
+}
+
+_OWN_ENDING = {"consent-failed", "consent-denied", "unknown-command", "unknown-button", "unknown-form"}

@@ -1,0 +1,165 @@
+"""The card of an incident: one message from the break to the repair, edited as things change."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from slack_sdk.models.blocks import ActionsBlock, Block
+
+from bot.messages.consents import UNDER_WAY, data_line, needs_operator, next_repair, standing
+from bot.messages.pieces import Message, actions, button, heading, section
+from bot.messages.text import code, escape, literal, mention
+from bot.messages.times import lasting, moment
+from bot.messages.vocabulary import CAUSES, explained, missing_parts, parts
+from bot.reports import IncidentCard
+from storage.records import Cause, Consent, ConsentState, CredentialStatus, Incident
+
+
+def incident(card: IncidentCard, now: datetime) -> Message:
+    """What is wrong, since when, who must act and what comes next; in the end, what it was and who repaired it."""
+    if card.incident.recovered_at is None:
+        return _open(card, now)
+    if card.incident.ended_by == "disconnect":
+        return _disconnected(card, card.incident.recovered_at)
+    return _recovered(card, card.incident.recovered_at)
+
+
+def _open(card: IncidentCard, now: datetime) -> Message:
+    broken = card.incident
+    words = CAUSES[broken.cause]
+    blocks: list[Block] = [
+        heading(f"{words.sign} {literal(card.grower.name)}: {words.title}"),
+        section(explained(broken.cause, broken.raw_status, broken.missing_scopes)),
+        section(
+            f"*Since:* {moment(broken.opened_at)}",
+            f"*Not arriving:* {_not_arriving(broken)}",
+            f"*Who must act:* {_who(card)}",
+            f"*Next step:* {_next_step(card, now)}",
+        ),
+    ]
+    if card.consent:
+        blocks.append(section(_so_far(card, card.consent, now)))
+    blocks.append(_buttons(card))
+    text = f"{escape(card.grower.name)}: {words.title}. Who must act: {_who(card)}. {_next_step(card, now)}"
+    return Message(text, tuple(blocks))
+
+
+def _not_arriving(broken: Incident) -> str:
+    if broken.cause is Cause.SCOPE_MISSING and broken.missing_scopes:
+        return f"{parts(broken.missing_scopes)}. Everything else comes in as usual."
+    return CAUSES[broken.cause].missing
+
+
+def _who(card: IncidentCard) -> str:
+    words = CAUSES[card.incident.cause]
+    if not words.asks_grower:
+        return words.who
+    if needs_operator(card.consent):
+        return "an operator of this bot"
+    return "nobody" if _is_through(card) else words.who
+
+
+def _next_step(card: IncidentCard, now: datetime) -> str:
+    """The cause's own next step, unless the grower already has a link or has agreed."""
+    words, consent = CAUSES[card.incident.cause], card.consent
+    if card.grower.gone_at:
+        return "Find out whether this grower was removed from Leaf on purpose."
+    if consent is None or not words.asks_grower:
+        return words.next
+    if _is_through(card):
+        return "Nothing to do: the grower has agreed. I update this message when Leaf has confirmed."
+    return next_repair(consent, words.next, now, in_vain=_did_not_help(card))
+
+
+def _is_through(card: IncidentCard) -> bool:
+    """Whether the grower has done their part, and Leaf has not yet said that it did not help."""
+    consent = card.consent
+    if consent is None or consent.state in UNDER_WAY:
+        return consent is not None
+    return consent.state is ConsentState.CONNECTED and not _did_not_help(card)
+
+
+def _did_not_help(card: IncidentCard) -> bool:
+    consent, connection = card.consent, card.connection
+    if consent is None or connection is None or consent.state is not ConsentState.CONNECTED:
+        return False
+    looked_since = consent.finished_at is None or connection.checked_at >= consent.finished_at
+    return looked_since and connection.status in (CredentialStatus.BROKEN, CredentialStatus.LIMITED)
+
+
+def _so_far(card: IncidentCard, consent: Consent, now: datetime) -> str:
+    if _did_not_help(card):
+        return "The grower agreed once more, but Leaf still says that it does not work as it should."
+    return standing(consent, now)
+
+
+def _buttons(card: IncidentCard) -> ActionsBlock:
+    grower, consent = card.grower.id, card.consent
+    send = None
+    gone = card.grower.gone_at is not None
+    if CAUSES[card.incident.cause].asks_grower and not (gone or _is_through(card) or needs_operator(consent)):
+        again = consent is not None
+        send = button(
+            "Send a new link" if again else "Send reconnect link",
+            "send-link",
+            grower,
+            style=None if again else "primary",
+        )
+    check, events = button("Check now", "check-now", grower), button("What happened", "show-events", grower)
+    return actions(send, check, events)
+
+
+def _recovered(card: IncidentCard, at: datetime) -> Message:
+    was = card.incident
+    down = lasting(at - was.opened_at)
+    blocks = (
+        heading(f"🟢 {literal(card.grower.name)}: FieldView works again"),
+        section(
+            f"*Down for* {down}, from {moment(was.opened_at)} to {moment(at)}",
+            f"*What it was:* {_what_it_was(was)}",
+            f"*Repaired by* {_repairer(card)}",
+            data_line(card.data, since=at),
+        ),
+        actions(button("What happened", "show-events", card.grower.id)),
+    )
+    return Message(f"{escape(card.grower.name)}: FieldView works again, after {down}.", blocks)
+
+
+def _what_it_was(was: Incident) -> str:
+    match was.cause:
+        case Cause.GROWER_MUST_ACT:
+            return "FieldView had stopped accepting the grower’s permission."
+        case Cause.SCOPE_MISSING:
+            return f"The grower’s permission did not cover everything. {missing_parts(was.missing_scopes)}"
+        case Cause.REMOVED_AT_LEAF:
+            return "Somebody had removed the connection at Leaf."
+        case Cause.FIELDVIEW_DOWN:
+            return "FieldView did not answer Leaf. The grower’s permission was fine."
+        case Cause.LEAF_DOWN:
+            return "Leaf did not answer. The grower’s permission was fine."
+        case Cause.OUR_CONFIGURATION:
+            return "Something in this bot’s own set-up was wrong."
+        case Cause.UNKNOWN_STATUS:
+            return f"Leaf used a word I do not know: {code(was.raw_status or '(none)')}."
+
+
+def _repairer(card: IncidentCard) -> str:
+    consent = card.consent
+    if card.incident.repaired_by_consent is None:
+        return "nobody here: Leaf found the connection working again by itself."
+    if consent is None or consent.id != card.incident.repaired_by_consent:
+        return "the grower, with a new permission."
+    return f"the grower, through the link {mention(consent.asked_by, consent.asked_by_name)} sent."
+
+
+def _disconnected(card: IncidentCard, at: datetime) -> Message:
+    was = card.incident
+    blocks = (
+        heading(f"⚪ {literal(card.grower.name)}: disconnected"),
+        section(
+            f"The team ended this connection {moment(at)}, so there is nothing left to repair.",
+            f"It had not worked for {lasting(at - was.opened_at)}. {_what_it_was(was)}",
+        ),
+        actions(button("What happened", "show-events", card.grower.id)),
+    )
+    return Message(f"{escape(card.grower.name)}: disconnected by the team.", blocks)

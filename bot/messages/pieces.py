@@ -1,0 +1,139 @@
+"""What messages are made of: Slack's blocks, kept within Slack's limits (docs.slack.dev/reference/block-kit)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from slack_sdk.models.blocks import (
+    ActionsBlock,
+    Block,
+    ButtonElement,
+    ContextBlock,
+    HeaderBlock,
+    InteractiveElement,
+    MarkdownTextObject,
+    Option,
+    PlainTextObject,
+    RichTextBlock,
+    RichTextElementParts,
+    RichTextPreformattedElement,
+    SectionBlock,
+    StaticSelectElement,
+)
+
+from bot.messages.text import escape, literal
+from storage.records import Grower
+
+SECTION = 3000
+HEADING = 150
+LABEL = 75
+OPTIONS = 100
+OPTION_VALUE = 150
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message to Slack: `text` alone for notifications and screen readers, `blocks` for everybody else."""
+
+    text: str
+    blocks: tuple[Block, ...]
+
+    def payload(self) -> dict[str, Any]:
+        """What chat.postMessage and its like take. Links are never unfurled: a preview would open them."""
+        blocks = [block.to_dict() for block in self.blocks]
+        return {"text": self.text, "blocks": blocks, "unfurl_links": False, "unfurl_media": False}
+
+
+def heading(text: str) -> HeaderBlock:
+    """A title; names in it need no escaping, as nothing in it is markup."""
+    return HeaderBlock(text=PlainTextObject(text=literal(text, HEADING), emoji=False))
+
+
+def section(*lines: str | None) -> SectionBlock:
+    """Lines of mrkdwn; None is no line. Whole lines are left out where Slack's limit asks for it."""
+    return SectionBlock(text=_mrkdwn("\n".join(_fitting([line for line in lines if line is not None], SECTION))))
+
+
+def paragraphs(*lines: str | None) -> list[SectionBlock]:
+    """The same for any number of lines: as many blocks as it takes, none for no lines."""
+    groups: list[list[str]] = []
+    room = 0
+    for line in (line for line in lines if line is not None):
+        room -= len(line) + 1
+        if room < 2:
+            groups.append([])
+            room = SECTION - len(line) - 1
+        groups[-1].append(line)
+    return [section(*group) for group in groups]
+
+
+def quiet(*lines: str | None) -> ContextBlock:
+    """Small print."""
+    return ContextBlock(elements=[_mrkdwn("\n".join(_fitting([line for line in lines if line is not None], 2000)))])
+
+
+def copyable(text: str) -> RichTextBlock:
+    """Text to be copied as it is: nothing in it is markup, and no link in it is made clickable."""
+    parts = [RichTextElementParts.Text(text=text)]
+    return RichTextBlock(elements=[RichTextPreformattedElement(elements=parts)])
+
+
+def actions(*elements: InteractiveElement | None) -> ActionsBlock:
+    """Buttons and menus in a row; None is none."""
+    return ActionsBlock(elements=[element for element in elements if element is not None])
+
+
+def button(label: str, action: str, value: str, *, style: str | None = None, url: str | None = None) -> ButtonElement:
+    """A button. `style` is "primary" or "danger"; `url` opens in the browser as well."""
+    shown = PlainTextObject(text=literal(label, LABEL), emoji=False)
+    return ButtonElement(text=shown, action_id=action, value=value, style=style, url=url)
+
+
+def grower_menu(growers: Sequence[Grower], action: str, placeholder: str) -> StaticSelectElement:
+    """A menu of growers whose options tell twins apart; at most Slack's hundred."""
+    shown = PlainTextObject(text=literal(placeholder, 150), emoji=False)
+    return StaticSelectElement(action_id=action, placeholder=shown, options=_options(growers[:OPTIONS]))
+
+
+def particulars(grower: Grower) -> list[str]:
+    """What tells a grower from others of the same name."""
+    return [text for text in (grower.email, grower.external_id) if text]
+
+
+def named(grower: Grower) -> str:
+    """The grower with e-mail and externalId, escaped."""
+    return " · ".join([f"*{escape(grower.name)}*", *(escape(text, 60) for text in particulars(grower))])
+
+
+def _options(growers: Sequence[Grower]) -> list[Option]:
+    twins = Counter((grower.name, *particulars(grower)) for grower in growers)
+    return [
+        _option(grower, is_twin=twins[grower.name, *particulars(grower)] > 1)
+        for grower in growers
+        if len(grower.id) <= OPTION_VALUE
+    ]
+
+
+def _option(grower: Grower, *, is_twin: bool) -> Option:
+    told_apart_by = [f"Leaf id {grower.id}"] if is_twin else particulars(grower)
+    below = PlainTextObject(text=literal(" · ".join(told_apart_by), LABEL), emoji=False) if told_apart_by else None
+    name = PlainTextObject(text=literal(grower.name, LABEL), emoji=False)
+    return Option(value=grower.id, text=name, description=below)
+
+
+def _mrkdwn(text: str) -> MarkdownTextObject:
+    # Verbatim: names that look like links or channels stay names.
+    return MarkdownTextObject(text=text, verbatim=True)
+
+
+def _fitting(lines: Iterable[str], room: int) -> list[str]:
+    kept: list[str] = []
+    for line in lines:
+        room -= len(line) + 1
+        if room < 2:
+            return [*kept, "…"]
+        kept.append(line)
+    return kept

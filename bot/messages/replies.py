@@ -1,0 +1,70 @@
+"""What the bot says about itself: help, trouble, patience, and notices to its operators."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.errors import AmbiguousGrower, BotError, NotAllowed, ProviderError, ProviderRejected, UnknownGrower
+from bot.messages.pieces import Message, paragraphs, quiet, section
+from bot.messages.text import code, escape, sentence, unmarked
+from bot.messages.times import lasting, moment
+from storage.records import Notice
+
+
+def help_text(commands: Sequence[tuple[str, str]], *, unknown: str | None = None, hint: str | None = None) -> Message:
+    """Every command in one line; after a slip, what was perhaps meant."""
+    slip = f"I do not know {code(unknown, 40)}." if unknown else None
+    meant = f"Did you mean {code(hint)}?" if hint else None
+    start = " ".join(part for part in (slip, meant) if part)
+    lines = [f"{code(usage)} – {sentence(purpose, 200)}" for usage, purpose in commands]
+    blocks = [
+        *([section(start)] if start else []),
+        section("*I connect growers’ Climate FieldView accounts to Leaf, and tell you when one stops working.*"),
+        *paragraphs(*lines),
+        quiet("A grower is a name, an e-mail, an external id, a Leaf id or an @mention. Only you see my answers."),
+    ]
+    words = ", ".join(usage for usage, _ in commands)
+    fallback = start.replace("`", "") if start else f"What I can do: {escape(words, 1000)}"
+    return Message(fallback, tuple(blocks))
+
+
+def problem(error: BotError) -> Message:
+    """Something that is expected to go wrong did."""
+    sign = "🟡 " if isinstance(error, ProviderError) else "🔒 " if isinstance(error, NotAllowed) else ""
+    match error:
+        case UnknownGrower() | AmbiguousGrower():
+            # What was typed stands in these sentences: it must not pass for markup of ours.
+            told = escape(str(error), 300)
+            return Message(told, (section(told),))
+        case ProviderRejected(code=reason) if reason:
+            told = f"{escape(error.provider)} did not accept this. Its reason: "
+            return Message(f"{told}{escape(reason)}", (section(f"{sign}{told}{code(reason)}"),))
+        case _:
+            return Message(unmarked(str(error)), (section(f"{sign}{sentence(str(error))}"),))
+
+
+def crash(reference: str) -> Message:
+    """Something broke that should not."""
+    head = "Something broke on my side. It was nothing you did."
+    then = "Try once more in a minute. If it happens again, give an operator this number:"
+    return Message(f"{head} {then} {escape(reference)}", (section(head, f"{then} {code(reference)}"),))
+
+
+def working() -> Message:
+    """It takes a moment."""
+    text = "This takes a moment longer. I am still on it, and answer here."
+    return Message(text, (section(text),))
+
+
+def operator_notice(notice: Notice, now: datetime) -> Message:
+    """The bot itself needs a person; later, that it no longer does."""
+    text = sentence(notice.text)
+    if notice.over_at is None:
+        head = "This bot needs an operator"
+        blocks = (section(f"⚠️ *{head}*", text), quiet(f"Since {moment(notice.raised_at)}"))
+        return Message(f"{head}: {unmarked(notice.text)}", blocks)
+    lasted = lasting(notice.over_at - notice.raised_at)
+    head = "Over, nobody needs to act any more"
+    blocks = (section(f"✅ *{head}*", f"It was: {text}"), quiet(f"It lasted {lasted}, until {moment(notice.over_at)}."))
+    return Message(f"{head}. It was: {unmarked(notice.text)}", blocks)

@@ -1,0 +1,144 @@
+"""Slack's bodies, read: what is missing or of another shape is noticed here, before anything is done."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from handlers.call import Call, Click, Submission, clean, command_and_rest
+
+_ID = re.compile(r"[A-Z0-9]{2,32}")
+_LONGEST = 3000
+"""Characters of one value that are looked at; Slack itself allows no more in an input."""
+
+Body = Mapping[str, Any]
+
+
+class Malformed(ValueError):
+    """Signed by Slack, and yet not as Slack writes."""
+
+
+def typed_command(body: Body) -> Call:
+    """A slash command. Raises Malformed."""
+    word, text = command_and_rest(_text(body, "text", limit=None))
+    return Call(
+        user=_id(body, "user_id"),
+        team=_id(body, "team_id") if body.get("team_id") else None,
+        channel=_id(body, "channel_id") if body.get("channel_id") else None,
+        request_id=_request_id(),
+        word=word,
+        text=text,
+    )
+
+
+def clicks(body: Body) -> Iterator[Click]:
+    """What was pressed or chosen; Slack sends one at a time, though its format has room for more. Raises Malformed."""
+    container, pressed = _part(body, "container"), body.get("actions")
+    if not isinstance(pressed, list):
+        raise Malformed("actions")
+    for action in pressed:
+        if not isinstance(action, Mapping):
+            raise Malformed("action")
+        yield Click(
+            user=_id(_part(body, "user"), "id"),
+            team=_team(body),
+            channel=_channel(body),
+            request_id=_request_id(),
+            action=_text(action, "action_id"),
+            block=_text(action, "block_id"),
+            value=_chosen(action),
+            trigger_id=_text(body, "trigger_id"),
+            is_ephemeral=container.get("is_ephemeral") is True,
+            message=_text(container, "message_ts"),
+        )
+
+
+def submission(body: Body) -> Submission:
+    """A modal sent in. Raises Malformed."""
+    view = _part(body, "view")
+    opened_from = _text(view, "private_metadata")
+    return Submission(
+        user=_id(_part(body, "user"), "id"),
+        team=_team(body),
+        channel=opened_from if _ID.fullmatch(opened_from) else None,
+        request_id=_request_id(),
+        view=_text(view, "callback_id"),
+        values=_values(_part(_part(view, "state"), "values")),
+    )
+
+
+def opened_home(body: Body) -> tuple[str, str | None, str]:
+    """Who opened the bot's own page: the person, their workspace, and which tab of it. Raises Malformed."""
+    event = _part(body, "event")
+    return _id(event, "user"), _team(body), _text(event, "tab") or "home"
+
+
+def answer_address(body: Body) -> str | None:
+    """Where the answer goes; it is a secret. Raises Malformed."""
+    return _text(body, "response_url") or None
+
+
+def _text(body: Body, key: str, limit: int | None = _LONGEST) -> str:
+    value = body.get(key)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise Malformed(key)
+    return clean(value if limit is None else value[:limit])
+
+
+def _id(body: Body, key: str) -> str:
+    value = body.get(key)
+    if not (isinstance(value, str) and _ID.fullmatch(value)):
+        raise Malformed(key)
+    return value
+
+
+def _part(body: Body, key: str) -> Body:
+    value = body.get(key)
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise Malformed(key)
+    return value
+
+
+def _team(body: Body) -> str | None:
+    """The workspace the acting person belongs to."""
+    for owner, key in ((_part(body, "user"), "team_id"), (_part(body, "team"), "id"), (body, "team_id")):
+        if owner.get(key):
+            return _id(owner, key)
+    return None
+
+
+def _channel(body: Body) -> str | None:
+    for owner, key in ((_part(body, "channel"), "id"), (_part(body, "container"), "channel_id")):
+        if owner.get(key):
+            return _id(owner, key)
+    return None
+
+
+def _chosen(element: Body) -> str:
+    """The value of a button or input, or of what was chosen in a menu."""
+    if option := _part(element, "selected_option"):
+        return _text(option, "value")
+    for key in ("value", "selected_user", "selected_channel", "selected_conversation"):
+        if element.get(key):
+            return _text(element, key)
+    return ""
+
+
+def _values(blocks: Body) -> dict[str, str]:
+    """What was filled in, by block id."""
+    return {block: _chosen(_part(elements, name)) for block, elements in _parts(blocks) for name in elements}
+
+
+def _parts(blocks: Body) -> Iterator[tuple[str, Body]]:
+    for block in blocks:
+        yield block, _part(blocks, block)
+
+
+def _request_id() -> str:
+    return uuid.uuid4().hex[:12]

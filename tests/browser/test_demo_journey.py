@@ -1,0 +1,76 @@
+"""The whole story in a real browser, as somebody sees it who has just typed `make demo`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from bot.demo import Demo, performing
+from tests.browser.conftest import PHONE
+
+ADA = "Ada Lovelace Farms"
+SKIP_TOUR = "localStorage.setItem('demo.tour', 'skipped')"
+
+
+@pytest.fixture
+async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
+    async with performing(tmp_path) as show:
+        yield show
+
+
+async def test_from_slash_command_to_connected_to_revoked_to_repaired(demo: Demo, page: Page, browser: Browser) -> None:
+    await page.add_init_script(SKIP_TOUR)
+    await page.goto(demo.url)
+    await page.locator("body.ready").wait_for()
+
+    await page.locator('.room-link[data-name="growers"]').click()
+    await page.locator("#composer-text").fill(f"/fieldview connect {ADA}")
+    await page.locator("#composer-text").press("Enter")
+    await expect(page.locator("#messages")).to_contain_text("has my message with the link")
+
+    await _grower_consents(demo, page, browser)
+
+    await page.locator(f'.face[data-user="{demo.cast.agent}"]').click()
+    await page.locator('.room-link[data-name="fieldview-alerts"]').click()
+    alerts = page.locator("#messages .message")
+    await expect(alerts).to_have_count(1)
+    await expect(alerts.first).to_contain_text(re.compile(rf"{ADA}.* connected"))
+
+    await page.locator(f'.grower[data-name="{ADA}"] .verb[data-verb="revoke"]').click()
+    await expect(alerts).to_have_count(2)
+    card = alerts.nth(1)
+    await expect(card).to_contain_text(ADA)
+    await card.locator('.btn[data-action-id="send-link"]').click()
+    await expect(card).to_contain_text("has not used it yet")
+
+    await _grower_consents(demo, page, browser)
+
+    await page.locator(f'.face[data-user="{demo.cast.agent}"]').click()
+    await page.locator('.room-link[data-name="fieldview-alerts"]').click()
+    await expect(alerts).to_have_count(3)
+    await expect(card).to_contain_text("works again")
+    await expect(page.locator("#trail-list")).to_contain_text("incident-recovered")
+
+
+async def _grower_consents(demo: Demo, page: Page, browser: Browser) -> None:
+    """Ada opens the newest link on her phone, without JavaScript, and approves: three presses."""
+    await page.locator(f'.face[data-user="{demo.cast.grower}"]').click()
+    await page.get_by_role("button", name=re.compile("FieldView")).first.click()
+    link = page.locator('.btn[data-action-id="open-consent-link"]').last
+    await link.wait_for()
+    address = await link.get_attribute("data-url")
+    assert address
+    phone = await browser.new_context(java_script_enabled=False, **PHONE)
+    screen = await phone.new_page()
+    await screen.goto(address)
+    await expect(screen.locator("main")).to_contain_text(ADA)
+    await screen.get_by_role("button", name=re.compile("Continue")).click()
+    await screen.get_by_role("button", name=re.compile("Ada")).click()
+    await screen.get_by_role("button", name="Approve").click()
+    await expect(screen.locator("h1")).to_contain_text("connected")
+    assert "code=" not in screen.url
+    await phone.close()

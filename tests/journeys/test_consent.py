@@ -1,0 +1,482 @@
+"""What a grower may do with a link, in which order, from which browser; and what never changes anything."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from tests.consenting import (
+    BOOLE,
+    CALLBACK,
+    DONE,
+    asked,
+    asked_boole,
+    browser,
+    code_of,
+    consent_of,
+    remembered,
+    secrets_kept,
+    settled,
+    state_of,
+    times,
+    until_state,
+)
+from tests.stage import ADA, Stage, set_up, text_of
+
+CONNECTED = "Your FieldView is connected"
+RUN_OUT = "This link has run out"
+USED = "This link was already used"
+TAKEN_BACK = "This link was taken back"
+UNKNOWN = "We do not know this link"
+WRONG_BROWSER = "start again in this browser"
+NOTHING_SHARED = "Nothing was shared"
+
+
+async def test_scanners_may_look_as_often_as_they_like_and_the_grower_still_gets_through(stage: Stage) -> None:
+    link = await asked(stage)
+    await settled(stage)
+    before = await remembered(stage)
+    async with httpx.AsyncClient(headers={"User-Agent": "Slackbot-LinkExpanding 1.0"}, trust_env=False) as scanner:
+        for _ in range(10):
+            assert (await scanner.get(link)).status_code == 200
+            head = await scanner.head(link)
+            assert (head.status_code, head.content) == (200, b"")
+            assert "set-cookie" not in head.headers
+    assert await remembered(stage) == before
+
+    async with browser(stage) as ada:
+        assert CONNECTED in (await ada.consents(link)).text
+    await stage.until_status(ADA, "healthy")
+    assert await secrets_kept(stage) == []
+
+
+async def test_the_way_to_fieldview_and_back_leaves_no_secret_in_any_address(stage: Stage) -> None:
+    link = await asked(stage)
+    async with browser(stage) as ada:
+        answer = await ada.client.post(link)
+        assert answer.status_code == 303
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        cookie = answer.headers["set-cookie"]
+        for attribute in ("HttpOnly", "SameSite=lax", "Path=/"):
+            assert attribute in cookie
+        assert "Domain" not in cookie
+        to_fieldview = answer.headers["location"]
+        assert link.rsplit("/", 1)[1] not in to_fieldview, "the link's token stays with us"
+        back = await ada.approves(to_fieldview)
+        assert (back.status_code, back.headers["location"]) == (303, DONE)
+        assert back.headers["cache-control"] == "no-store"
+        assert back.headers["referrer-policy"] == "no-referrer"
+        page = await ada.ends_up()
+    assert page.status_code == 200
+    assert state_of(to_fieldview) not in page.text
+
+
+async def test_over_tls_the_cookie_is_one_that_no_neighbour_can_set(sqlite_url: str) -> None:
+    async with set_up(sqlite_url, public_url="https://bot.example.com") as stage:
+        await stage.types("/fieldview connect Ada Lovelace Farms")
+        [invitation] = await stage.dm(stage.ada)
+        token = text_and_blocks(invitation).split("https://bot.example.com/connect/")[1].split("'")[0].split('"')[0]
+        async with browser(stage) as ada:
+            answer = await ada.client.post(f"/connect/{token}", headers={"Origin": "https://bot.example.com"})
+            page = await ada.opens(f"/connect/{token}")
+    assert answer.status_code == 303, answer.text
+    assert answer.headers["set-cookie"].startswith("__Host-fieldview-consent=")
+    assert "Secure" in answer.headers["set-cookie"]
+    assert page.headers["strict-transport-security"]
+
+
+def text_and_blocks(message: object) -> str:
+    return repr(getattr(message, "blocks", "")) + getattr(message, "text", "")
+
+
+async def test_the_page_may_lead_to_fieldview_and_nowhere_else(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    async with browser(stage) as ada:
+        page = await ada.opens(await asked(stage))
+    policy = page.headers["content-security-policy"]
+    assert f"form-action 'self' {stage.world.fieldview_url}" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "default-src 'none'" in policy
+    assert page.headers["cache-control"] == "no-store"
+    assert page.headers["referrer-policy"] == "no-referrer"
+
+
+async def test_fieldviews_answer_in_another_browser_binds_nothing(stage: Stage) -> None:
+    link = await asked(stage)
+    async with browser(stage) as attacker, browser(stage) as victim:
+        at_fieldview = await attacker.begins(link)
+        callback = stage.world.fieldview.approve(at_fieldview, ADA)
+        await settled(stage)
+        before = await remembered(stage)
+        refused = await victim.client.get(callback)
+        assert refused.status_code == 403
+        assert WRONG_BROWSER in refused.text
+        assert await remembered(stage) == before
+        # A browser with a consent of its own is still not the one that began this.
+        other = await asked_boole(stage)
+        await victim.begins(other)
+        await settled(stage)
+        before = await remembered(stage)
+        assert (await victim.client.get(callback)).status_code == 403
+        assert await remembered(stage) == before
+        assert (await attacker.client.get(callback)).status_code == 303, "the state was not burnt by strangers"
+
+
+WITHOUT_STATE = (
+    "",
+    "code=abc",
+    "state=",
+    "state=nonsense&code=abc",
+    "state={state}&state={state}&code=abc",
+    "state={state}x&code=abc",
+    "state=" + "x" * 5000 + "&code=abc",
+    "state=%00&code=abc",
+    "state=%ff%fe&code=%ff",
+)
+
+
+async def test_an_answer_without_the_right_state_changes_nothing(stage: Stage) -> None:
+    async with browser(stage) as ada:
+        at_fieldview = await ada.begins(await asked(stage))
+        await settled(stage)
+        before = await remembered(stage)
+        for query in WITHOUT_STATE:
+            answer = await ada.opens(f"{CALLBACK}?{query.format(state=state_of(at_fieldview))}")
+            assert answer.status_code == 403, query
+            assert WRONG_BROWSER in answer.text
+            assert await remembered(stage) == before
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "error=access_denied",
+        "error=access_denied&code=abc",
+        "",
+        "code=",
+        "code=a&code=b",
+        "code=" + "x" * 5000,
+        "error=" + "x" * 5000,
+    ],
+)
+async def test_an_answer_without_one_clear_code_leaves_the_link_open_and_tells_the_asker(
+    stage_on_sqlite: Stage, answer: str
+) -> None:
+    stage = stage_on_sqlite
+    link = await asked(stage)
+    async with browser(stage) as ada:
+        state = state_of(await ada.begins(link))
+        back = await ada.opens(f"{CALLBACK}?state={state}&{answer}")
+        assert (back.status_code, back.headers["location"]) == (303, DONE)
+        assert "did not allow it" in (await ada.ends_up()).text
+        assert ("consent-denied", "refused") in await stage.deeds()
+        [told] = await stage.dm(stage.grace)
+        assert "Ada Lovelace Farms" in text_of(told)
+        assert CONNECTED in (await ada.consents(link)).text, "the link is still good"
+    await stage.until_status(ADA, "healthy")
+
+
+@pytest.mark.parametrize("how", ["error", "nothing", "both"])
+async def test_a_no_at_fieldview_in_every_way_it_may_come(stage: Stage, how: str) -> None:
+    stage.world.fieldview.switch(on_deny=how)  # type: ignore[arg-type]
+    link = await asked(stage)
+    async with browser(stage) as ada:
+        back = await ada.denies(await ada.begins(link))
+        assert back.status_code == 303
+        assert "did not allow it" in (await ada.ends_up()).text
+    consent = await until_state(stage, "open", "denied-at-fieldview")
+    assert consent.finished_at is None
+    assert grower_has_no_credential(stage)
+    assert await secrets_kept(stage) == []
+
+
+def grower_has_no_credential(stage: Stage) -> bool:
+    return stage.world.leaf.find(ADA).credential is None
+
+
+async def test_a_fieldview_that_does_not_echo_the_state_connects_nobody(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    stage.world.fieldview.echoes_state = False
+    async with browser(stage) as ada:
+        answer = await ada.approves(await ada.begins(await asked(stage)))
+    assert answer.status_code == 403
+    assert grower_has_no_credential(stage)
+
+
+async def test_an_answer_works_once(stage: Stage) -> None:
+    link = await asked(stage)
+    async with browser(stage) as ada:
+        callback = stage.world.fieldview.approve(await ada.begins(link), ADA)
+        assert (await ada.opens(callback)).status_code == 303
+        await stage.until_status(ADA, "healthy")
+        before = await times(stage, "consent-returned")
+        assert (await ada.opens(callback)).status_code == 403
+    assert await times(stage, "consent-returned") == before == 1
+    assert await times(stage, "consent-completed") == 1
+
+
+async def test_two_answers_at_the_same_moment_count_as_one(stage: Stage) -> None:
+    async with browser(stage) as ada:
+        callback = stage.world.fieldview.approve(await ada.begins(await asked(stage)), ADA)
+        answers = await asyncio.gather(*(ada.opens(callback) for _ in range(5)))
+    assert sorted(answer.status_code for answer in answers) == [303, 403, 403, 403, 403]
+    await stage.until_status(ADA, "healthy")
+    assert await times(stage, "consent-completed") == 1
+
+
+async def test_two_tabs_of_one_browser(stage: Stage) -> None:
+    link = await asked(stage)
+    async with browser(stage) as ada:
+        first = stage.world.fieldview.approve(await ada.begins(link), ADA)
+        second = stage.world.fieldview.approve(await ada.begins(link), ADA)
+        assert code_of(first) != code_of(second)
+        assert (await ada.opens(first)).status_code == 303, "the older tab is good too"
+        await stage.until_status(ADA, "healthy")
+        assert (await ada.opens(second)).status_code == 303
+        assert CONNECTED in (await ada.ends_up()).text
+    assert await times(stage, "consent-completed") == 1
+    assert await secrets_kept(stage) == []
+
+
+async def test_two_growers_links_in_one_browser_are_not_mixed_up(stage: Stage) -> None:
+    adas, booles = await asked(stage), await asked_boole(stage)
+    async with browser(stage) as office:
+        for_ada = await office.begins(adas)
+        for_boole = await office.begins(booles)
+        assert (await office.approves(for_ada, ADA)).status_code == 303
+        page = await office.ends_up()
+        assert CONNECTED in page.text, "the page is about the consent that came back, not the one begun last"
+        assert ADA in page.text.replace("<wbr>", "")
+        assert (await office.approves(for_boole, BOOLE)).status_code == 303
+        assert BOOLE in (await office.ends_up()).text.replace("<wbr>", "")
+    await stage.until_status(ADA, "healthy")
+    await stage.until_status(BOOLE, "healthy")
+    connection = await stage.connection(BOOLE)
+    assert connection is not None
+    assert connection.account_email == BOOLE
+
+
+FROM_ELSEWHERE = (
+    {"Sec-Fetch-Site": "cross-site", "Origin": "null"},
+    {"Sec-Fetch-Site": "same-site"},
+    {"Sec-Fetch-Site": ""},
+    {"Origin": "https://evil.example"},
+    {"Origin": "http://["},
+)
+
+
+async def test_only_our_own_page_may_press_the_buttons(stage: Stage) -> None:
+    link = await asked(stage)
+    await settled(stage)
+    before = await remembered(stage)
+    async with browser(stage) as ada:
+        for headers in FROM_ELSEWHERE:
+            for path in ("", "/decline"):
+                assert (await ada.client.post(link + path, headers=headers)).status_code == 403, headers
+        assert await remembered(stage) == before
+        # Chromium on our own form, under no-referrer; and an older browser that names its origin.
+        for own in ({"Sec-Fetch-Site": "same-origin", "Origin": "null"}, {"Origin": stage.url}):
+            assert (await ada.client.post(link, headers=own)).status_code == 303, own
+    assert await remembered(stage) != before
+
+
+async def test_a_grower_who_says_no_is_asked_no_more(stage: Stage) -> None:
+    link = await asked(stage)
+    async with browser(stage) as ada:
+        declined = await ada.client.post(f"{link}/decline")
+        assert declined.status_code == 200
+        assert NOTHING_SHARED in declined.text
+        again = await ada.opens(link)
+        assert again.status_code == 410
+        assert NOTHING_SHARED in again.text
+        assert (await ada.client.post(link)).status_code == 410
+        assert (await ada.client.post(f"{link}/decline")).status_code == 200
+    await stage.delivered()
+    [told] = await stage.dm(stage.grace)
+    assert "Ada Lovelace Farms" in text_of(told)
+    assert (await consent_of(stage)).state == "declined"
+    assert await times(stage, "consent-declined") == 1
+    assert "/connect/" not in repr((await stage.dm(stage.ada))[0].blocks), "the link is taken out of the message"
+
+
+async def test_a_no_after_the_yes_at_fieldview_is_too_late_and_says_how_it_stands(stage: Stage) -> None:
+    stage.world.leaf.faults.outage("POST .*credentials")
+    link = await asked(stage)
+    async with browser(stage) as ada:
+        await ada.consents(link)
+        await until_state(stage, "delivering", "leaf-down")
+        answer = await ada.client.post(f"{link}/decline")
+        assert (answer.status_code, answer.headers["location"]) == (303, link.removeprefix(stage.url))
+        page = await ada.opens(link)
+        assert "The rest takes longer today" in page.text
+        pressed = await ada.client.post(link)
+        assert (pressed.status_code, pressed.headers["location"]) == (303, link.removeprefix(stage.url))
+    assert (await consent_of(stage)).state == "delivering"
+
+
+async def test_a_link_runs_out_by_the_clock(stage: Stage) -> None:
+    link = await asked(stage)
+    stage.world.clock.advance(timedelta(seconds=stage.settings.link_lifetime - 1))
+    async with browser(stage) as ada:
+        assert (await ada.opens(link)).status_code == 200
+        stage.world.clock.advance(timedelta(seconds=1))
+        before = await remembered(stage)
+        for answer in (
+            await ada.opens(link),
+            await ada.client.post(link),
+            await ada.client.post(f"{link}/decline"),
+        ):
+            assert answer.status_code == 410
+            assert RUN_OUT in answer.text
+        assert await remembered(stage) == before
+
+
+async def test_what_was_begun_in_time_may_be_finished_within_half_an_hour(stage: Stage) -> None:
+    link = await asked(stage)
+    stage.world.clock.advance(timedelta(seconds=stage.settings.link_lifetime - 60))
+    async with browser(stage) as ada:
+        at_fieldview = await ada.begins(link)
+        stage.world.clock.advance(timedelta(minutes=29))
+        assert (await ada.opens(link)).status_code == 410
+        assert (await ada.approves(at_fieldview)).status_code == 303
+        assert CONNECTED in (await ada.ends_up()).text
+    await stage.until_status(ADA, "healthy")
+
+
+async def test_half_an_hour_at_fieldview_is_enough(stage: Stage) -> None:
+    link = await asked(stage)
+    async with browser(stage) as ada:
+        at_fieldview = await ada.begins(link)
+        stage.world.clock.advance(timedelta(minutes=30, seconds=1))
+        assert (await ada.approves(at_fieldview)).status_code == 403
+        assert CONNECTED in (await ada.consents(link)).text, "the link itself has days left"
+
+
+async def test_a_used_link_says_so(stage: Stage) -> None:
+    link = await asked(stage)
+    async with browser(stage) as ada:
+        await ada.consents(link)
+        await stage.until_status(ADA, "healthy")
+        for answer in (await ada.opens(link), await ada.client.post(link), await ada.client.post(f"{link}/decline")):
+            assert answer.status_code == 410
+            assert USED in answer.text
+    assert (await consent_of(stage)).state == "connected"
+
+
+async def test_a_newer_link_takes_the_older_ones_place(stage: Stage) -> None:
+    older = await asked(stage)
+    newer = await asked(stage)
+    async with browser(stage) as ada:
+        for answer in (await ada.opens(older), await ada.client.post(older)):
+            assert answer.status_code == 410
+            assert TAKEN_BACK in answer.text
+        assert CONNECTED in (await ada.consents(newer)).text
+    await stage.delivered()
+    first, _ = await stage.dm(stage.ada, 2)
+    assert "/connect/" not in repr(first.blocks)
+
+
+async def test_a_newer_link_leaves_alone_what_the_grower_is_doing_this_minute(stage: Stage) -> None:
+    older = await asked(stage)
+    async with browser(stage) as ada:
+        await ada.begins(older)
+        stage.world.clock.advance(timedelta(hours=5))
+        at_fieldview = await ada.begins(older)
+        newer = await asked(stage)
+        assert (await ada.approves(at_fieldview)).status_code == 303
+        assert CONNECTED in (await ada.ends_up()).text
+        await stage.until_status(ADA, "healthy")
+        assert TAKEN_BACK in (await ada.opens(newer)).text, "connected: the other link has nothing left to do"
+
+
+async def test_a_link_begun_long_ago_and_left_is_replaced(stage: Stage) -> None:
+    older = await asked(stage)
+    async with browser(stage) as ada:
+        await ada.begins(older)
+        stage.world.clock.advance(timedelta(minutes=31))
+        await asked(stage)
+        assert TAKEN_BACK in (await ada.opens(older)).text
+
+
+NO_LINKS = (
+    "A" * 43,
+    "x",
+    "%00",
+    "%ff%fe",
+    "..%2f..%2fetc%2fpasswd",
+    "a%2Fb",
+    "'%20OR%201=1--",
+    "%3Cscript%3E",
+    "y" * 3000,
+    "%F0%9F%8C%BE",
+    "{{7*7}}",
+    "",
+    "A" * 43 + "/",
+)
+
+
+async def test_unknown_and_malformed_links_cannot_be_told_apart(stage: Stage) -> None:
+    async with browser(stage) as nobody:
+        expected = await nobody.opens("/connect/" + "B" * 43)
+        assert expected.status_code == 404
+        assert UNKNOWN in expected.text
+        for token in NO_LINKS:
+            for accept in ("text/html", "*/*", ""):
+                answer = await nobody.client.get(f"/connect/{token}", headers={"Accept": accept})
+                assert (answer.status_code, answer.content) == (404, expected.content), token
+                assert answer.headers.get("content-security-policy") == expected.headers["content-security-policy"]
+
+
+async def test_pressing_the_button_of_an_unknown_link_is_answered_the_same_way(stage_on_sqlite: Stage) -> None:
+    async with browser(stage_on_sqlite) as nobody:
+        seen = await nobody.opens("/connect/" + "B" * 43)
+        for path in ("/connect/" + "B" * 43, "/connect/x", "/connect/" + "B" * 43 + "/decline", "/connect/%00/decline"):
+            pressed = await nobody.client.post(path)
+            assert (pressed.status_code, pressed.content) == (404, seen.content)
+
+
+async def test_the_page_behind_the_callback_is_nobodys_without_the_cookie(stage: Stage) -> None:
+    async with browser(stage) as ada, browser(stage) as nobody:
+        await ada.consents(await asked(stage))
+        answer = await nobody.ends_up()
+        assert answer.status_code == 404
+        assert "Ada" not in answer.text
+
+
+async def test_a_grower_consents_with_another_persons_account_and_the_team_sees_whose(stage: Stage) -> None:
+    stage.world.fieldview.add_account("bo@larsen.example", "Bo", "Larsen")
+    link = await asked(stage)
+    async with browser(stage) as ada:
+        page = await ada.consents(link, "bo@larsen.example")
+        assert "bo@larsen.example" in page.text.replace("<wbr>", "")
+    await stage.until_status(ADA, "healthy")
+    connection = await stage.connection()
+    assert connection is not None
+    assert connection.account_email == "bo@larsen.example"
+
+
+async def test_the_link_goes_to_the_grower_alone(stage: Stage) -> None:
+    link = await asked(stage)
+    token = link.rsplit("/", 1)[1]
+    await stage.delivered()
+    slack = stage.world.slack
+    for place in slack.workspace.channels.values():
+        for message in place.messages:
+            if token in repr(message.versions):
+                assert place.id == slack.dm(stage.ada)
+                assert message.sent.get("unfurl_links") in (False, "false", "0", 0)
+
+
+async def test_a_grower_outside_slack_is_reached_by_a_link_only_the_asker_sees(stage: Stage) -> None:
+    token = (await asked_boole(stage)).rsplit("/", 1)[1]
+    places = [
+        message
+        for place in stage.world.slack.workspace.channels.values()
+        for message in place.messages
+        if token in repr(message.versions)
+    ]
+    assert [message.ephemeral_to for message in places] == [stage.grace]

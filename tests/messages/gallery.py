@@ -1,0 +1,233 @@
+"""Every message there is, on one page: `python -m tests.messages.gallery` prints it as Markdown, to be read through."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from slack_sdk.models.views import View
+
+from bot import messages
+from bot.errors import ChannelUnreachable, NotAllowed, ProviderUnavailable, UsageError
+from bot.messages import Message
+from handlers.commands.help import overview as commands
+from storage.records import Cause, ConsentState, CredentialStatus
+from tests.messages.people import (
+    FLOW,
+    GROWER,
+    NOW,
+    a_card,
+    a_connection,
+    a_consent,
+    a_grower,
+    a_notice,
+    a_recovered_card,
+    a_report,
+    a_timeline,
+    an_entry,
+    an_incident,
+    an_invitation,
+    an_overview,
+    before,
+    broken_by,
+    many_in_need,
+)
+from tests.messages.reading import blocks_of, read
+
+Shown = Message | View
+TROUBLES = (
+    "denied-at-fieldview",
+    "code-refused",
+    "answer-lost",
+    "fieldview-down",
+    "our-configuration",
+    "leaf-down",
+    "leaf-refused",
+)
+
+
+def consents() -> Iterator[tuple[str, Any]]:
+    """A consent in every state and trouble that there is."""
+    yield "open", a_consent()
+    yield "open, begun", a_consent(begun_at=before(minutes=20))
+    yield "open, run out", a_consent(expires_at=before(hours=1))
+    for trouble in TROUBLES[:5]:
+        yield f"open, {trouble}", a_consent(begun_at=before(minutes=20), trouble=trouble)
+    for state in (ConsentState.EXCHANGING, ConsentState.DELIVERING):
+        yield state.value, a_consent(state=state)
+    yield "delivering, leaf-down", a_consent(state=ConsentState.DELIVERING, trouble="leaf-down")
+    done = {"finished_at": before(minutes=2), "account_email": "ada@okafor.example"}
+    yield "connected", a_consent(state=ConsentState.CONNECTED, **done)
+    yield "declined", a_consent(state=ConsentState.DECLINED, finished_at=before(minutes=2))
+    yield "revoked", a_consent(state=ConsentState.REVOKED)
+    for trouble in TROUBLES[5:]:
+        yield f"failed, {trouble}", a_consent(state=ConsentState.FAILED, trouble=trouble, finished_at=NOW)
+
+
+def incidents() -> Iterator[tuple[str, Shown]]:
+    for cause in Cause:
+        yield f"incident: {cause}", messages.incident(a_card(cause), NOW)
+    for state, consent in consents():
+        yield f"incident, repair {state}", messages.incident(a_card(consent=consent), NOW)
+    again = a_consent(state=ConsentState.CONNECTED, finished_at=before(minutes=9))
+    yield "incident, repaired in vain", messages.incident(a_card(consent=again), NOW)
+    yield "incident, over by repair", messages.incident(a_recovered_card(), NOW)
+    by_itself = an_incident(Cause.FIELDVIEW_DOWN, recovered_at=NOW, ended_by="leaf")
+    yield (
+        "incident, over by itself",
+        messages.incident(a_recovered_card(incident=by_itself, consent=None, data=None), NOW),
+    )
+    ended = an_incident(recovered_at=NOW, ended_by="disconnect")
+    yield "incident, disconnected", messages.incident(a_recovered_card(incident=ended), NOW)
+
+
+def invitations() -> Iterator[tuple[str, Shown]]:
+    sent, shared = an_invitation(delivered_to="UGROWER"), an_invitation()
+    yield "invitation, delivered", messages.invitation(sent, NOW)
+    yield "invitation, to share", messages.invitation(shared, NOW)
+    failed = an_invitation(undelivered="messages_tab_disabled", replaced=2)
+    yield "invitation, undelivered", messages.invitation(failed, NOW)
+    again = an_invitation(
+        consent=a_consent(incident_id="1nc1dent", expires_at=NOW + timedelta(hours=5)),
+        connection=broken_by(Cause.GROWER_MUST_ACT),
+        replaced=1,
+    )
+    yield "invitation, again", messages.invitation(again, NOW)
+    yield "direct message", messages.invitation_dm(sent, "Prairie Grain", NOW)
+    yield "direct message, again", messages.invitation_dm(again, "Prairie Grain", NOW)
+    for state, consent in consents():
+        yield f"direct message closed, {state}", messages.invitation_dm_closed(consent, NOW)
+        yield f"outcome, {state}", messages.consent_outcome(consent, NOW)
+    through = a_consent(state=ConsentState.CONNECTED, finished_at=NOW)
+    for status in (CredentialStatus.PENDING, CredentialStatus.LIMITED, CredentialStatus.BROKEN):
+        connection = a_connection(status, missing_scopes=("asPlanted:read",) * (status is CredentialStatus.LIMITED))
+        yield f"outcome, connected but {status}", messages.consent_outcome(through, NOW, connection)
+    yield "already connected", messages.already_connected(GROWER, a_connection(), NOW)
+    yield "connected", messages.connected(through, GROWER, a_connection(), FLOW, NOW)
+    partly = a_connection(missing_scopes=("asHarvested:read",), account_email="bob@elsewhere.example")
+    yield "connected, partly", messages.connected(through, GROWER, partly, None, NOW)
+
+
+def states() -> Iterator[tuple[str, Shown]]:
+    for status in CredentialStatus:
+        connection = a_connection(status)
+        yield f"status {status}", messages.connection_status(a_report(connection), NOW)
+    for cause in Cause:
+        yield f"status because {cause}", messages.connection_status(a_report(broken_by(cause)), NOW)
+    yield "status, never seen", messages.connection_status(a_report(None, data=None), NOW)
+    gone = a_report(broken_by(Cause.REMOVED_AT_LEAF), grower=a_grower(gone_at=NOW), data=None)
+    yield "status, gone from Leaf", messages.connection_status(gone, NOW)
+    old = a_report(
+        a_connection(), live=False, as_of=before(hours=2), data=None, why_not_live=str(ProviderUnavailable("Leaf"))
+    )
+    yield "status, Leaf down", messages.connection_status(old, NOW)
+    for state, consent in consents():
+        report = a_report(broken_by(Cause.GROWER_MUST_ACT), consent=consent)
+        yield f"status, link {state}", messages.connection_status(report, NOW)
+    yield "overview", messages.overview(an_overview(), NOW)
+    well = an_overview(counts={CredentialStatus.HEALTHY: 1}, needing_someone=[], waiting_for_consent=0)
+    yield "overview, all well", messages.overview(well, NOW)
+    nobody = an_overview(counts={}, needing_someone=[], waiting_for_consent=0)
+    yield "overview, nobody yet", messages.overview(nobody, NOW)
+    yield "overview, many", messages.overview(many_in_need(150), NOW)
+    yield "home", messages.home(an_overview(), is_admin=True, now=NOW)
+    yield "home, many", messages.home(many_in_need(30), is_admin=False, now=NOW)
+
+
+def stories() -> Iterator[tuple[str, Shown]]:
+    yield "timeline", messages.timeline(a_timeline(), NOW)
+    last = a_timeline(page=2, has_older=False, facts=[], why_archived_only=str(ProviderUnavailable("Leaf")))
+    yield "timeline, last page", messages.timeline(last, NOW)
+    entries = [
+        an_entry(detail='{"consent": "c", "sent_to": "UGROWER"}'),
+        an_entry(detail='{"consent": "c", "sent_to": null}'),
+        an_entry(detail='{"link": "not needed"}'),
+        an_entry(outcome="refused", target=None, target_name=None, detail='{"typed": "Okafro"}'),
+        an_entry("status", target=None, target_name=None),
+        an_entry("status", outcome="failed"),
+        an_entry("disconnect", detail='{"asked": true}'),
+        an_entry("disconnect", detail='{"cancelled": true}'),
+        an_entry("disconnect", detail='{"removed": true}'),
+        an_entry("choose-grower", detail='{"command": "disconnect", "asked": true}'),
+        an_entry("subscribe", target=None, target_name=None, detail='{"channel": "CNEWS", "newly": true}'),
+        an_entry(
+            "unknown-command", target=None, target_name=None, outcome="refused", detail='{"typed": "conect Okafor"}'
+        ),
+        an_entry("consent-begun", actor="grower"),
+        an_entry("consent-denied", actor="grower", outcome="refused", detail='{"error": "access_denied"}'),
+        an_entry("consent-completed", actor="job:consent"),
+        an_entry("consent-failed", actor="job:consent", outcome="failed", detail='{"trouble": "leaf-refused"}'),
+        an_entry("incident-opened", actor="job:sweep", detail='{"cause": "grower-must-act", "status": "X"}'),
+        an_entry("incident-recovered", actor="job:sweep"),
+        an_entry("create-grower"),
+        an_entry("help", target=None, target_name=None, outcome="crashed"),
+        an_entry("audit-export", actor="cli", target=None, target_name=None),
+    ]
+    yield "history", messages.history(entries, None, NOW)
+    yield "history of one", messages.history(entries[:1], GROWER, NOW)
+    yield "history, empty", messages.history([], GROWER, NOW)
+
+
+def answers() -> Iterator[tuple[str, Shown]]:
+    twins = [GROWER, a_grower(id="g-2", email="two@okafor.example")]
+    yield "help", messages.help_text(commands())
+    yield "unknown command", messages.help_text(commands(), unknown="conect", hint="/fieldview connect")
+    yield "several growers", messages.choose_grower("Okafor", twins, "connect", "")
+    yield "unknown grower", messages.unknown_grower("Okafro", twins, "connect", may_create=True)
+    yield "unknown grower, nobody similar", messages.unknown_grower("Zzz", [], "status", may_create=False)
+    yield "typed wrong", messages.problem(UsageError("Which grower?", "/fieldview connect <grower>"))
+    yield "not allowed", messages.problem(NotAllowed("use this bot as a guest", "a full member of this workspace"))
+    yield "Leaf down", messages.problem(ProviderUnavailable("Leaf"))
+    yield "channel unreachable", messages.problem(ChannelUnreachable("CGONE", "is_archived"))
+    yield "crash", messages.crash("4f2a9c")
+    yield "working", messages.working()
+    yield "new grower", messages.create_grower_modal("Okafor Farms")
+    yield "disconnect?", messages.disconnect_question(GROWER, a_connection(), NOW)
+    yield "disconnect what is not connected?", messages.disconnect_question(GROWER, None, NOW)
+    yield "disconnected", messages.disconnected(GROWER, NOW, had_credential=True)
+    yield "was not connected", messages.disconnected(GROWER, NOW, had_credential=False)
+    yield "kept", messages.disconnect_cancelled(GROWER)
+    yield "subscribed", messages.subscribed("CNEWS", newly=True, also_default=False)
+    yield "subscribed before", messages.subscribed("CNEWS", newly=False, also_default=True)
+    yield "greeting", messages.subscription_greeting("UMARIA")
+    yield "unsubscribed", messages.unsubscribed("CNEWS", was=True)
+    yield "was not subscribed", messages.unsubscribed("CNEWS", was=False)
+    yield "notice", messages.operator_notice(a_notice(), NOW)
+    yield "notice, over", messages.operator_notice(a_notice(over_at=NOW), NOW)
+
+
+def everything() -> dict[str, Shown]:
+    """All of them by what they are about."""
+    return dict([*incidents(), *invitations(), *states(), *stories(), *answers()])
+
+
+def page() -> str:
+    """One Markdown page with the visible text, the fallback and the buttons of every message."""
+    return "# Everything the bot says\n\n" + "\n".join(_entry(title, shown) for title, shown in everything().items())
+
+
+def _entry(title: str, shown: Shown) -> str:
+    fallback = f"*On a lock screen:* {shown.text}\n\n" if isinstance(shown, Message) else ""
+    quoted = "\n".join(f"> {line}  " for block in blocks_of(shown) for line in _lines(block))
+    return f"## {title}\n\n{fallback}{quoted}\n"
+
+
+def _lines(block: dict[str, Any]) -> list[str]:
+    if block["type"] == "actions":
+        return [" ".join(_element(element) for element in block["elements"])]
+    if block["type"] == "table":
+        return ["| " + " | ".join(cell["text"] for cell in row) + " |" for row in block["rows"]]
+    return read(block).split("\n") if read(block) else ["---"]
+
+
+def _element(element: dict[str, Any]) -> str:
+    if element["type"] == "button":
+        return f"[{element['text']['text']}]"
+    options = ", ".join(option["text"]["text"] for option in element["options"][:3])
+    return f"[{element['placeholder']['text']} ▾ {options} …]"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

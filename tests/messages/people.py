@@ -1,0 +1,174 @@
+"""The people and things that the messages in these tests are about."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bot.reports import DataFlow, IncidentCard, Invitation, Overview, StatusReport, Timeline
+from storage.records import (
+    AuditEntry,
+    Cause,
+    Connection,
+    Consent,
+    CredentialStatus,
+    Grower,
+    Incident,
+    LeafEvent,
+    Notice,
+    Transition,
+)
+
+NOW = datetime(2026, 11, 24, 15, 30, tzinfo=UTC)
+URL = "https://bot.example/connect/Zm9yZ2UtbWUtaWYteW91LWNhbg"
+GROWER = Grower("7c1f5a60-1", "Okafor Family Farms", "ada@okafor.example", "GR-204", "UGROWER")
+FLOW = DataFlow(farms=2, fields=31, synced_at=NOW - timedelta(minutes=50))
+
+STATUS_OF = {
+    Cause.GROWER_MUST_ACT: CredentialStatus.BROKEN,
+    Cause.SCOPE_MISSING: CredentialStatus.LIMITED,
+    Cause.REMOVED_AT_LEAF: CredentialStatus.BROKEN,
+    Cause.FIELDVIEW_DOWN: CredentialStatus.UNAVAILABLE,
+    Cause.LEAF_DOWN: CredentialStatus.UNAVAILABLE,
+    Cause.OUR_CONFIGURATION: CredentialStatus.BROKEN,
+    Cause.UNKNOWN_STATUS: CredentialStatus.UNKNOWN,
+}
+CURABLE = {Cause.GROWER_MUST_ACT, Cause.SCOPE_MISSING, Cause.REMOVED_AT_LEAF}
+
+
+def before(**span: float) -> datetime:
+    return NOW - timedelta(**span)
+
+
+def a_grower(**changes: Any) -> Grower:
+    return replace(GROWER, **changes)
+
+
+def a_connection(status: CredentialStatus = CredentialStatus.HEALTHY, **changes: Any) -> Connection:
+    """Connected for twenty days; in this state for four."""
+    connection = Connection(
+        grower_id=GROWER.id,
+        status=status,
+        changed_at=before(days=4, hours=2),
+        checked_at=before(minutes=1),
+        connected_at=before(days=20),
+        account_email="ada@okafor.example",
+    )
+    return replace(connection, **changes)
+
+
+def broken_by(cause: Cause, **changes: Any) -> Connection:
+    missing = ("asHarvested:read",) if cause is Cause.SCOPE_MISSING else ()
+    raw = "HALF_ASLEEP" if cause is Cause.UNKNOWN_STATUS else None
+    return a_connection(STATUS_OF[cause], cause=cause, missing_scopes=missing, raw_status=raw, **changes)
+
+
+def a_consent(**changes: Any) -> Consent:
+    """Maria asked two hours ago; the link is good for seven days."""
+    consent = Consent(
+        id="c0ffee",
+        grower_id=GROWER.id,
+        grower_name=GROWER.name,
+        asked_by="UMARIA",
+        asked_by_name="Maria Santos",
+        channel="CTEAM",
+        code_word="amber-barley",
+        created_at=before(hours=2),
+        expires_at=before(hours=2) + timedelta(days=7),
+        sent_to="UGROWER",
+    )
+    return replace(consent, **changes)
+
+
+def an_incident(cause: Cause = Cause.GROWER_MUST_ACT, **changes: Any) -> Incident:
+    connection = broken_by(cause)
+    incident = Incident(
+        id="1nc1dent",
+        grower_id=GROWER.id,
+        grower_name=GROWER.name,
+        status=connection.status,
+        cause=cause,
+        opened_at=before(hours=5),
+        raw_status=connection.raw_status,
+        missing_scopes=connection.missing_scopes,
+    )
+    return replace(incident, **changes)
+
+
+def a_card(cause: Cause = Cause.GROWER_MUST_ACT, **changes: Any) -> IncidentCard:
+    return replace(IncidentCard(an_incident(cause), GROWER, broken_by(cause)), **changes)
+
+
+def a_recovered_card(**changes: Any) -> IncidentCard:
+    over = an_incident(recovered_at=before(minutes=5), ended_by="repair", repaired_by_consent="c0ffee")
+    return replace(IncidentCard(over, GROWER, a_connection(), a_consent(incident_id="1nc1dent"), FLOW), **changes)
+
+
+def an_invitation(**changes: Any) -> Invitation:
+    return replace(Invitation(a_consent(), GROWER, URL, connection=None), **changes)
+
+
+def a_report(connection: Connection | None, **changes: Any) -> StatusReport:
+    return replace(StatusReport(GROWER, connection, NOW, live=True, data=FLOW), **changes)
+
+
+def an_overview(**changes: Any) -> Overview:
+    overview = Overview(
+        counts={CredentialStatus.HEALTHY: 2400, CredentialStatus.BROKEN: 2, CredentialStatus.UNKNOWN: 1},
+        needing_someone=[
+            (GROWER, broken_by(Cause.GROWER_MUST_ACT)),
+            (a_grower(id="g-2", name="Hill & Dale", email=None), broken_by(Cause.SCOPE_MISSING)),
+            (a_grower(id="g-3", name="Novák", email=None), broken_by(Cause.UNKNOWN_STATUS)),
+        ],
+        waiting_for_consent=4,
+        as_of=before(minutes=3),
+    )
+    return replace(overview, **changes)
+
+
+def many_in_need(number: int) -> Overview:
+    connection = broken_by(Cause.GROWER_MUST_ACT)
+    needing = [(Grower(f"g-{n}", f"Farm number {n}", f"f{n}@x.example"), connection) for n in range(number)]
+    return an_overview(counts={CredentialStatus.BROKEN: number}, needing_someone=needing)
+
+
+def an_entry(action: str = "connect", **changes: Any) -> AuditEntry:
+    entry = AuditEntry(
+        at=before(hours=1),
+        actor="UMARIA",
+        via="command",
+        action=action,
+        outcome="done",
+        request_id="r1",
+        target=GROWER.id,
+        target_name=GROWER.name,
+    )
+    return replace(entry, **changes)
+
+
+def a_timeline(**changes: Any) -> Timeline:
+    today = NOW.date()
+    worst = [None] * 5 + [CredentialStatus.HEALTHY] * 20 + [CredentialStatus.BROKEN] * 4 + [CredentialStatus.HEALTHY]
+    timeline = Timeline(
+        grower=GROWER,
+        facts=[
+            Transition(
+                GROWER.id, before(minutes=5), CredentialStatus.BROKEN, CredentialStatus.HEALTHY, None, "OK", "consent"
+            ),
+            an_entry("consent-returned", actor="grower", at=before(minutes=6)),
+            LeafEvent("e2", GROWER.id, before(hours=5), 401, '{"error":"invalid_grant"}'),
+            an_entry(detail='{"consent": "c0ffee", "sent_to": "UGROWER"}', at=before(days=1, hours=2)),
+            LeafEvent("e1", GROWER.id, before(days=3), 200, "ok"),
+        ],
+        page=0,
+        has_older=True,
+        since=before(days=30),
+        days=[(today - timedelta(days=29 - n), status) for n, status in enumerate(worst)],
+    )
+    return replace(timeline, **changes)
+
+
+def a_notice(**changes: Any) -> Notice:
+    text = "I cannot post to <#CGONE> any more: Slack says `is_archived`. What was meant for it comes here."
+    return replace(Notice("n1", "unreachable:CGONE", text, before(hours=3)), **changes)

@@ -1,0 +1,275 @@
+"""Requests that nobody honest sends: they change nothing and are answered with 4xx, never with 500."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from urllib.parse import quote, urlsplit
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from bot.sandbox.leaf.alerts import signature
+from handlers.browser import is_own_click
+from handlers.pages import Pages
+from handlers.web import LARGEST_BODY, Edge
+from tests.consenting import CALLBACK, DONE, asked, remembered, settled
+from tests.stage import Stage, set_up
+
+PATHS = ("/connect/x", "/connect/x/decline", CALLBACK, DONE, "/leaf/alerts", "/healthz", "/readyz", "/metrics")
+DEEP = b"[" * 100_000 + b"]" * 100_000
+UNREADABLE = {
+    "empty": b"",
+    "no JSON": b"<html>",
+    "a list": b"[]",
+    "a number": b"1e999999",
+    "a huge number": b'{"type": ' + b"9" * 10_000 + b"}",
+    "deep": DEEP,
+    "deep inside": b'{"type": "credentialsUnauthenticated", "credentialId": ' + DEEP + b"}",
+    "invalid UTF-8": b'{"type": "\xff\xfe"}',
+    "no type": b"{}",
+    "a type that is no text": b'{"type": {"a": 1}}',
+    "NUL in the id": b'{"type": "credentialsUnauthenticated", "credentialId": "a\\u0000b"}',
+    "a lone surrogate": b'{"type": "credentialsUnauthenticated", "credentialId": "\\ud800"}',
+    "an endless id": b'{"type": "credentialsUnauthenticated", "credentialId": "' + b"x" * 100_000 + b'"}',
+}
+
+
+@asynccontextmanager
+async def client_of(stage: Stage) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=stage.url, trust_env=False, timeout=30) as client:
+        yield client
+
+
+async def test_every_address_and_method_that_does_not_exist_is_a_polite_no(stage: Stage) -> None:
+    await asked(stage)
+    await settled(stage)
+    before = await remembered(stage)
+    async with client_of(stage) as client:
+        for path in (*PATHS, "/", "/favicon.ico", "/connect", "/connect/", "/slack/events/x", "/%2e%2e/etc/passwd"):
+            for method in ("PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "PROPFIND"):
+                answer = await client.request(method, path)
+                assert 400 <= answer.status_code < 500, (method, path, answer.status_code)
+        for path in ("/", "/favicon.ico", "/connect", "/wp-login.php", "/static/../../etc/passwd", "//evil.example/"):
+            assert (await client.get(path)).status_code == 404
+        page = await client.get("/nowhere", headers={"Accept": "text/html"})
+        assert page.headers["content-type"].startswith("text/html")
+        assert (await client.get("/nowhere")).json() == {"error": "not found"}
+    assert await remembered(stage) == before
+
+
+async def test_no_redirect_is_made_of_the_host_header(stage_on_sqlite: Stage) -> None:
+    async with client_of(stage_on_sqlite) as client:
+        for path in ("/healthz/", "/connect/x/", f"{CALLBACK}/", "/leaf/alerts/"):
+            answer = await client.get(path, headers={"Host": "evil.example"})
+            assert answer.status_code == 404
+            assert "evil.example" not in str(answer.headers) + answer.text
+
+
+async def test_leafs_route_takes_nothing_that_leaf_did_not_sign(stage: Stage) -> None:
+    await settled(stage)
+    before = await remembered(stage)
+    body = b'{"type": "credentialsUnauthenticated", "provider": "ClimateFieldView", "credentialId": "x"}'
+    secret = stage.world.leaf.webhook_secret
+    assert secret is not None
+    true = signature(secret, body)
+    wrong = [
+        *("", "x", "=", "é", "!!!!", true[:-4], true + "A", true.lower(), f"sha256={true}", f" {true[:-1]}"),
+        base64.b64encode(b"short").decode(),
+        base64.b64encode(b"\0" * 32).decode(),
+        signature("another secret", body),
+        signature(secret, body + b" "),
+        signature(secret, json.dumps(json.loads(body), separators=(",", ":")).encode()),
+        "A" * 20_000,
+    ]
+    async with client_of(stage) as client:
+        assert (await client.post("/leaf/alerts", content=body)).status_code == 401
+        for signed in wrong:
+            headers = [(b"X-Leaf-Signature", signed.encode("latin-1"))]
+            answer = await client.post("/leaf/alerts", content=body, headers=headers)
+            assert answer.status_code == 401, signed[:80]
+            assert answer.json() == {"error": "not signed by Leaf"}
+        for named, unsigned in UNREADABLE.items():
+            assert (await client.post("/leaf/alerts", content=unsigned)).status_code == 401, named
+    assert await remembered(stage) == before
+
+
+async def test_what_leaf_signed_and_nobody_can_read_is_a_400(stage: Stage) -> None:
+    await settled(stage)
+    before = await remembered(stage)
+    secret = stage.world.leaf.webhook_secret
+    assert secret is not None
+    async with client_of(stage) as client:
+        for named, body in UNREADABLE.items():
+            headers = {"X-Leaf-Signature": signature(secret, body)}
+            assert (await client.post("/leaf/alerts", content=body, headers=headers)).status_code == 400, named
+        twice = b'{"type": "newImages", "type": "credentialsUnauthenticated", "provider": "JohnDeere"}'
+        headers = {"X-Leaf-Signature": signature(secret, twice)}
+        assert (await client.post("/leaf/alerts", content=twice, headers=headers)).status_code == 200
+    assert await remembered(stage) == before
+
+
+async def chunks(size: int) -> AsyncIterator[bytes]:
+    for _ in range(size // 65_536):
+        yield b"x" * 65_536
+
+
+@pytest.mark.parametrize("declared", [True, False])
+async def test_ten_megabytes_are_too_much(stage_on_sqlite: Stage, declared: bool) -> None:
+    stage = stage_on_sqlite
+    link = await asked(stage)
+    await settled(stage)
+    before = await remembered(stage)
+    async with client_of(stage) as client:
+        for path in ("/leaf/alerts", "/slack/events"):
+            content = b"x" * 10_000_000 if declared else chunks(10_000_000)
+            answer = await client.post(path, content=content)
+            assert answer.status_code == 413, path
+            assert answer.json() == {"error": "too large"}
+        assert await remembered(stage) == before
+        # The consent page reads no body at all, so none can hurt it.
+        content = b"x" * 10_000_000 if declared else chunks(10_000_000)
+        assert (await client.post("/connect/x", content=content)).status_code == 404
+        assert (await client.get(link)).status_code == 200
+
+
+async def raw(url: str, request: bytes) -> bytes:
+    """The first bytes a server answers to exactly these bytes."""
+    parts = urlsplit(url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    writer.write(request)
+    await writer.drain()
+    writer.write_eof()
+    async with asyncio.timeout(10):
+        answer = await reader.read(4096)
+    writer.close()
+    await writer.wait_closed()
+    return answer
+
+
+async def test_bytes_that_are_hardly_http(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    host = b"Host: x\r\n"
+    for request in (
+        b"GET /connect/\x00 HTTP/1.1\r\n" + host + b"\r\n",
+        b"GET /connect/\xff\xfe HTTP/1.1\r\n" + host + b"\r\n",
+        b"GET " + b"/a" * 100_000 + b" HTTP/1.1\r\n" + host + b"\r\n",
+        b"GET /connect/../../x HTTP/1.1\r\n" + host + b"Connection: close\r\n\r\n",
+        b"POST /leaf/alerts HTTP/1.1\r\n" + host + b"Content-Length: -1\r\n\r\n",
+        b"POST /leaf/alerts HTTP/1.1\r\n" + host + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+        b"GET /healthz HTTP/1.1\r\n\r\n",
+        b"\x16\x03\x01\x02\x00",
+    ):
+        answer = await raw(stage.url, request)
+        assert answer == b"" or answer.split(b" ", 2)[1][:1] == b"4", (request[:60], answer[:80])
+    # Somebody who hangs up in the middle of a body is no crash of ours.
+    await raw(stage.url, b"POST /leaf/alerts HTTP/1.1\r\n" + host + b"Content-Length: 500\r\n\r\nhalf")
+    async with client_of(stage) as client:
+        assert (await client.get("/healthz")).status_code == 200
+
+
+@pytest.fixture(scope="module")
+def edge() -> Iterator[Edge]:
+    """The outermost layer around routes that fail in every way."""
+    pages = Pages(form_targets=("https://climate.com",), secure=True, company="Green Acres")
+
+    async def crash(request: Request) -> Response:
+        raise RuntimeError(f"password=hunter2 {request.path_params['token']}")
+
+    async def read(request: Request) -> Response:
+        return PlainTextResponse(str(len(await request.body())))
+
+    yield Edge(Starlette(routes=[Route("/crash/{token}", crash), Route("/read", read, methods=["POST"])]), pages)
+
+
+async def test_a_crash_is_a_page_with_a_reference_that_the_log_has_too(
+    edge: Edge, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(edge), base_url="https://bot") as client:
+        answer = await client.get("/crash/sEcReT")
+    assert answer.status_code == 500
+    assert answer.headers["cache-control"] == "no-store"
+    assert "hunter2" not in answer.text
+    assert "sEcReT" not in answer.text
+    logged = capsys.readouterr().out
+    [reference] = [word for word in answer.text.replace("<", " ").split() if word in logged and len(word) == 12]
+    assert reference
+    assert "route=/crash/{token}" in logged
+
+
+async def test_the_limit_on_bodies_is_exact(edge: Edge) -> None:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(edge), base_url="https://bot") as client:
+        assert (await client.post("/read", content=b"x" * LARGEST_BODY)).text == str(LARGEST_BODY)
+        assert (await client.post("/read", content=b"x" * (LARGEST_BODY + 1))).status_code == 413
+
+
+def request_with(**headers: str) -> Request:
+    raw_headers = [(name.replace("_", "-").encode(), value.encode("latin-1")) for name, value in headers.items()]
+    return Request({"type": "http", "method": "POST", "path": "/", "headers": raw_headers})
+
+
+@pytest.mark.parametrize(
+    ("origin", "ours"),
+    [
+        ("https://bot.example.com", True),
+        ("https://BOT.example.com", True),
+        ("https://bot.example.com:443", True),
+        ("https://bot.example.com:8443", False),
+        ("http://bot.example.com", False),
+        ("https://bot.example.com.evil.example", False),
+        ("https://evil.example/?https://bot.example.com", False),
+        ("https://[", False),
+        ("https://bot.example.com:port", False),
+        ("", False),
+    ],
+)
+def test_an_origin_is_compared_by_its_meaning(origin: str, ours: bool) -> None:
+    assert is_own_click(request_with(origin=origin), "https://Bot.example.com") == ours
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=255, exclude_categories=["Cc"])))
+def test_no_origin_however_strange_crashes_or_passes(origin: str) -> None:
+    assert not is_own_click(request_with(origin=origin), "https://bot.example.com") or origin in (
+        "null",
+        "https://bot.example.com",
+    )
+
+
+async def test_hypothesis_finds_no_request_that_crashes(sqlite_url: str) -> None:
+    token = st.text(max_size=60)
+    text = st.text(max_size=200)
+
+    async with set_up(sqlite_url) as stage, client_of(stage) as client:
+        await settled(stage)
+        before = await remembered(stage)
+        loop = asyncio.get_running_loop()
+
+        async def asks(path: str, query: dict[str, str], body: bytes, cookie: str, method: str) -> None:
+            headers = [(b"Cookie", f"fieldview-consent={cookie}".encode("latin-1", "ignore"))]
+            answer = await client.request(method, path, params=query, content=body, headers=headers)
+            assert answer.status_code < 500, (method, path, query, body)
+
+        @settings(max_examples=150, deadline=None)
+        @given(
+            st.sampled_from(["/connect/", CALLBACK, DONE, "/leaf/alerts", "/slack/events"]),
+            token,
+            st.dictionaries(st.sampled_from(["state", "code", "error", "x"]), text, max_size=3),
+            st.binary(max_size=300),
+            st.from_regex(r"[ -:<-~]{0,60}", fullmatch=True),
+            st.sampled_from(["GET", "POST", "HEAD"]),
+        )
+        def junk(start: str, end: str, query: dict[str, str], body: bytes, cookie: str, method: str) -> None:
+            path = start + quote(end, safe="", errors="replace") if start == "/connect/" else start
+            asyncio.run_coroutine_threadsafe(asks(path, query, body, cookie, method), loop).result(30)
+
+        await asyncio.to_thread(junk)
+        assert await remembered(stage) == before
