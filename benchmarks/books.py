@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, insert
 from bot.app import migrate
 from storage.database import parse, sync_url
 from storage.growers import fold
-from storage.tables import ConnectionRow, GrowerRow
+from storage.tables import ConnectionRow, CredentialOwnerRow, GrowerRow
 
 _WAL_HEADER, _FRAME_HEADER = 32, 24
 
@@ -59,14 +59,16 @@ class Books:
                 some = users[start : start + 1000]
                 connection.execute(insert(GrowerRow), [_grower(user) for user in some])
                 connection.execute(insert(ConnectionRow), [_connection(user, now) for user in some])
+                connection.execute(insert(CredentialOwnerRow), [_owner(user) for user in some])
         engine.dispose()
 
     async def sweep(self, sweep_id: str | None = None, within: float = 600.0) -> Swept:
         """Wait until this sweep, or else any, has ended. Raises TimeoutError."""
         async with asyncio.timeout(within):
-            while (swept := self._finished(sweep_id)) is None:
+            while True:
+                if swept := self._finished(sweep_id):
+                    return swept
                 await asyncio.sleep(0.05)
-        return swept
 
     @contextmanager
     def writes(self) -> Iterator[Writes]:
@@ -128,3 +130,7 @@ def _connection(user: Mapping[str, Any], now: datetime) -> dict[str, Any]:
         "changed_at": now,
         "checked_at": now,
     }
+
+
+def _owner(user: Mapping[str, Any]) -> dict[str, Any]:
+    return {"credential_id": user["climateFieldViewCredentials"]["id"], "grower_id": user["id"]}

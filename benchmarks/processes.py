@@ -61,7 +61,7 @@ async def sandbox(folder: Path, growers: int = 0) -> AsyncIterator[Sandbox]:
         assert process.stdout is not None
         line = await asyncio.wait_for(process.stdout.readline(), START)
         if not line:
-            raise DidNotStart((folder / "sandbox.log").read_text()[-2000:])
+            raise DidNotStart(await asyncio.to_thread(_end_of, folder / "sandbox.log"))
         told: dict[str, Any] = json.loads(line)
         names = ("leaf_url", "slack_url", "team", "agent", "channel", "environment")
         yield Sandbox(process.pid, **{name: told[name] for name in names})
@@ -80,7 +80,7 @@ async def bot(folder: Path, world: Sandbox, database_url: str, **settings: str) 
         "PORT": str(port),
         "ALERT_CHANNEL": world.channel,
         "SWEEP_INTERVAL": "86400",
-        "LEAF_REQUESTS_PER_SECOND": "1000000",
+        "LEAF_REQUESTS_PER_SECOND": "1000",
     }
     environment = {**world.environment, **usual, **settings}
     async with program(folder, ["-m", "bot", "serve"], port, environment, "/healthz") as running:
@@ -141,7 +141,7 @@ def processor_seconds(pid: int) -> float:
         fields = stat.read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     said = subprocess.run(["ps", "-o", "time=", "-p", str(pid)], capture_output=True, text=True, check=True).stdout
-    return sum(float(part) * 60**place for place, part in enumerate(reversed(said.strip().split(":"))))
+    return sum(float(part) * 60.0**place for place, part in enumerate(reversed(said.strip().split(":"))))
 
 
 @asynccontextmanager
@@ -166,14 +166,18 @@ async def _answering(process: asyncio.subprocess.Process, url: str, probe: str, 
     deadline = time.perf_counter() + START
     while time.perf_counter() < deadline:
         if process.returncode is not None:
-            raise DidNotStart(said.read_text()[-3000:])
+            break
         try:
             async with Wire(url) as wire:
                 await wire.send(request("GET", url + probe))
                 return
         except (OSError, EOFError):
             await asyncio.sleep(0.01)
-    raise DidNotStart(said.read_text()[-3000:])
+    raise DidNotStart(await asyncio.to_thread(_end_of, said))
+
+
+def _end_of(log: Path) -> str:
+    return log.read_text(errors="replace")[-3000:]
 
 
 async def _stopped(process: asyncio.subprocess.Process) -> None:

@@ -10,16 +10,15 @@ import itertools
 import json
 import time
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from dbos import DBOSClient, EnqueueOptions
+from dbos import DBOSClient
 from pydantic import SecretStr
 
 from benchmarks.processes import KEY, Sandbox
 from benchmarks.wire import request
-from bot.jobs import QUEUE, VERSION, SealedJson
+from bot import jobs
 from bot.monitor import SWEEP
 from bot.vault import Vault
 from storage.database import parse, sync_url
@@ -54,7 +53,7 @@ class Slack:
         headers = {"Content-Type": "application/x-www-form-urlencoded"} | self._signed(body)
         return request("POST", f"{url}/slack/events", body, headers)
 
-    def _signed(self, body: bytes) -> Mapping[str, str]:
+    def _signed(self, body: bytes) -> dict[str, str]:
         at = str(int(time.time()))
         secret = self.world.environment["SLACK_SIGNING_SECRET"].encode()
         digest = hmac.new(secret, b":".join((b"v0", at.encode(), body)), hashlib.sha256).hexdigest()
@@ -87,18 +86,13 @@ class Sweeps:
 
     def __init__(self, database_url: str) -> None:
         url = sync_url(parse(database_url)).render_as_string(hide_password=False)
-        self._client = DBOSClient(system_database_url=url, serializer=SealedJson(Vault(SecretStr(KEY))))
+        self._client = DBOSClient(system_database_url=url, serializer=jobs.SealedJson(Vault(SecretStr(KEY))))
 
     async def start(self) -> str:
         """Let a sweep begin as soon as the bot looks into its queue; returns its id."""
         sweep = f"bench-{uuid.uuid4().hex}"
-        options: EnqueueOptions = {
-            "workflow_name": SWEEP,
-            "queue_name": QUEUE,
-            "workflow_id": sweep,
-            "app_version": VERSION,
-        }
-        await self._client.enqueue_async(options, sweep)
+        # The same options as the bot's own, so that the job cannot tell who started it.
+        await self._client.enqueue_async(jobs._options(SWEEP, sweep), sweep)
         return sweep
 
     async def close(self) -> None:

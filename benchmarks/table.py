@@ -27,12 +27,12 @@ class Row:
 
 def ratio_at_most(figure: str, measured: float, baseline: float, limit: float, unit: str) -> Row:
     """Less is better, as a multiple of the baseline."""
-    return _ratio(figure, measured, baseline, unit, f"≤ {limit:g} ×", measured <= limit * baseline)
+    return _ratio(figure, measured, baseline, unit, f"≤ {limit:g} x", measured <= limit * baseline)
 
 
 def ratio_at_least(figure: str, measured: float, baseline: float, limit: float, unit: str) -> Row:
     """More is better, as a multiple of the baseline."""
-    return _ratio(figure, measured, baseline, unit, f"≥ {limit:g} ×", measured >= limit * baseline)
+    return _ratio(figure, measured, baseline, unit, f"≥ {limit:g} x", measured >= limit * baseline)
 
 
 def more_by_at_most(figure: str, measured: float, baseline: float, limit: float, unit: str) -> Row:
@@ -50,7 +50,7 @@ def at_most(figure: str, measured: float, limit: float, unit: str) -> Row:
 
 def stated(figure: str, measured: float, unit: str, baseline: float | None = None) -> Row:
     """A figure that says how to read the others, and has no target."""
-    compared = f"{measured / baseline:.2f} ×" if baseline else ""
+    compared = f"{measured / baseline:.2f} x" if baseline else ""
     return Row(figure, _said(measured, unit), "" if baseline is None else _said(baseline, unit), compared, "", None)
 
 
@@ -64,7 +64,7 @@ def rendered(rows: Iterable[Row]) -> str:
 
 
 def _ratio(figure: str, measured: float, baseline: float, unit: str, target: str, met: bool) -> Row:
-    compared = f"{measured / baseline:.2f} ×" if baseline else "∞"
+    compared = f"{measured / baseline:.2f} x" if baseline else "∞"
     return Row(figure, _said(measured, unit), _said(baseline, unit), compared, target, met)
 
 

@@ -67,7 +67,7 @@ class Wire:
 
 
 async def volley(url: str, messages: Sequence[bytes], connections: int) -> Volley:
-    """Send them all over that many connections, each waiting for its answer. Raises AssertionError unless all get 200."""
+    """Send them all, each connection waiting for its answer. Raises AssertionError unless all get 200."""
     waiting = iter(messages)
     wires = [Wire(url) for _ in range(connections)]
     for wire in wires:

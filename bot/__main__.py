@@ -27,6 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0, 1 when something is wrong, 2 for unusable settings or arguments."""
     options = _parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = options.run
+    # Before anything can crash: unconfigured, structlog shows local variables, and the settings are among them.
+    logs.configure()
     try:
         return run(options)
     except SettingsFault as fault:

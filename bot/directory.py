@@ -24,8 +24,8 @@ INDEXED = 100_000
 """How many names "did you mean" looks through."""
 
 _MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|([^>]*))?>")
-_QUOTED = re.compile(r"""["“”„«]([^"“”„«»]*)["“”»]|['‘’‚](.*)['’‘]""")
-_STRAIGHT = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"'})
+_QUOTED = re.compile(r"""["“”„«]([^"“”„«»]*)["“”»]|['\u2018\u2019\u201a](.*)['\u2018\u2019]""")
+_STRAIGHT = str.maketrans({"\u2018": "'", "\u2019": "'", "“": '"', "”": '"'})
 _LEAF_ID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}")
 
 

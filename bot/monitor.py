@@ -366,8 +366,11 @@ class Monitor:
         await self._learn(users, stored)
         readings = await self._readings(users, asked_at, known)
         changed = [reading for reading in readings if self._is_news(reading, known.get(reading.grower_id))]
-        for reading in changed:
-            await self.observe(reading, "sweep")
+        if changed:
+            async with self._database.transaction() as session:
+                # In the order of ids, so that two who look at the same growers never wait for each other in a circle.
+                for reading in sorted(changed, key=lambda reading: reading.grower_id):
+                    await self.apply(session, reading, "sweep")
         found = sum(1 for reading in readings if reading.credential is not None)
         return replace(
             sweep,

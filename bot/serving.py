@@ -91,6 +91,8 @@ async def serve(settings: Settings, tuning: Tuning = Tuning()) -> int:  # noqa: 
             return _cannot_start(str(fault))
         except BotError as fault:
             return _cannot_start(f"{fault} Run `fieldview-bot check` to see what is wrong.")
+        except (FileNotFoundError, PermissionError) as fault:
+            return _cannot_start(f"The database's file cannot be written ({fault.strerror}). Check DATABASE_URL.")
         except asyncio.CancelledError:
             log.info("stopped while starting")
     return 0

@@ -14,7 +14,7 @@ from storage.database import Database
 
 @dataclass(frozen=True)
 class Subscribed:
-    """The outcome: `newly` is False when nothing had to change; `by_default` when the channel gets every alert anyway."""
+    """The outcome. `newly` is False when nothing had to change; `by_default`: the channel gets every alert anyway."""
 
     channel: str
     newly: bool

@@ -55,7 +55,9 @@ class Program:
 
     @property
     def url(self) -> str:
-        return self.environment["PUBLIC_URL"]
+        """Where it listens, which for a second replica is not where growers reach them."""
+        port = self.environment.get("PORT")
+        return f"http://127.0.0.1:{port}" if port else self.environment["PUBLIC_URL"]
 
     @property
     def output(self) -> str:
@@ -69,7 +71,7 @@ class Program:
                 sys.executable, "-m", "bot", "serve",
                 cwd=self.folder, env=dict(self.environment), stdout=output, stderr=output,
             )  # fmt: skip
-        await eventually(self._answers, within=30)
+        await eventually(self._answers, within=90)
 
     async def _answers(self) -> bool:
         assert self.process is not None
@@ -92,7 +94,7 @@ class Program:
 
     async def exit_code(self) -> int:
         assert self.process is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             return await self.process.wait()
 
     async def runs(self, *arguments: str, **environment: str) -> tuple[int, str, str]:

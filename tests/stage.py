@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -250,6 +250,25 @@ async def stage_on_sqlite(sqlite_url: str) -> AsyncIterator[Stage]:
     """The whole bot on SQLite alone, for what does not depend on the database."""
     async with set_up(sqlite_url) as ready:
         yield ready
+
+
+@pytest.fixture
+def put_back_logging() -> Iterator[None]:
+    """The test may configure logging as the program does; afterwards it is as it was."""
+    import logging
+
+    import structlog
+
+    from bot.logs import CHATTY
+
+    before = structlog.get_config()
+    loggers = [logging.getLogger(name) for name in (None, *CHATTY)]
+    kept = [(logger, list(logger.handlers), logger.level, logger.propagate) for logger in loggers]
+    yield
+    structlog.configure(**before)
+    for logger, handlers, level, propagate in kept:
+        logger.handlers[:], logger.propagate = handlers, propagate
+        logger.setLevel(level)
 
 
 def days(number: float) -> timedelta:

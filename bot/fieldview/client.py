@@ -6,11 +6,12 @@ Sources: dev.fieldview.com/api-details and TheClimateCorporation's api-example.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import httpx
 import tenacity
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from bot.errors import ProviderError, ProviderGibberish, ProviderRefusedUs, ProviderRejected, ProviderUnavailable
 
@@ -31,7 +32,7 @@ class _User(BaseModel):
 
 class _TokenAnswer(BaseModel):
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
-    refresh_token: SecretStr
+    refresh_token: Annotated[SecretStr, Field(min_length=1)]
     scope: str | list[str] | None = None
     user: _User | None = None
 
@@ -76,10 +77,6 @@ class FieldViewClient:
             "state": state,
         }
         return urlunsplit(parts._replace(query=urlencode(query, quote_via=quote)))
-
-    def missing(self, granted: tuple[str, ...]) -> tuple[str, ...]:
-        """The scopes Leaf needs that the grower did not grant; nothing is missing when FieldView did not tell."""
-        return tuple(scope for scope in self.scopes if scope not in granted) if granted else ()
 
     async def exchange(self, code: SecretStr) -> Grant:
         """Turn the code into a refresh token; a code works once.

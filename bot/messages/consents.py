@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from bot.messages.pieces import Message, actions, button, quiet, section
-from bot.messages.text import count, escape, mention
+from bot.messages.text import count, escape, mention, unmarked
 from bot.messages.times import lasting, moment
 from bot.messages.vocabulary import missing_parts, trouble
 from bot.reports import DataFlow
@@ -142,7 +142,7 @@ def consent_outcome(consent: Consent, now: datetime, connection: Connection | No
     offer = button("Send a new link", "send-link", consent.grower_id) if _may_ask_again(consent, now) else None
     show = button("Show status", "show-status", consent.grower_id)
     code_word = f"Code word of this link: {escape(consent.code_word)}"
-    text = f"{head} {then}".replace("`", "")
+    text = unmarked(f"{head} {then}")
     return Message(text, (section(f"{sign} *{head}*", then), actions(offer, show), quiet(code_word)))
 
 

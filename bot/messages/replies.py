@@ -25,7 +25,7 @@ def help_text(commands: Sequence[tuple[str, str]], *, unknown: str | None = None
         quiet("A grower is a name, an e-mail, an external id, a Leaf id or an @mention. Only you see my answers."),
     ]
     words = ", ".join(usage for usage, _ in commands)
-    fallback = start.replace("`", "") if start else f"What I can do: {escape(words, 1000)}"
+    fallback = unmarked(start) if start else f"What I can do: {escape(words, 1000)}"
     return Message(fallback, tuple(blocks))
 
 
@@ -41,7 +41,7 @@ def problem(error: BotError) -> Message:
             told = f"{escape(error.provider)} did not accept this. Its reason: "
             return Message(f"{told}{escape(reason)}", (section(f"{sign}{told}{code(reason)}"),))
         case _:
-            return Message(unmarked(str(error)), (section(f"{sign}{sentence(str(error))}"),))
+            return Message(unmarked(sentence(str(error))), (section(f"{sign}{sentence(str(error))}"),))
 
 
 def crash(reference: str) -> Message:
@@ -63,8 +63,8 @@ def operator_notice(notice: Notice, now: datetime) -> Message:
     if notice.over_at is None:
         head = "This bot needs an operator"
         blocks = (section(f"⚠️ *{head}*", text), quiet(f"Since {moment(notice.raised_at)}"))
-        return Message(f"{head}: {unmarked(notice.text)}", blocks)
+        return Message(f"{head}: {unmarked(text)}", blocks)
     lasted = lasting(notice.over_at - notice.raised_at)
     head = "Over, nobody needs to act any more"
     blocks = (section(f"✅ *{head}*", f"It was: {text}"), quiet(f"It lasted {lasted}, until {moment(notice.over_at)}."))
-    return Message(f"{head}. It was: {unmarked(notice.text)}", blocks)
+    return Message(f"{head}. It was: {unmarked(text)}", blocks)

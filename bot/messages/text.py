@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -27,7 +28,8 @@ _MARKS = str.maketrans(
     }
 )
 _MARK = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|[*~`]")
-_EMOJI = re.compile(r":(?=[\w+'-]+:)")
+_EMOJI = re.compile(r":(?=[\w+'-]+(?::|$))")
+"""Also at the end, where a colon of ours may follow."""
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _OUR_MARKUP = re.compile(r"(`[^`\n]+`|<#[CDG][A-Z0-9]+>)")
 _SLACK_USER = re.compile(r"[UW][A-Z0-9]+")
@@ -68,9 +70,18 @@ def _part(part: str) -> str:
     return f"{' ' * part[0].isspace()}{inner}{' ' * part[-1].isspace()}"
 
 
-def unmarked(text: str) -> str:
-    """The same sentence for a notification: without the marks of code spans and channels."""
-    return re.sub(r"<#[CDG][A-Z0-9]+>", "that channel", sentence(text)).replace("`", "")
+def unmarked(markup: str) -> str:
+    """Our own markup for a notification: code spans as harmless words, channels without their ids."""
+    return "".join(map(_without_marks, _OUR_MARKUP.split(markup)))
+
+
+def _without_marks(part: str) -> str:
+    if part.startswith("<#"):
+        return "that channel"
+    if part.startswith("`") and part.endswith("`") and len(part) > 2:
+        # What a code span kept from taking effect would do so without it.
+        return escape(html.unescape(part[1:-1]), len(part))
+    return part
 
 
 def cut(text: str, limit: int) -> str:

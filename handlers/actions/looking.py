@@ -32,7 +32,7 @@ async def turn_page(click: Click, bot: Bot) -> Reply:
     try:
         wanted = json.loads(click.value)
         grower_id, days, page = str(wanted["grower"]), int(wanted["days"]), int(wanted["page"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError):
         raise UsageError("This button is from an older version of me.", "/fieldview events <grower>") from None
     if not (0 <= page <= 10_000 and 1 <= days <= LONGEST):
         raise UsageError("There is no such page.", "/fieldview events <grower>")

@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import delete, event, insert, text
 from starlette.responses import JSONResponse, PlainTextResponse
 
 from bot.errors import ProviderError, ProviderGibberish, ProviderRefusedUs, ProviderUnavailable
 from bot.leaf.models import Credential
 from bot.monitor import Reading
 from storage import connections, growers, sweeps
-from storage.records import Cause
+from storage.records import Cause, Grower
+from storage.tables import ConnectionRow
 from tests.bot.watching import LIST, ONE, Watch, together, watching
+from tests.stage import eventually
 
 
 @pytest.fixture
@@ -399,6 +402,29 @@ async def test_a_page_from_before_a_consent_does_not_undo_it(watch: Watch) -> No
     assert (known.status, known.credential_id) == ("healthy", fresh.id)
 
 
+async def test_old_news_that_waited_for_newer_news_is_not_believed(postgresql_url: str) -> None:
+    """Two at the same grower: the second reads what the first wrote, not what was there before."""
+    async with watching(postgresql_url) as watch:
+        await watch.settles()
+        earlier = watch.world.clock()
+        later = watch.world.clock.advance(timedelta(minutes=1))
+        old = Reading(watch.ada.id, Credential(id="old", status="UNAUTHENTICATED"), earlier)
+        async with watch.database.transaction() as session:
+            fresh = Reading(watch.ada.id, Credential(id="fresh", status="OK"), later)
+            await watch.monitor.apply(session, fresh, "consent")
+            waiting = asyncio.create_task(watch.monitor.observe(old, "sweep"))
+            await eventually(lambda: somebody_waits(watch))
+        await waiting
+        known = await watch.connection()
+        assert known is not None
+        assert (known.status, known.credential_id) == ("healthy", "fresh")
+
+
+async def somebody_waits(watch: Watch) -> bool:
+    async with watch.database.reading() as session:
+        return bool(await session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+
+
 async def test_an_alert_that_comes_late_for_a_replaced_credential_alarms_nobody(watch: Watch) -> None:
     await watch.settles()
     old = watch.world.leaf.find(watch.ada).credential
@@ -467,12 +493,31 @@ def counted(watch: Watch) -> Iterator[list[str]]:
     event.remove(engine, "before_cursor_execute", note)
 
 
+async def remember_everybody(watch: Watch) -> None:
+    """As sweeps would have left it, only quicker: one connection per statement takes them half a minute."""
+    now = watch.world.clock()
+    known = await watch.connection()
+    assert known is not None
+    everybody = [user for user in watch.world.leaf.users if user.credential]
+    async with watch.database.transaction() as session:
+        await growers.save(session, [Grower(user.id, user.name, user.email, user.external_id) for user in everybody])
+        await session.execute(delete(ConnectionRow))
+        rows = [
+            {
+                **asdict(replace(known, grower_id=user.id, changed_at=now, checked_at=now)),
+                "credential_id": user.credential.id if user.credential else None,
+            }
+            for user in everybody
+        ]
+        await session.execute(insert(ConnectionRow), rows)
+
+
 async def test_ten_thousand_growers_without_news_cost_no_more_writing_than_two(alone: Watch) -> None:
     await alone.sweeps()
     with counted(alone) as for_two:
         await alone.sweeps()
     alone.world.leaf.populate(9_998)
-    await alone.sweeps()
+    await remember_everybody(alone)
     with counted(alone) as for_many:
         sweep = await alone.sweeps()
     assert sweep.found == 10_000

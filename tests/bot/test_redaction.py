@@ -7,7 +7,7 @@ import io
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
@@ -151,21 +151,14 @@ def test_a_million_characters_take_no_minutes() -> None:
 
 
 @pytest.fixture(params=["json", "console"])
-def written(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], str]]:
-    """What our logs write, in each form; everything is put back afterwards."""
+def written(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, put_back_logging: None
+) -> Callable[[], str]:
+    """What our logs write, in each form."""
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
-    root, names = logging.getLogger(), ("", *logs.CHATTY)
-    kept = {name: (list(lo.handlers), lo.level, lo.propagate) for name in names for lo in [logging.getLogger(name)]}
-    before = structlog.get_config()
     logs.configure("debug", request.param)
-    yield stream.getvalue
-    structlog.configure(**before)
-    for name, (handlers, level, propagate) in kept.items():
-        logger = logging.getLogger(name)
-        logger.handlers[:], logger.propagate = handlers, propagate
-        logger.setLevel(level)
-    assert root.handlers == kept[""][0]
+    return stream.getvalue
 
 
 GIVEN = "hunter2"

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -18,8 +15,9 @@ from starlette.routing import Route
 
 from bot.sandbox.serving import serving
 from handlers.pages import Pages
-from tests.handlers.gallery import NOW, a_view, every_page
+from tests.handlers.gallery import LANGUAGES, NOW, a_view, every_page
 
+LOCALES = {"en-US": "en", "pt-BR": "pt", "es-AR": "es", "fr-CA": "fr"}
 SMALL_PHONE = {"width": 320, "height": 640}
 NAMES = sorted(every_page(Pages(form_targets=("https://climate.com",), secure=False)))
 HOSTILE = a_view(
@@ -65,7 +63,8 @@ class Site:
 
     async def show(self, request: Request) -> Response:
         self.seen.append(request)
-        pages = Pages(form_targets=self.form_targets, secure=False, company="Prairie Grain")
+        everyones = Pages(form_targets=self.form_targets, secure=False, company="Prairie Grain")
+        pages = everyones.for_request(request)
         if request.path_params["name"] == "hostile":
             return pages.consent(HOSTILE, now=NOW)
         if request.path_params["name"] == "refreshing":
@@ -81,37 +80,22 @@ class Site:
         return RedirectResponse("/declined", 303)
 
 
-def chromium(own: str) -> str:
-    """Where this machine has a Chromium: its own, or the one Playwright installed. Skips without any, except in CI."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    path = next(filter(None, map(shutil.which, names)), own)
-    if not Path(path).exists() and not os.environ.get("CI"):
-        pytest.skip("no Chromium on this machine: install one with 'playwright install chromium'")
-    return path
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        path = chromium(playwright.chromium.executable_path)
-        started = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield started
-        await started.close()
-
-
 @pytest.fixture
 def site() -> Site:
     return Site(form_targets=("https://climate.com",))
 
 
 @asynccontextmanager
-async def phone(browser: Browser, base: str, scheme: str = "light", scale: float = 1) -> AsyncIterator[Page]:
-    """A small phone without JavaScript; `scale` is the browser's zoom."""
+async def phone(
+    browser: Browser, base: str, scheme: str = "light", scale: float = 1, locale: str = "en-US"
+) -> AsyncIterator[Page]:
+    """A small phone without JavaScript, set to the language of `locale`; `scale` is the browser's zoom."""
     context: BrowserContext = await browser.new_context(
         viewport={key: round(size / scale) for key, size in SMALL_PHONE.items()},  # type: ignore[arg-type]
         device_scale_factor=scale,
         color_scheme=scheme,  # type: ignore[arg-type]
         java_script_enabled=False,
+        locale=locale,
         base_url=base,
     )
     yield await context.new_page()
@@ -142,9 +126,12 @@ async def test_every_word_can_be_read_in_the_sun(browser: Browser, site: Site, s
             assert (luminance(texts[0][2]) < 0.1) == (scheme == "dark")
 
 
+@pytest.mark.parametrize("locale", LOCALES)
 @pytest.mark.parametrize("scale", [1, 2])
-async def test_nothing_runs_off_a_small_screen_or_a_zoomed_one(browser: Browser, site: Site, scale: float) -> None:
-    async with serving(site.app()) as base, phone(browser, base, scale=scale) as page:
+async def test_nothing_runs_off_a_small_screen_or_a_zoomed_one(
+    browser: Browser, site: Site, scale: float, locale: str
+) -> None:
+    async with serving(site.app()) as base, phone(browser, base, scale=scale, locale=locale) as page:
         for name in [*NAMES, "hostile"]:
             await page.goto(f"/{name}")
             assert await page.evaluate(WIDER_THAN_SCREEN) == [], name
@@ -177,8 +164,9 @@ async def test_thumbs_hit_every_control_and_the_keyboard_goes_in_order(browser: 
                 assert await page.evaluate(OUTLINE) == ["solid", "3px"]
 
 
-async def test_who_asks_and_the_code_word_stand_on_the_first_screen(browser: Browser, site: Site) -> None:
-    async with serving(site.app()) as base, phone(browser, base) as page:
+@pytest.mark.parametrize("locale", LOCALES)
+async def test_who_asks_and_the_code_word_stand_on_the_first_screen(browser: Browser, site: Site, locale: str) -> None:
+    async with serving(site.app()) as base, phone(browser, base, locale=locale) as page:
         await page.goto("/consent")
         for text in ("Maria Santos, Prairie Grain", "Okafor Family Farms", "amber-barley"):
             box = await page.get_by_text(text).first.bounding_box()
@@ -250,3 +238,26 @@ async def test_the_page_stands_still_for_those_who_want_it(
         await page.emulate_media(reduced_motion=wish)  # type: ignore[arg-type]
         await page.goto("/connecting")
         assert await page.evaluate("() => getComputedStyle(document.querySelector('.g1')).animationName") == animation
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+async def test_a_phone_is_answered_in_its_own_language(browser: Browser, site: Site, locale: str) -> None:
+    async with serving(site.app()) as base, phone(browser, base, locale=locale) as page:
+        await page.goto("/consent")
+        assert await page.locator("html").get_attribute("lang") == LANGUAGES[LOCALES[locale]]
+
+
+async def test_a_language_chosen_at_the_foot_stays_to_the_end_of_the_way(browser: Browser, site: Site) -> None:
+    async with serving(site.app()) as base, phone(browser, base) as page:
+        await page.goto("/consent")
+        await page.get_by_role("navigation", name="Language").get_by_role("link", name="Português").click()
+        await page.wait_for_url("**/consent?lang=pt")
+        await page.get_by_role("button", name="Continuar no FieldView").click()
+        await page.wait_for_url("**/connected")
+        assert await page.get_by_role("heading", level=1).inner_text() == "Pronto. Seu FieldView está conectado."
+        await page.get_by_role("navigation", name="Idioma").get_by_role("link", name="English").click()
+        await page.wait_for_url("**/connected?lang=en")
+        assert await page.get_by_role("heading", level=1).inner_text() == "Done. Your FieldView is connected."
+
+    assert [request.url.path for request in site.seen if request.method == "POST"] == ["/connect/token-1"]
+    assert not [request for request in site.seen if "referer" in request.headers]

@@ -53,7 +53,7 @@ async def until_state(story: Outside, state: str) -> None:
     async def so() -> bool:
         return (await consent(story)).state == state
 
-    await eventually(so, within=30)
+    await eventually(so, within=60)
 
 
 async def completed(story: Outside) -> int:
@@ -66,7 +66,7 @@ async def connected_once(story: Outside) -> None:
     """One credential at Leaf, one row in the trail, the channel told once (or twice: Slack has no idempotency key)."""
     await until_state(story, "connected")
     slack = story.world.slack
-    await slack.until(lambda: len(slack.posted(story.alerts)) >= 1, within=30)
+    await slack.until(lambda: len(slack.posted(story.alerts)) >= 1, timeout=60)
     assert story.world.leaf.find(ADA).credential is not None
     assert await completed(story) == 1
     assert 1 <= len(slack.posted(story.alerts)) <= 2
@@ -79,7 +79,7 @@ async def connected_once(story: Outside) -> None:
 async def begun(story: Outside, provider: str, request: str) -> None:
     """Wait until the request is at the provider."""
     faults = story.world.leaf.faults if provider == "leaf" else story.world.fieldview.faults
-    await eventually(lambda: _true(any(fault.hits for fault in faults.active)), within=30)
+    await eventually(lambda: _true(any(fault.hits for fault in faults.active)), within=60)
 
 
 async def _true(value: bool) -> bool:
@@ -102,7 +102,7 @@ async def test_killed_after_leaf_took_the_token_and_before_its_answer_arrived(st
     # The answer is lost, the next look at Leaf hangs: the program dies not knowing that Leaf has it.
     story.world.leaf.faults.lose_answer(GIVE)
     await comes_back(story, await asked(story))
-    await eventually(lambda: _true(story.world.leaf.find(ADA).credential is not None), within=30)
+    await eventually(lambda: _true(story.world.leaf.find(ADA).credential is not None), within=60)
     await story.program.is_killed()
     given = story.world.leaf.find(ADA).credential
     assert given is not None
@@ -133,7 +133,7 @@ async def test_killed_when_fieldview_had_spent_the_code(story: Outside) -> None:
     await until_state(story, "open")
     assert (await consent(story)).trouble in ("code-refused", "answer-lost")
     slack = story.world.slack
-    await slack.until(lambda: len(slack.posted(slack.dm(story.grace))) == 1, within=30)
+    await slack.until(lambda: len(slack.posted(slack.dm(story.grace))) == 1, timeout=60)
     assert "Ada Lovelace Farms" in text_of(slack.posted(slack.dm(story.grace))[0])
     await comes_back(story, link)
     await connected_once(story)
@@ -144,7 +144,7 @@ async def killed_at_first_exchange(story: Outside) -> AsyncIterator[None]:
     """Kill the program as soon as a code was exchanged."""
 
     async def kill() -> None:
-        await eventually(lambda: _true(bool(story.world.fieldview.log.matching(EXCHANGE))), within=30)
+        await eventually(lambda: _true(bool(story.world.fieldview.log.matching(EXCHANGE))), within=60)
         await story.program.is_killed()
 
     killing = asyncio.create_task(kill())
@@ -157,7 +157,7 @@ async def test_killed_again_and_again(story: Outside) -> None:
     await comes_back(story, await asked(story))
     for life in range(1, 4):
         fault = story.world.leaf.faults.active[0]
-        await eventually(lambda fault=fault, life=life: _true(fault.hits >= life), within=30)  # type: ignore[misc]
+        await eventually(lambda fault=fault, life=life: _true(fault.hits >= life), within=60)  # type: ignore[misc]
         await story.program.is_killed()
         await story.program.starts()
     await connected_once(story)
@@ -202,6 +202,6 @@ async def test_ctrl_c_while_it_waits_for_slack_ends_it(sqlite_url: str, tmp_path
         story.world.slack.faults.outage()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(story.program.starts(), 0.01)
-        await eventually(lambda: _true("slack does not answer" in story.program.output), within=30)
+        await eventually(lambda: _true("slack does not answer" in story.program.output), within=60)
         story.program.is_told_to_stop()
         assert await story.program.exit_code() == 0

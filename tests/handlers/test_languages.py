@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.responses import Response
 
@@ -75,6 +75,8 @@ def test_a_browser_may_send_the_header_twice() -> None:
     assert choice_of(request, LANGUAGES) == Choice("es")
 
 
+# No deadline: the machine may be busy with other tests.
+@settings(deadline=None)
 @given(
     st.text(st.characters(max_codepoint=255), max_size=2000),
     st.text(st.characters(max_codepoint=127), max_size=200),

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.responses import HTMLResponse
 
@@ -177,6 +177,8 @@ def test_how_long_a_link_works_is_said_without_a_clock(left: timedelta, words: s
     assert Wording("en").until(NOW + left, NOW) == words
 
 
+# No deadline: the machine may be busy with other tests.
+@settings(deadline=None)
 @given(st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1)), st.floats(48, 720))
 def test_a_promised_day_is_whole_in_every_time_zone(now: datetime, hours: float) -> None:
     expires = now.replace(tzinfo=UTC) + timedelta(hours=hours)
@@ -365,6 +367,7 @@ def test_an_address_cannot_leave_its_attribute() -> None:
     assert not waiting.all("script")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=600))
 def test_any_name_fits_on_a_line_and_keeps_no_trick(name: str) -> None:
     shown = plain(name)

@@ -23,7 +23,7 @@ CATALOGUES = {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for pat
 OWN_WORDS = {
     "en": "the and you your with this that was is it to not what from will",
     "pt": "não você seu uma foi em os ao senha pode mensagem",
-    "es": "usted los el y con enlace del se lo una su contraseña",
+    "es": "usted los el con enlace del una su contraseña mensaje",
     "fr": "vous votre avec est dans pas pour nous ce des lien",
 }
 TOO_FAMILIAR = {

@@ -62,7 +62,7 @@ def _visible(text: dict[str, Any]) -> str:
 
 def elements(shown: Message | View) -> list[dict[str, Any]]:
     """Every button and menu."""
-    found = []
+    found: list[dict[str, Any]] = []
     for block in blocks_of(shown):
         found += block.get("elements", []) if block["type"] == "actions" else []
     return found

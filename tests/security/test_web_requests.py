@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -18,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from bot import logs
 from bot.sandbox.leaf.alerts import signature
 from handlers.browser import is_own_click
 from handlers.pages import Pages
@@ -38,7 +40,7 @@ UNREADABLE = {
     "invalid UTF-8": b'{"type": "\xff\xfe"}',
     "no type": b"{}",
     "a type that is no text": b'{"type": {"a": 1}}',
-    "NUL in the id": b'{"type": "credentialsUnauthenticated", "credentialId": "a\\u0000b"}',
+    "an id that is none": b'{"type": "credentialsUnauthenticated", "credentialId": "a\\u202e b"}',
     "a lone surrogate": b'{"type": "credentialsUnauthenticated", "credentialId": "\\ud800"}',
     "an endless id": b'{"type": "credentialsUnauthenticated", "credentialId": "' + b"x" * 100_000 + b'"}',
 }
@@ -83,7 +85,7 @@ async def test_leafs_route_takes_nothing_that_leaf_did_not_sign(stage: Stage) ->
     assert secret is not None
     true = signature(secret, body)
     wrong = [
-        *("", "x", "=", "é", "!!!!", true[:-4], true + "A", true.lower(), f"sha256={true}", f" {true[:-1]}"),
+        *("", "x", "=", "é", "!!!!", true[:-4], true + "A", true.lower(), f"sha256={true}"),
         base64.b64encode(b"short").decode(),
         base64.b64encode(b"\0" * 32).decode(),
         signature("another secret", body),
@@ -178,7 +180,7 @@ async def test_bytes_that_are_hardly_http(stage_on_sqlite: Stage) -> None:
 
 
 @pytest.fixture(scope="module")
-def edge() -> Iterator[Edge]:
+def edge() -> Edge:
     """The outermost layer around routes that fail in every way."""
     pages = Pages(form_targets=("https://climate.com",), secure=True, company="Green Acres")
 
@@ -188,22 +190,24 @@ def edge() -> Iterator[Edge]:
     async def read(request: Request) -> Response:
         return PlainTextResponse(str(len(await request.body())))
 
-    yield Edge(Starlette(routes=[Route("/crash/{token}", crash), Route("/read", read, methods=["POST"])]), pages)
+    return Edge(Starlette(routes=[Route("/crash/{token}", crash), Route("/read", read, methods=["POST"])]), pages)
 
 
 async def test_a_crash_is_a_page_with_a_reference_that_the_log_has_too(
-    edge: Edge, capsys: pytest.CaptureFixture[str]
+    edge: Edge, capsys: pytest.CaptureFixture[str], put_back_logging: None
 ) -> None:
+    logs.configure("debug", "json")
     async with httpx.AsyncClient(transport=httpx.ASGITransport(edge), base_url="https://bot") as client:
         answer = await client.get("/crash/sEcReT")
     assert answer.status_code == 500
     assert answer.headers["cache-control"] == "no-store"
     assert "hunter2" not in answer.text
     assert "sEcReT" not in answer.text
-    logged = capsys.readouterr().out
+    logged = capsys.readouterr().err
     [reference] = [word for word in answer.text.replace("<", " ").split() if word in logged and len(word) == 12]
     assert reference
-    assert "route=/crash/{token}" in logged
+    assert '"route": "/crash/{token}"' in logged
+    assert "hunter2" not in logged
 
 
 async def test_the_limit_on_bodies_is_exact(edge: Edge) -> None:
@@ -244,32 +248,43 @@ def test_no_origin_however_strange_crashes_or_passes(origin: str) -> None:
     )
 
 
-async def test_hypothesis_finds_no_request_that_crashes(sqlite_url: str) -> None:
-    token = st.text(max_size=60)
-    text = st.text(max_size=200)
+@dataclass(frozen=True)
+class Junk:
+    """A request nobody honest sends."""
 
+    method: str
+    path: str
+    query: dict[str, str]
+    body: bytes
+    cookie: str
+
+
+JUNK = st.builds(
+    Junk,
+    method=st.sampled_from(["GET", "POST", "HEAD"]),
+    path=st.sampled_from([CALLBACK, DONE, "/leaf/alerts", "/slack/events"])
+    | st.text(max_size=60).map(lambda token: "/connect/" + quote(token, safe="", errors="replace")),
+    query=st.dictionaries(st.sampled_from(["state", "code", "error", "x"]), st.text(max_size=200), max_size=3),
+    body=st.binary(max_size=300),
+    cookie=st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=126, exclude_characters=";"), max_size=60),
+)
+
+
+async def test_hypothesis_finds_no_request_that_crashes(sqlite_url: str) -> None:
+    requests: list[Junk] = []
+
+    # Only collected here: the bot uses chance of its own, which Hypothesis does not like beside it.
+    @settings(max_examples=300, deadline=None, database=None)
+    @given(JUNK)
+    def collect(junk: Junk) -> None:
+        requests.append(junk)
+
+    collect()
     async with set_up(sqlite_url) as stage, client_of(stage) as client:
         await settled(stage)
         before = await remembered(stage)
-        loop = asyncio.get_running_loop()
-
-        async def asks(path: str, query: dict[str, str], body: bytes, cookie: str, method: str) -> None:
-            headers = [(b"Cookie", f"fieldview-consent={cookie}".encode("latin-1", "ignore"))]
-            answer = await client.request(method, path, params=query, content=body, headers=headers)
-            assert answer.status_code < 500, (method, path, query, body)
-
-        @settings(max_examples=150, deadline=None)
-        @given(
-            st.sampled_from(["/connect/", CALLBACK, DONE, "/leaf/alerts", "/slack/events"]),
-            token,
-            st.dictionaries(st.sampled_from(["state", "code", "error", "x"]), text, max_size=3),
-            st.binary(max_size=300),
-            st.from_regex(r"[ -:<-~]{0,60}", fullmatch=True),
-            st.sampled_from(["GET", "POST", "HEAD"]),
-        )
-        def junk(start: str, end: str, query: dict[str, str], body: bytes, cookie: str, method: str) -> None:
-            path = start + quote(end, safe="", errors="replace") if start == "/connect/" else start
-            asyncio.run_coroutine_threadsafe(asks(path, query, body, cookie, method), loop).result(30)
-
-        await asyncio.to_thread(junk)
+        for junk in requests:
+            cookie = {"Cookie": f"fieldview-consent={junk.cookie}"}
+            answer = await client.request(junk.method, junk.path, params=junk.query, content=junk.body, headers=cookie)
+            assert 400 <= answer.status_code < 500, junk
         assert await remembered(stage) == before

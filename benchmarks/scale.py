@@ -1,0 +1,56 @@
+"""How much is measured: the table's own sizes, and small ones that only show that everything runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Rounds alternate between baseline and figure; every size is a number of growers unless it says otherwise."""
+
+    rounds: int
+    commands: int
+    """Commands in one round."""
+    sweeps: tuple[tuple[int, int], ...]
+    """Pairs of growers and rounds."""
+    asked_one_by_one: tuple[tuple[int, int], ...]
+    limited: int
+    busy: int
+    """Growers under the load that figures are compared with."""
+    answers: int
+    alerts: int
+    pages: int
+    starts: int
+    idle_seconds: float
+    entries: int
+
+
+FULL = Scale(
+    rounds=6,
+    commands=200,
+    sweeps=((1_000, 5), (10_000, 3), (100_000, 2)),
+    asked_one_by_one=((1_000, 3), (5_000, 1)),
+    limited=50,
+    busy=100_000,
+    answers=100,
+    alerts=20,
+    pages=400,
+    starts=5,
+    idle_seconds=20,
+    entries=1_000,
+)
+QUICK = Scale(
+    rounds=1,
+    commands=12,
+    sweeps=((120, 1), (240, 1)),
+    asked_one_by_one=((12, 1),),
+    limited=4,
+    busy=120,
+    answers=3,
+    alerts=2,
+    pages=10,
+    starts=1,
+    idle_seconds=1,
+    entries=16,
+)

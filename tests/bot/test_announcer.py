@@ -1,0 +1,384 @@
+"""Messages of our own accord: none lost, none false, each in one place, and edited ever after."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from starlette.responses import JSONResponse
+
+from bot.announcer import Announcer
+from bot.dataflow import DataFlows
+from storage import consents, notices
+from storage.database import Database
+from storage.records import AnnouncementKind, Consent, ConsentState
+from tests.bot.watching import Watch, together, watching
+
+POST = "POST /api/chat.postMessage"
+UPDATE = "POST /api/chat.update"
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+@pytest.fixture
+async def watch(database_url: str) -> AsyncIterator[Watch]:
+    async with watching(database_url) as made:
+        yield made
+
+
+@pytest.fixture
+async def alone(sqlite_url: str) -> AsyncIterator[Watch]:
+    async with watching(sqlite_url) as made:
+        yield made
+
+
+async def broken(watch: Watch) -> None:
+    """Ada's connection dies, and somebody looks; nothing is delivered yet."""
+    await watch.sweeps()
+    await watch.world.leaf.revoke(watch.ada)
+    await watch.sweeps()
+
+
+async def repaired(watch: Watch) -> None:
+    watch.world.leaf.restore(watch.ada)
+    await watch.sweeps()
+
+
+# The usual day
+
+
+async def test_a_first_message_unfurls_nothing_and_an_edit_goes_to_the_place_of_the_first(alone: Watch) -> None:
+    await broken(alone)
+    await alone.delivers()
+    [post] = alone.posts()
+    assert str(post.sent["unfurl_links"]).lower() in ("false", "0")
+    await repaired(alone)
+    await alone.delivers()
+    assert alone.world.slack.calls("chat.postMessage", alone.growers) == 1
+    assert alone.world.slack.calls("chat.update", alone.growers) == 1
+    assert post.edits == 1
+
+
+async def test_what_changed_while_it_was_delivered_is_shown_in_the_same_breath(watch: Watch) -> None:
+    await broken(watch)
+    watch.world.slack.faults.slow(0.1, POST)
+    await asyncio.gather(watch.delivers(), repaired(watch))
+    await watch.delivers()
+    assert await watch.owed() == []
+    assert [len(watch.posts()), len(watch.posts(watch.alerts))] == [1, 1]
+
+
+async def test_two_deliveries_of_one_message_post_it_once(watch: Watch) -> None:
+    await broken(watch)
+    wants = []
+    for owed in await watch.owed():
+        wants += await together(*[lambda owed=owed: watch.announcer.deliver(owed.id)] * 5)
+    assert [len(watch.posts()), len(watch.posts(watch.alerts))] == [1, 1]
+    await watch.delivers_again()
+    assert await watch.owed() == []
+    assert all(want is None or want > 0 for want in wants)
+
+
+async def test_a_message_posted_while_somebody_waited_is_edited_later(watch: Watch) -> None:
+    first = await watch.slack.post(watch.growers, {"text": "Ada is being connected"})
+    notice = await raised(watch)
+    async with watch.database.transaction() as session:
+        kind = AnnouncementKind.OPERATOR_NOTICE
+        await watch.announcer.adopt(session, kind, notice, watch.growers, first)
+    assert await watch.owed() == []
+    async with watch.database.transaction() as session:
+        await watch.announcer.has_news(session, kind, notice)
+    await watch.delivers()
+    [message] = watch.posts()
+    assert (message.ts, message.edits) == (first.ts, 1)
+
+
+async def raised(watch: Watch, kind: str = "some-kind") -> str:
+    async with watch.database.transaction() as session:
+        notice = await notices.raise_once(session, kind, "text", watch.world.clock())
+    assert notice is not None
+    return notice.id
+
+
+async def test_operators_are_told_once_until_it_is_over(watch: Watch) -> None:
+    for _ in range(3):
+        await watch.announcer.tell_operators("leaf-login", "Leaf refuses the login")
+    await watch.delivers()
+    [told] = watch.posts(watch.alerts)
+    assert "Leaf refuses the login" in told.text + repr(told.blocks)
+    await watch.announcer.all_clear("leaf-login")
+    await watch.announcer.all_clear("leaf-login")
+    await watch.announcer.all_clear("never raised")
+    await watch.delivers()
+    assert told.edits == 1
+    await watch.announcer.tell_operators("leaf-login", "Again")
+    await watch.delivers()
+    assert len(watch.posts(watch.alerts)) == 2
+
+
+async def test_without_an_alert_channel_the_operators_are_found_in_the_subscribed_ones(sqlite_url: str) -> None:
+    async with watching(sqlite_url, alert_channel=False) as watch:
+        await watch.announcer.tell_operators("leaf-login", "Leaf refuses the login")
+        await watch.delivers()
+        assert len(watch.posts()) == 1
+
+
+# Deleted messages
+
+
+async def test_a_deleted_message_is_posted_again_once_and_then_left_alone(watch: Watch) -> None:
+    await broken(watch)
+    await watch.delivers()
+    [first] = watch.posts()
+    watch.world.slack.delete_message(first)
+    await watch.world.leaf.limit(watch.ada)
+    await watch.settles()
+    [second] = watch.posts()
+    assert second is not first
+    watch.world.slack.delete_message(second)
+    await repaired(watch)
+    await watch.delivers()
+    assert watch.posts() == []
+    assert await watch.owed() == []
+    assert watch.world.slack.calls("chat.postMessage", watch.growers) == 2
+
+
+# Slack's bad days
+
+
+@pytest.mark.parametrize("day", ["outage", "gateway", "a page that says 200", "internal_error", "login"])
+async def test_slack_down_and_up_again_delivers_exactly_once(watch: Watch, day: str) -> None:
+    slack = watch.world.slack
+    match day:
+        case "outage":
+            slack.faults.outage()
+        case "gateway":
+            slack.faults.html()
+        case "a page that says 200":
+            slack.faults.html(status=200)
+        case "internal_error":
+            slack.faults.answer(JSONResponse({"ok": False, "error": "internal_error"}))
+        case "login":
+            slack.token_error = "token_revoked"
+    await broken(watch)
+    wants = await watch.delivers() + await watch.delivers_again()
+    assert all(want and want > 0 for want in wants)
+    assert len(await watch.owed()) == 2
+    slack.faults.heal()
+    slack.token_error = None
+    await watch.delivers_again()
+    assert [len(watch.posts()), len(watch.posts(watch.alerts))] == [1, 1]
+    assert await watch.owed() == []
+
+
+async def test_waits_grow_and_end_at_some_minutes(alone: Watch) -> None:
+    alone.world.slack.faults.outage()
+    await broken(alone)
+    await alone.delivers()
+    waits = [max(want for want in await alone.delivers_again() if want) for _ in range(10)]
+    assert waits[0] >= 4
+    assert 256 <= waits[-1] <= 300 * 1.25
+
+
+async def test_slack_names_the_seconds_and_they_are_kept(watch: Watch) -> None:
+    watch.world.slack.rate_limit("chat.postMessage", retry_after=42, times=2)
+    await broken(watch)
+    wants = await watch.delivers()
+    assert [42 <= want <= 42 * 1.25 for want in wants if want] == [True, True]
+    await watch.delivers_again()
+    assert [len(watch.posts()), len(watch.posts(watch.alerts))] == [1, 1]
+
+
+async def test_an_answer_lost_behind_the_post_costs_one_duplicate_at_most(watch: Watch) -> None:
+    watch.world.slack.faults.lose_answer(POST, times=1)
+    await broken(watch)
+    await watch.delivers()
+    await watch.delivers_again()
+    await watch.delivers_again()
+    assert sorted([len(watch.posts()), len(watch.posts(watch.alerts))]) == [1, 2]
+    await repaired(watch)
+    await watch.delivers()
+    shown = [*watch.posts(), *watch.posts(watch.alerts)]
+    assert sum(message.edits for message in shown) == 2, "the one that we know of goes on living"
+
+
+async def test_an_answer_lost_behind_an_edit_costs_nothing(watch: Watch) -> None:
+    await broken(watch)
+    await watch.delivers()
+    watch.world.slack.faults.lose_answer(UPDATE, times=2)
+    await repaired(watch)
+    await watch.delivers()
+    await watch.delivers_again()
+    assert [len(watch.posts()), len(watch.posts(watch.alerts))] == [1, 1]
+    assert await watch.owed() == []
+
+
+async def test_what_a_dead_process_was_delivering_is_free_for_its_heir(watch: Watch) -> None:
+    await broken(watch)
+    [owed, *_] = await watch.owed()
+    assert await watch.announcer._claimed(owed.id, "slot-0/dead") is not None
+    wait = await watch.announcer.deliver(owed.id)
+    assert wait is not None
+    assert watch.posts() == watch.posts(watch.alerts) == []
+    await watch.announcer.forget_claims("slot-0")
+    assert await watch.announcer.deliver(owed.id) is None
+
+
+async def test_a_message_whose_job_was_lost_is_started_again(watch: Watch) -> None:
+    await broken(watch)
+    watch.done.update(watch.queue.jobs)
+    assert await watch.announcer.start_overdue(watch.world.clock() - timedelta(minutes=3)) == 0
+    watch.world.clock.advance(timedelta(minutes=10))
+    assert await watch.announcer.start_overdue(watch.world.clock() - timedelta(minutes=3)) == 2
+    await watch.delivers()
+    assert [len(watch.posts()), len(watch.posts(watch.alerts))] == [1, 1]
+
+
+async def test_an_ill_leaf_does_not_hold_up_the_news_of_a_repair(alone: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    await broken(alone)
+    await alone.delivers()
+    await repaired(alone)
+    monkeypatch.setattr("bot.dataflow.PATIENCE", 0.05)
+    alone.world.leaf.faults.slow(30, "resources")
+    async with asyncio.timeout(5):
+        await alone.delivers()
+    assert alone.posts()[0].edits == 1
+
+
+# Places that are lost
+
+
+def lose(watch: Watch, how: str) -> None:
+    slack = watch.world.slack
+    match how:
+        case "archived":
+            slack.archive(watch.growers)
+        case "kicked":
+            slack.channel(watch.growers).is_private = True
+            slack.kick(watch.growers)
+        case "deleted":
+            del slack.workspace.channels[watch.growers]
+
+
+@pytest.mark.parametrize("how", ["archived", "kicked", "deleted"])
+async def test_a_lost_channel_is_marked_and_its_news_come_to_the_alert_channel(watch: Watch, how: str) -> None:
+    lose(watch, how)
+    await broken(watch)
+    await watch.delivers()
+    assert await watch.broken_reason(watch.growers)
+    told = watch.posts(watch.alerts)
+    assert len(told) == 2
+    assert sum(watch.growers in message.text + repr(message.blocks) for message in told) == 1
+    await repaired(watch)
+    await watch.delivers()
+    assert len(watch.posts(watch.alerts)) == 2, "told once"
+    assert await watch.owed() == []
+
+
+async def test_a_channel_archived_under_a_living_message(watch: Watch) -> None:
+    await broken(watch)
+    await watch.delivers()
+    watch.world.slack.archive(watch.growers)
+    await repaired(watch)
+    await watch.delivers()
+    assert await watch.broken_reason(watch.growers) == "is_inactive"
+    assert len(watch.posts(watch.alerts)) == 2
+    watch.world.slack.unarchive(watch.growers)
+    await watch.subscribe(watch.growers)
+    await watch.world.leaf.revoke(watch.ada)
+    await watch.settles()
+    assert len(watch.posts()) == 2, "made whole, it hears of the next failure"
+    notice = next(each for each in watch.posts(watch.alerts) if watch.growers in each.text + repr(each.blocks))
+    assert notice.edits == 1, "and the operators read that it is over"
+
+
+async def test_when_the_alert_channel_itself_is_lost_the_subscribed_ones_hear_it(watch: Watch) -> None:
+    watch.world.slack.archive(watch.alerts)
+    await watch.sweeps()
+    watch.world.leaf.set_status(watch.ada, "PURPLE_MONDAY")
+    await watch.settles()
+    shown = " ".join(message.text + repr(message.blocks) for message in watch.posts())
+    assert "PURPLE_MONDAY" in shown
+    assert watch.alerts in shown
+    assert await watch.owed() == []
+
+
+async def test_everything_lost_ends_in_the_log_and_not_in_a_circle(alone: Watch) -> None:
+    alone.world.slack.archive(alone.alerts)
+    alone.world.slack.archive(alone.growers)
+    await broken(alone)
+    async with asyncio.timeout(10):
+        await alone.delivers()
+    assert await alone.owed() == []
+
+
+async def test_a_private_message_that_cannot_be_delivered_is_shown_to_nobody_else(alone: Watch) -> None:
+    consent = Consent(
+        "c1", alone.ada.id, alone.ada.name, "U1", "Grace", None, "red-barn", NOW, NOW, ConsentState.REVOKED
+    )
+    await alone.sweeps()
+    async with alone.database.transaction() as session:
+        await consents.add(session, consent, "hash")
+        for kind in (AnnouncementKind.CONSENT_INVITATION, AnnouncementKind.CONSENT_OUTCOME):
+            await alone.announcer.to_person(session, kind, consent.id, "U0NOBODY")
+    await alone.delivers()
+    assert alone.world.slack.requests[-1].error == "channel_not_found"
+    assert alone.posts() == alone.posts(alone.alerts) == []
+    assert await alone.owed() == []
+
+
+async def test_blocks_that_slack_refuses_are_told_as_plain_text_and_to_the_operators(watch: Watch) -> None:
+    refused = {"ok": False, "error": "invalid_blocks", "response_metadata": {"messages": ["no"]}}
+    watch.world.slack.faults.answer(JSONResponse(refused), POST, times=1)
+    await broken(watch)
+    await watch.delivers()
+    [post], told = watch.posts(), watch.posts(watch.alerts)
+    assert watch.ada.name in post.text
+    assert any("invalid_blocks" in message.text + repr(message.blocks) for message in told)
+    assert sum(watch.ada.name in message.text for message in told) == 1
+    assert await watch.broken_reason(watch.growers) is None, "nothing is wrong with the channel"
+    assert await watch.owed() == []
+
+
+async def test_a_message_that_slack_takes_in_no_form_is_given_up_aloud(watch: Watch) -> None:
+    await broken(watch)
+    refused = JSONResponse({"ok": False, "error": "too_strange"})
+    first, *_ = await watch.owed()
+    watch.world.slack.faults.answer(refused, POST, times=1)
+    await watch.announcer.deliver(first.id)
+    await watch.delivers()
+    told = [message.text + repr(message.blocks) for message in watch.posts(watch.alerts)]
+    assert any("too_strange" in text for text in told)
+    assert await watch.broken_reason(watch.growers) is None
+    assert await watch.owed() == []
+
+
+# Pace
+
+
+async def test_a_channel_gets_a_message_a_second_and_another_one_does_not_wait_for_it(sqlite_url: str) -> None:
+    async with watching(sqlite_url) as watch:
+        database = Database(sqlite_url)
+        paced = Announcer(
+            database,
+            watch.slack,
+            watch.queue,
+            DataFlows(watch.leaf),
+            watch.world.clock,
+            watch.alerts,
+            posts_per_second=10,
+        )
+        started = watch.world.slack.ticks()
+        for number in range(4):
+            await paced.tell_operators(f"kind-{number}", "text")
+        owed = await watch.owed()
+        await asyncio.gather(
+            *(paced.deliver(each.id) for each in owed), watch.slack.post(watch.growers, {"text": "hi"})
+        )
+        sent = [each for each in watch.world.slack.requests if each.method == "chat.postMessage"]
+        in_alerts = [each.tick for each in sent if each.channel == watch.alerts]
+        assert max(in_alerts) - started >= 0.29
+        assert paced._pace("C1") is paced._pace("C1")
+        assert paced._pace("C1") is not paced._pace("C2")
+        await database.close()

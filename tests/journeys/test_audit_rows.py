@@ -1,0 +1,206 @@
+"""N requests, N audit rows: whoever asks, however it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import httpx
+import pytest
+import structlog
+from sqlalchemy import text
+from structlog.testing import capture_logs
+
+from tests.security.test_slack_requests import Sender
+from tests.stage import ADA, Stage, eventually, set_up, text_of
+
+HANA = "hana@sato.example"
+
+
+async def test_a_row_says_who_did_what_where_on_whom_and_how_it_ended(stage: Stage) -> None:
+    await stage.types("/fieldview status Sato Family Orchards")
+    [row] = await stage.audit()
+    assert (row.actor, row.via, row.action, row.outcome) == (stage.grace, "command", "status", "done")
+    assert (row.channel, row.target) == (stage.growers, stage.world.leaf.find(HANA).id)
+    assert row.target_name == "Sato Family Orchards"
+    assert row.request_id
+
+
+@pytest.mark.parametrize(
+    ("typed", "outcome"),
+    [
+        ("frobnicate now", "refused"),
+        ("connect", "refused"),
+        ("status Nobody", "refused"),
+        ("subscribe junk", "refused"),
+    ],
+)
+async def test_what_was_not_done_leaves_a_row_with_what_was_typed(
+    stage_on_sqlite: Stage, typed: str, outcome: str
+) -> None:
+    await stage_on_sqlite.types(f"/fieldview {typed}")
+    [row] = await stage_on_sqlite.audit()
+    assert row.outcome == outcome
+    assert typed == "connect" or typed.split()[-1] in (row.detail or "")
+
+
+async def test_what_looks_like_a_secret_is_struck_out_of_what_was_typed(stage_on_sqlite: Stage) -> None:
+    await stage_on_sqlite.types("/fieldview status password: hunter2 https://bot.example/connect/SeCrEtSeCrEtSeCrEt")
+    [row] = await stage_on_sqlite.audit()
+    assert "hunter2" not in (row.detail or "")
+    assert "SeCrEt" not in (row.detail or "")
+
+
+@pytest.mark.parametrize("who", ["single", "multi", "bot", "gone", "nobody knows", "unknown account"])
+async def test_who_is_no_member_is_refused_and_noted(stage_on_sqlite: Stage, who: str) -> None:
+    stage, slack = stage_on_sqlite, stage_on_sqlite.world.slack
+    somebody = slack.add_user(
+        "somebody", "Some Body", "some@body.example", guest=who if who in ("single", "multi") else None
+    )
+    slack.invite(stage.growers, somebody)
+    user = slack.user(somebody)
+    match who:
+        case "bot":
+            user.is_bot = True
+        case "gone":
+            user.deleted = True
+        case "nobody knows":
+            slack.faults.outage("users.info")
+        case "unknown account":
+            slack.scopes.discard("users:read")
+    told = await stage.types("/fieldview connect Ada Lovelace Farms", somebody)
+    assert "/connect/" not in text_of(told)
+    [row] = await stage.audit()
+    assert (row.actor, row.action, row.outcome) == (somebody, "connect", "refused")
+    assert slack.posted(slack.dm(stage.ada)) == []
+
+
+async def test_a_crash_leaves_its_row_and_a_reference_the_log_has_too(stage: Stage) -> None:
+    await stage.sweeps_now()
+    async with stage.running.bot.database.transaction() as session:
+        await session.execute(text("ALTER TABLE transitions RENAME TO elsewhere"))
+    with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logged:
+        told = await stage.types("/fieldview events Sato Family Orchards")
+    [row] = await stage.audit()
+    assert (row.action, row.outcome, row.target_name) == ("events", "crashed", "Sato Family Orchards")
+    assert row.request_id in text_of(told)
+    assert [line["request_id"] for line in logged if line["event"] == "crash"] == [row.request_id]
+
+
+async def test_without_an_audit_trail_nobody_is_told_it_went_well(stage: Stage) -> None:
+    async with stage.running.bot.database.transaction() as session:
+        await session.execute(text("DELETE FROM audit_head"))
+    with capture_logs() as logged:
+        told = await stage.types("/fieldview help")
+    assert [line["outcome"] for line in logged if line["log_level"] == "error"] == ["done"], "the log has it instead"
+    assert "/fieldview connect" not in text_of(told)
+
+
+@pytest.mark.parametrize("day", ["outage", "html", "forbid"])
+async def test_what_leaf_does_not_do_leaves_a_row_that_says_failed(stage_on_sqlite: Stage, day: str) -> None:
+    stage = stage_on_sqlite
+    await stage.sweeps_now()
+    question = await stage.types("/fieldview disconnect Sato Family Orchards")
+    getattr(stage.world.leaf.faults, day)()
+    assert "Leaf" in text_of(await stage.presses(question, "disconnect-confirm"))
+    row = (await stage.audit())[-1]
+    assert (row.action, row.outcome, row.target_name) == ("disconnect", "failed", "Sato Family Orchards")
+    assert stage.world.leaf.find(HANA).credential is not None
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_as_many_rows_as_requests_all_at_once(stage: Stage, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 - the same mixture in every run
+    slack = stage.world.slack
+    guest = slack.add_user("guest", "Guest", "guest@example.com", guest="multi")
+    slack.invite(stage.growers, guest)
+    texts = ["", "help", "status", "status Sato Family Orchards", "events Ada Lovelace Farms 7", "frobnicate"]
+    texts += ["subscribe", "unsubscribe", "history", "connect Nobody", "connect", "status L-1900", "disconnect L-1900"]
+    typed = [(chance.choice([stage.grace, stage.linus, guest]), chance.choice(texts)) for _ in range(40)]
+    outcomes = await asyncio.gather(
+        *(slack.command(user, stage.growers, f"/fieldview {words}") for user, words in typed)
+    )
+    assert all(outcome.ok for outcome in outcomes)
+
+    async def all_written() -> bool:
+        return len([entry for entry in await stage.audit() if entry.via == "command"]) >= len(typed)
+
+    await eventually(all_written, within=30)
+    written = [entry for entry in await stage.audit() if entry.via == "command"]
+    assert len(written) == len(typed)
+    assert len({entry.request_id for entry in written}) == len(typed)
+    assert not [entry for entry in written if entry.outcome == "crashed"]
+    assert {entry.outcome for entry in written if entry.actor == guest} <= {"refused"}
+    assert (await stage.running.bot.journal.verify()).fault is None
+
+
+async def test_new_growers_looked_up_by_many_at_once_are_learned_once(stage: Stage) -> None:
+    await stage.sweeps_now()
+    stage.world.leaf.connect(stage.world.leaf.add_user("Newcomer Farm", "new@example.com", "L-3000"))
+    slack = stage.world.slack
+    await asyncio.gather(
+        *(slack.command(stage.grace, stage.growers, "/fieldview events Newcomer Farm") for _ in range(8))
+    )
+
+    async def all_written() -> bool:
+        return len(await stage.deeds()) == 8
+
+    await eventually(all_written)
+    assert await stage.deeds() == [("events", "done")] * 8
+
+
+async def test_what_has_to_be_stopped_leaves_a_row_too(sqlite_url: str) -> None:
+    from bot.background import Background
+    from handlers.call import Reply
+    from handlers.payloads import typed_command
+    from handlers.slack import Asked, SlackEdge
+
+    async with set_up(sqlite_url) as stage:
+        background = Background()
+        edge = SlackEdge(stage.running.bot, stage.running.workspace, background)
+        call = typed_command({"user_id": stage.grace, "channel_id": stage.growers, "text": "status"})
+        begun = asyncio.Event()
+
+        async def endless() -> Reply:
+            begun.set()
+            await asyncio.Event().wait()
+            return Reply()
+
+        background.spawn(edge._carry_out(Asked(call, "command", "status", command="status"), endless))
+        await begun.wait()
+        await background.finish(0.01)
+        assert await stage.deeds() == [("status", "crashed")]
+
+
+async def test_the_home_of_a_member_shows_growers_and_a_guest_sees_none(stage: Stage) -> None:
+    await stage.sweeps_now()
+    await stage.world.leaf.revoke(HANA)
+    await stage.sweeps_now()
+    slack = stage.world.slack
+    guest = slack.add_user("guest", "Guest", "guest@example.com", guest="multi")
+    for user in (stage.grace, guest):
+        await slack.home(user)
+    await slack.until(lambda: slack.dialogs.homes.get(stage.grace))
+    assert "Sato Family Orchards" in repr(await slack.home(stage.grace, tells_app=False))
+    assert "Sato" not in repr(await slack.home(guest, tells_app=False))
+    assert ADA not in repr(await slack.home(guest, tells_app=False))
+
+
+async def test_a_stranger_of_another_workspace_is_refused(stage_on_sqlite: Stage) -> None:
+    stage, slack = stage_on_sqlite, stage_on_sqlite.world.slack
+    stranger = slack.add_user("stranger", "Stranger", "stranger@elsewhere.example", stranger=True)
+    async with httpx.AsyncClient(base_url=stage.url) as http:
+        sender = Sender(stage, http)
+        for fields in (
+            {"user_id": stranger},
+            {"team_id": "T0ELSEWHERE"},
+            {"user_id": stranger, "team_id": "T0ELSEWHERE"},
+        ):
+            assert (await sender.send(sender.command("connect Ada Lovelace Farms", **fields))).status_code == 200
+
+    async def all_written() -> bool:
+        return len(await stage.deeds()) == 3
+
+    await eventually(all_written)
+    assert await stage.deeds() == [("connect", "refused")] * 3
+    assert slack.posted(slack.dm(stage.ada)) == []

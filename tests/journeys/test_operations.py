@@ -1,0 +1,158 @@
+"""What operators and their machines are told: alive, ready, in numbers; and why not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from bot.readiness import Readiness
+from handlers.operations import Operations
+from storage.database import Database
+from tests.consenting import settled
+from tests.databases import execute
+from tests.program import free_port, outside
+from tests.stage import Stage
+
+A_WHILE = timedelta(seconds=31)
+"""Longer than a probe's answer is remembered."""
+
+
+async def get(stage: Stage, path: str) -> httpx.Response:
+    async with httpx.AsyncClient(base_url=stage.url, trust_env=False) as client:
+        return await client.get(path)
+
+
+async def ready(stage: Stage) -> tuple[int, dict[str, Any]]:
+    answer = await get(stage, "/readyz")
+    assert answer.headers["cache-control"] == "no-store"
+    return answer.status_code, answer.json()
+
+
+async def unwell(stage: Stage) -> dict[str, str]:
+    """The parts that are not well, with the reason, after what was remembered is too old."""
+    stage.world.clock.advance(A_WHILE)
+    status, body = await ready(stage)
+    assert status == 503
+    assert body["ready"] is False
+    return {name: part["detail"] for name, part in body["parts"].items() if not part["ok"]}
+
+
+async def test_all_is_well(stage: Stage) -> None:
+    await settled(stage)
+    assert (await get(stage, "/healthz")).json() == {"status": "alive"}
+    status, body = await ready(stage)
+    assert (status, body["ready"]) == (200, True)
+    assert {name: part["ok"] for name, part in body["parts"].items()} == dict.fromkeys(
+        ("database", "leaf", "slack", "sweep"), True
+    )
+
+
+async def test_leaf_is_down_although_we_are_logged_in(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await settled(stage)
+    stage.world.leaf.faults.outage()
+    assert list(await unwell(stage)) == ["leaf"]
+    stage.world.leaf.faults.heal()
+    stage.world.clock.advance(A_WHILE)
+    assert (await ready(stage))[0] == 200
+
+
+async def test_leaf_refuses_our_login(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await settled(stage)
+    stage.world.leaf.password = "changed"
+    stage.world.leaf.stale_logins()
+    reasons = await unwell(stage)
+    assert list(reasons) == ["leaf"]
+    assert "login" in reasons["leaf"]
+
+
+@pytest.mark.parametrize("break_slack", [lambda slack: slack.faults.outage(), lambda slack: slack.faults.html()])
+async def test_slack_is_down(stage_on_sqlite: Stage, break_slack: Callable[[Any], Any]) -> None:
+    stage = stage_on_sqlite
+    await settled(stage)
+    break_slack(stage.world.slack)
+    assert list(await unwell(stage)) == ["slack"]
+
+
+async def test_the_last_look_at_everybody_is_too_old(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await settled(stage)
+    stage.world.clock.advance(timedelta(seconds=2 * stage.settings.sweep_interval + 30))
+    assert list(await unwell(stage)) == ["sweep"]
+    await stage.sweeps_now()
+    assert (await ready(stage))[0] == 200
+
+
+async def test_probes_do_not_hammer_leaf_and_slack(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await settled(stage)
+    await ready(stage)
+    before = len(stage.world.leaf.requests), len(stage.world.slack.requests)
+    for _ in range(10):
+        await ready(stage)
+    assert (len(stage.world.leaf.requests), len(stage.world.slack.requests)) == before
+
+
+async def test_the_database_is_gone(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    bot = stage.running.bot
+    gone = Database(f"postgresql://bot:hunter2@127.0.0.1:{free_port()}/gone")
+    readiness = Readiness(gone, bot.onboarding._leaf, bot.slack, bot.clock, 300)
+    operations = Operations(readiness)
+    routes = [Route("/readyz", operations.ready), Route("/metrics", operations.metrics)]
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(Starlette(routes=routes)), base_url="http://bot"
+    ) as client:
+        answer, metrics = await client.get("/readyz"), await client.get("/metrics")
+    await gone.close()
+    assert (answer.status_code, metrics.status_code) == (503, 503)
+    assert {name for name, part in answer.json()["parts"].items() if not part["ok"]} == {"database", "sweep"}
+    assert "hunter2" not in answer.text + metrics.text
+
+
+async def test_a_replica_whose_database_went_away_stops(databases: Any, tmp_path: Path) -> None:
+    with databases.postgresql() as url:
+        async with outside(url, tmp_path) as story:
+            name, server = url.rsplit("/", 1)[1].split("?")[0], databases.server.url()
+            execute(server, f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")
+            execute(server, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")  # noqa: S608
+            assert await story.program.exit_code() == 0, "told to stop by itself: another may have taken its work"
+            assert "lost its place" in story.program.output
+
+
+async def test_the_numbers(stage: Stage) -> None:
+    await settled(stage)
+    await stage.world.leaf.revoke("hana@sato.example")
+    await stage.posted(stage.alerts)
+    await stage.delivered()
+    answer = await get(stage, "/metrics")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain")
+    samples = {
+        (sample.name, sample.labels.get("status")): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+    assert samples["fieldview_connections", "broken"] == 1
+    assert samples["fieldview_connections", "healthy"] == 0
+    assert samples["fieldview_open_incidents", None] == 1
+    assert samples["fieldview_outbox_depth", None] == 0
+    assert 0 <= samples["fieldview_sweep_age_seconds", None] < 60
+    assert 0 <= samples["fieldview_leaf_success_age_seconds", None] < 60
+
+
+async def test_they_name_no_grower_and_no_secret(stage: Stage) -> None:
+    await stage.connects()
+    for path in ("/healthz", "/readyz", "/metrics"):
+        text = (await get(stage, path)).text
+        for told in ("Ada", "Sato", "example.com", "xoxb"):
+            assert told not in text

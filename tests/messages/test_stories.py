@@ -1,0 +1,376 @@
+"""What people read, story by story."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bot import messages
+from bot.errors import (
+    AmbiguousGrower,
+    ChannelUnreachable,
+    ProviderRejected,
+    ProviderUnavailable,
+    UnknownGrower,
+    UsageError,
+)
+from storage.records import Cause, Consent, ConsentState, CredentialStatus
+from tests.messages.people import (
+    FLOW,
+    GROWER,
+    NOW,
+    URL,
+    a_card,
+    a_connection,
+    a_consent,
+    a_grower,
+    a_notice,
+    a_recovered_card,
+    a_report,
+    a_timeline,
+    an_entry,
+    an_incident,
+    an_invitation,
+    an_overview,
+    before,
+    many_in_need,
+)
+from tests.messages.reading import action_ids, elements, labels, seen
+
+
+def test_a_connection_breaks_and_the_channel_knows_what_to_do() -> None:
+    card = messages.incident(a_card(), NOW)
+    assert seen(card).split("\n")[:6] == [
+        "🔴 Okafor Family Farms: FieldView stopped working",
+        "FieldView no longer accepts the permission this grower gave. They may have withdrawn it, or it ran out.",
+        "Since: 24 Nov 2026, 10:30 UTC",
+        "Not arriving: New fields, planting, spraying and harvest data. What Leaf already holds stays.",
+        "Who must act: the grower",
+        "Next step: Send a reconnect link. It takes the grower about two minutes.",
+    ]
+    assert labels(card) == ["Send reconnect link", "Check now", "What happened"]
+
+
+@pytest.mark.parametrize(
+    ("cause", "sentence"),
+    [
+        (Cause.GROWER_MUST_ACT, "FieldView stopped working"),
+        (Cause.SCOPE_MISSING, "Not covered: harvest."),
+        (Cause.REMOVED_AT_LEAF, "Who must act: your team"),
+        (Cause.FIELDVIEW_DOWN, "Next step: Wait."),
+        (Cause.LEAF_DOWN, "The grower’s permission is fine."),
+        (Cause.OUR_CONFIGURATION, "The grower has done nothing wrong."),
+        (Cause.UNKNOWN_STATUS, "Leaf’s word is HALF_ASLEEP."),
+    ],
+)
+def test_each_cause_is_told_in_its_own_words(cause: Cause, sentence: str) -> None:
+    assert sentence in seen(messages.incident(a_card(cause), NOW))
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence", "may_send"),
+    [
+        ({}, "sent @UGROWER a reconnect link 24 Nov 2026, 13:30 UTC; the grower has not used it yet", True),
+        ({"sent_to": None}, "made a reconnect link 24 Nov 2026, 13:30 UTC, to be passed on", True),
+        ({"begun_at": before(minutes=9)}, "the grower began 24 Nov 2026, 15:21 UTC and has not finished", True),
+        ({"begun_at": before(minutes=9), "trouble": "answer-lost"}, "answer was lost on the way", True),
+        ({"expires_at": before(minutes=1)}, "ran out 24 Nov 2026, 15:29 UTC without an answer", True),
+        ({"trouble": "our-configuration"}, "Who must act: an operator of this bot", False),
+        ({"state": ConsentState.EXCHANGING}, "Who must act: nobody", False),
+        ({"state": ConsentState.DELIVERING, "trouble": "leaf-down"}, "because Leaf does not answer", False),
+        ({"state": ConsentState.CONNECTED, "finished_at": NOW}, "Leaf is checking the new connection", False),
+        ({"state": ConsentState.CONNECTED, "finished_at": before(hours=1)}, "The grower agreed once more, but", True),
+        ({"state": ConsentState.DECLINED}, "Talk to the grower before you send another", True),
+        ({"state": ConsentState.REVOKED}, "a newer one took its place", True),
+        ({"state": ConsentState.FAILED, "trouble": "leaf-refused"}, "Leave the grower alone", False),
+        ({"state": ConsentState.FAILED, "trouble": "leaf-down"}, "Leaf does not answer", True),
+    ],
+)
+def test_the_card_follows_the_repair(changes: dict[str, Any], sentence: str, may_send: bool) -> None:
+    consent = a_consent(incident_id="1nc1dent", **changes)
+    card = messages.incident(a_card(consent=consent), NOW)
+    assert sentence in seen(card)
+    assert ("send-link" in action_ids(card)) == may_send
+
+
+def test_a_living_card_tells_points_in_time_that_do_not_grow_stale() -> None:
+    card = a_card(consent=a_consent(begun_at=before(minutes=9)))
+    assert seen(messages.incident(card, NOW)) == seen(messages.incident(card, NOW + timedelta(days=2)))
+
+
+def test_the_grower_repairs_it_and_the_card_says_who_asked() -> None:
+    told = seen(messages.incident(a_recovered_card(), NOW))
+    assert "🟢 Okafor Family Farms: FieldView works again" in told
+    assert "Down for 4 h 55 min" in told
+    assert "Repaired by the grower, through the link @UMARIA sent." in told
+    assert "nothing new has come in since" in told
+
+
+def test_data_that_came_in_after_the_repair_is_good_news() -> None:
+    fresh = a_recovered_card(data=FLOW.__class__(1, 1, NOW))
+    assert "Data is flowing again: Leaf holds 1 farm and 1 field" in seen(messages.incident(fresh, NOW))
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_an_incident_that_ended_by_itself_is_told_in_the_past(cause: Cause) -> None:
+    over = an_incident(cause, recovered_at=NOW, ended_by="leaf")
+    told = seen(messages.incident(a_recovered_card(incident=over, consent=None, data=None), NOW))
+    assert "Repaired by nobody here" in told
+    assert "does not answer" not in told
+
+
+def test_an_incident_ended_by_disconnecting_is_no_recovery() -> None:
+    over = an_incident(recovered_at=NOW, ended_by="disconnect")
+    card = messages.incident(a_recovered_card(incident=over), NOW)
+    assert card.text == "Okafor Family Farms: disconnected by the team."
+    assert "works again" not in seen(card)
+
+
+def test_the_agent_hears_that_the_link_arrived() -> None:
+    told = seen(messages.invitation(an_invitation(delivered_to="UGROWER"), NOW))
+    assert "@UGROWER got it from me by direct message" in told
+    assert URL not in told
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({}, "Here is the link for Okafor Family Farms."),
+        ({"undelivered": "messages_tab_disabled"}, "direct messages to me are switched off in this workspace"),
+        ({"undelivered": "Slack did not take the message"}, "in Slack: Slack did not take the message."),
+        ({"undelivered": "odd_reason"}, "Slack says odd_reason"),
+        ({"replaced": 1}, "1 earlier link of this grower no longer works."),
+        ({"replaced": 2}, "2 earlier links of this grower no longer work."),
+        ({"consent": a_consent(incident_id="i")}, "Here is the reconnect link for Okafor Family Farms."),
+        ({"connection": a_connection()}, "connect your Climate FieldView again"),
+    ],
+)
+def test_the_agent_gets_a_link_to_share(changes: dict[str, Any], sentence: str) -> None:
+    told = seen(messages.invitation(an_invitation(**changes), NOW))
+    assert sentence in told
+    assert told.count(URL) == 2
+    assert "The link works until the end of Monday 30 November" in told
+
+
+def test_the_grower_gets_one_button_and_a_code_word() -> None:
+    letter = messages.invitation_dm(an_invitation(), "Prairie Grain", NOW)
+    assert letter.text.startswith("Maria Santos of Prairie Grain asks you to connect Climate FieldView.")
+    assert [element["url"] for element in elements(letter)] == [URL]
+    assert "must show the words amber-barley" in seen(letter)
+    assert "Works until the end of Monday 30 November" in seen(letter)
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        (ConsentState.OPEN, "Go on in the window where you began."),
+        (ConsentState.EXCHANGING, "Thank you. Your FieldView is being connected."),
+        (ConsentState.DELIVERING, "You need do nothing more."),
+        (ConsentState.CONNECTED, "Your FieldView is connected. Thank you."),
+        (ConsentState.DECLINED, "You said no, and nothing is shared."),
+        (ConsentState.REVOKED, "This link no longer works."),
+        (ConsentState.FAILED, "It was nothing you did"),
+    ],
+)
+def test_the_growers_message_ends_well_and_without_the_link(state: ConsentState, sentence: str) -> None:
+    closed = messages.invitation_dm_closed(a_consent(state=state), NOW)
+    assert sentence in seen(closed)
+    assert elements(closed) == []
+
+
+OUTCOMES = [
+    ({"state": ConsentState.CONNECTED}, None, "🟢 Okafor Family Farms agreed and is connected."),
+    ({"state": ConsentState.CONNECTED}, CredentialStatus.PENDING, "Leaf is still checking the new connection"),
+    ({"state": ConsentState.CONNECTED}, CredentialStatus.UNAVAILABLE, "Leaf is still checking the new connection"),
+    ({"state": ConsentState.CONNECTED}, CredentialStatus.LIMITED, "shares only a part"),
+    ({"state": ConsentState.CONNECTED}, CredentialStatus.BROKEN, "it does not work yet"),
+    ({"state": ConsentState.CONNECTED}, CredentialStatus.UNKNOWN, "it does not work yet"),
+    ({"state": ConsentState.DECLINED}, None, "⚪ Okafor Family Farms said no."),
+    ({"state": ConsentState.REVOKED}, None, "no longer works"),
+    ({"state": ConsentState.EXCHANGING}, None, "agreed; Leaf is being told"),
+    ({"state": ConsentState.DELIVERING, "trouble": "leaf-down"}, None, "because Leaf does not answer. I keep trying."),
+    ({"state": ConsentState.FAILED, "trouble": "leaf-down"}, None, "Ask them once more with a new link."),
+    ({"state": ConsentState.FAILED, "trouble": "leaf-refused"}, None, "An operator has to find out why"),
+    ({}, None, "has not finished yet"),
+    ({"expires_at": before(minutes=1)}, None, "ran out"),
+    ({"trouble": "denied-at-fieldview"}, None, "did not agree on FieldView’s page"),
+    ({"trouble": "code-refused"}, None, "when the grower takes too long"),
+    ({"trouble": "answer-lost"}, None, "was lost on the way"),
+    ({"trouble": "fieldview-down"}, None, "FieldView did not answer"),
+    ({"trouble": "our-configuration"}, None, "the grower did nothing wrong"),
+]
+
+
+@pytest.mark.parametrize(("changes", "status", "sentence"), OUTCOMES)
+def test_whoever_asked_hears_how_it_went(
+    changes: dict[str, Any], status: CredentialStatus | None, sentence: str
+) -> None:
+    consent: Consent = a_consent(**changes)
+    told = messages.consent_outcome(consent, NOW, a_connection(status) if status else None)
+    assert sentence in seen(told)
+
+
+def test_a_connection_to_another_account_is_pointed_out() -> None:
+    other = a_connection(account_email="bob@elsewhere.example")
+    told = seen(messages.connected(a_consent(), GROWER, other, None, NOW))
+    assert "make sure that both belong together" in told
+    same = seen(messages.connected(a_consent(), GROWER, a_connection(), FLOW, NOW))
+    assert "make sure" not in same
+    assert "Leaf holds 2 farms and 31 fields" in same
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [
+        (CredentialStatus.HEALTHY, "🟢 FieldView is connected and works."),
+        (CredentialStatus.BROKEN, "🔴 FieldView is not working"),
+        (CredentialStatus.LIMITED, "🟠 FieldView works, but not everything is shared."),
+        (CredentialStatus.PENDING, "🔵 Leaf is still checking the new connection; there is nothing to do."),
+        (CredentialStatus.UNAVAILABLE, "🟡 FieldView does not answer Leaf at the moment."),
+        (CredentialStatus.UNKNOWN, "🟣 Leaf answers with a word I do not know"),
+        (CredentialStatus.ABSENT, "⚪ FieldView is not connected."),
+    ],
+)
+def test_the_status_of_one_grower(status: CredentialStatus, sentence: str) -> None:
+    shown = messages.connection_status(a_report(a_connection(status)), NOW)
+    assert sentence in seen(shown)
+    assert ("disconnect" in action_ids(shown)) == (status is not CredentialStatus.ABSENT)
+
+
+def test_knowledge_that_is_old_is_told_as_something_of_the_past() -> None:
+    why = str(ProviderUnavailable("Leaf"))
+    report = a_report(a_connection(), live=False, as_of=before(hours=2), why_not_live=why)
+    told = seen(messages.connection_status(report, NOW))
+    assert "⚪ FieldView was connected and worked when I last looked." in told
+    assert "This is what I knew 2 h ago." in told
+    assert "is connected and works" not in told
+
+
+def test_the_overview_counts_and_lists_those_in_need() -> None:
+    shown = messages.overview(an_overview(), NOW)
+    assert shown.text == "3 growers need somebody. 2,403 growers: 2,400 healthy, 2 broken, 1 unknown."
+    assert "4 links are out and waiting for the grower." in seen(shown)
+    assert action_ids(shown) == ["show-status"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({}, "Nobody needs you right now."),
+        ({"as_of": None}, "I have not looked at everybody yet"),
+        ({"as_of": before(hours=5)}, "Nobody needed you 5 h ago"),
+        ({"waiting_for_consent": 1}, "1 link is out and waiting for the grower."),
+        ({"counts": {}}, "There are no growers at Leaf yet."),
+        ({"counts": {}, "as_of": None}, "I have not looked at your growers yet."),
+        ({"counts": {CredentialStatus.BROKEN: 1}}, "1 grower needs somebody."),
+    ],
+)
+def test_all_is_well_only_when_it_is_known_to_be(changes: dict[str, Any], sentence: str) -> None:
+    well = {"counts": {CredentialStatus.HEALTHY: 1}, "needing_someone": [], "waiting_for_consent": 0}
+    assert sentence in seen(messages.overview(an_overview(**{**well, **changes}), NOW))
+
+
+def test_a_menu_has_a_hundred_of_many_and_says_so() -> None:
+    shown = messages.overview(many_in_need(150), NOW)
+    assert len(elements(shown)[0]["options"]) == 100
+    assert "…and 51 more growers." in seen(shown)
+    assert "The menu has the first 100." in seen(shown)
+
+
+def test_twins_are_told_apart_in_a_menu() -> None:
+    twins = [a_grower(id="one"), a_grower(id="two"), a_grower(id="three", email="other@x.example")]
+    menu = elements(messages.choose_grower("Okafor", twins, "connect", "30"))[0]
+    below = [option["description"]["text"] for option in menu["options"]]
+    assert below == ["Leaf id one", "Leaf id two", "other@x.example · GR-204"]
+
+
+@pytest.mark.parametrize("rest", ["", "30", "7 d", "a:b:c", "x" * 400])
+def test_a_menu_carries_the_command_it_goes_on_with(rest: str) -> None:
+    block = messages.choose_grower("Okafor", [GROWER], "events", rest).payload()["blocks"][1]["block_id"]
+    assert messages.chosen_command(block) == ("events", rest if len(rest) < 200 else "")
+    assert messages.chosen_command("something else") == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentence"),
+    [
+        ({"detail": '{"sent_to": "UG"}'}, "@UMARIA sent Okafor Family Farms a link by direct message"),
+        ({"detail": '{"consent": "c"}'}, "made a link for Okafor Family Farms to be passed on"),
+        ({"detail": '{"undelivered": "x"}'}, "the direct message did not arrive"),
+        ({"detail": '{"link": "not needed"}'}, "who is connected already"),
+        ({"action": "disconnect", "detail": '{"asked": true}'}, "was asked whether to disconnect"),
+        ({"action": "disconnect", "detail": '{"cancelled": true}'}, "kept Okafor Family Farms connected"),
+        ({"action": "disconnect", "detail": '{"removed": false}'}, "where no connection was left"),
+        ({"action": "disconnect", "detail": '{"removed": true}'}, "@UMARIA disconnected Okafor Family Farms"),
+        ({"action": "choose-grower", "detail": '{"command": "status"}'}, "looked at the status of Okafor"),
+        ({"action": "subscribe", "detail": '{"channel": "CNEWS"}'}, "subscribed #CNEWS"),
+        ({"action": "unknown-command", "detail": '{"typed": "conect"}'}, "typed something I do not know: conect"),
+        (
+            {"outcome": "refused", "target": None, "target_name": None, "detail": '{"typed": "Okafro"}'},
+            "asked to connect Okafro, but that was refused",
+        ),
+        ({"action": "consent-failed", "detail": '{"trouble": "leaf-down"}'}, ": Leaf does not answer"),
+        ({"action": "incident-opened", "actor": "job:sweep", "detail": '{"cause": "scope-missing"}'}, "only a part"),
+        ({"action": "status", "outcome": "crashed"}, "but something broke on my side"),
+        ({"action": "brand-new", "outcome": "odd"}, "did brand-new for Okafor Family Farms, which ended as odd"),
+        ({"detail": "no json"}, "asked to connect Okafor Family Farms"),
+    ],
+)
+def test_the_history_says_who_did_what_and_how_it_ended(entry: dict[str, Any], sentence: str) -> None:
+    assert sentence in seen(messages.history([an_entry(**entry)], None, NOW))
+
+
+def test_the_timeline_turns_its_pages() -> None:
+    values = [json.loads(element["value"]) for element in elements(messages.timeline(a_timeline(page=1), NOW))]
+    assert values == [
+        {"grower": GROWER.id, "page": 0, "days": 30},
+        {"grower": GROWER.id, "page": 2, "days": 30},
+    ]
+
+
+def test_a_day_with_much_on_it_is_told_in_full() -> None:
+    facts = [an_entry("subscribe", detail=f'{{"channel": "C{n:03}"}}') for n in range(100)]
+    told = seen(messages.timeline(a_timeline(facts=facts), NOW))
+    assert all(f"#C{n:03}" in told for n in range(100))
+
+
+def test_disconnecting_asks_first_and_then_says_what_is_left_to_do() -> None:
+    question = messages.disconnect_question(GROWER, a_connection(), NOW)
+    assert action_ids(question) == ["disconnect-confirm", "disconnect-cancel"]
+    assert "FieldView itself is not told" in seen(question)
+    done = seen(messages.disconnected(GROWER, NOW, had_credential=True))
+    assert "One thing is left. FieldView itself is not told" in done
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (UsageError("Which grower?", "/fieldview connect <grower>"), "Write /fieldview connect <grower>."),
+        (UnknownGrower("`<!here>`"), "<!here>"),
+        (AmbiguousGrower("Ada", []), "Several growers answer to “Ada”."),
+        (ChannelUnreachable("CGONE", "is_archived"), "I cannot post to #CGONE (is_archived)."),
+        (ProviderRejected("Leaf", code="eventRegisteredTwice"), "did not accept this. Its reason: eventRegistered"),
+        (ProviderUnavailable("Leaf"), "🟡 Leaf is not answering right now."),
+    ],
+)
+def test_what_goes_wrong_is_told_plainly(error: Any, sentence: str) -> None:
+    assert sentence in seen(messages.problem(error))
+
+
+def test_a_form_is_filled_with_what_was_typed() -> None:
+    def filled(typed: str) -> list[Any]:
+        blocks = messages.create_grower_modal(typed, private_metadata="CTEAM").to_dict()["blocks"][1:]
+        return [block["element"].get("initial_value") for block in blocks]
+
+    assert filled("Okafor Farms") == ["Okafor Farms", None, None]
+    assert filled("ada@okafor.example") == [None, "ada@okafor.example", None]
+    assert filled("<@U123>") == [None, None, None]
+    assert filled("") == [None, None, None]
+
+
+def test_a_notice_to_the_operators_ends() -> None:
+    assert "⚠️ This bot needs an operator" in seen(messages.operator_notice(a_notice(), NOW))
+    assert "It lasted 3 h" in seen(messages.operator_notice(a_notice(over_at=NOW), NOW))
