@@ -215,26 +215,25 @@ class Announcer:
     async def _give_up(self, owed: Announcement, reason: str, *, unreachable: bool) -> None:
         """This place will not take it: bring it where somebody sees it, and tell the operators."""
         log.error("a message cannot be delivered", kind=owed.kind, channel=owed.channel, reason=reason)
-        if owed.kind not in PRIVATE:
-            await self._fall_back(owed, reason, unreachable)
+        if not unreachable:
+            await self._unfit(owed, reason)
+        elif owed.kind not in PRIVATE:
+            await self._fall_back(owed, reason)
         # Last, and alone: a crash before it repeats the rest, which does no harm.
         async with self._database.transaction() as session:
             await outbox.give_up(session, owed.id, reason)
 
-    async def _fall_back(self, owed: Announcement, reason: str, unreachable: bool) -> None:
+    async def _unfit(self, owed: Announcement, reason: str) -> None:
+        text = f"Slack did not take one of my messages for <#{owed.channel}>: `{reason}` ({owed.kind})."
+        await self.tell_operators(f"unfit:{owed.kind}", text)
+
+    async def _fall_back(self, owed: Announcement, reason: str) -> None:
+        text = f"I cannot post to <#{owed.channel}> any more: Slack says `{reason}`. What was meant for it comes here."
         async with self._database.transaction() as session:
-            if unreachable:
-                await subscriptions.mark_broken(session, owed.channel, reason)
+            await subscriptions.mark_broken(session, owed.channel, reason)
             elsewhere = await self._elsewhere(session, owed.channel)
-            if unreachable or owed.kind is AnnouncementKind.OPERATOR_NOTICE:
-                self._owe(session, owed.kind, owed.subject, elsewhere)
-            kind = _unreachable(owed.channel) if unreachable else f"unfit:{owed.kind}"
-            text = (
-                f"I cannot post to <#{owed.channel}> any more: Slack says `{reason}`. What was meant for it comes here."
-                if unreachable
-                else f"Slack did not take one of my messages for <#{owed.channel}>: `{reason}` ({owed.kind})."
-            )
-            notice = await notices.raise_once(session, kind, text, self._clock())
+            self._owe(session, owed.kind, owed.subject, elsewhere)
+            notice = await notices.raise_once(session, _unreachable(owed.channel), text, self._clock())
             if notice is not None:
                 self._owe(session, AnnouncementKind.OPERATOR_NOTICE, notice.id, elsewhere)
 

@@ -26,7 +26,7 @@ ADA = "ada@example.com"
 
 @dataclass
 class Stage:
-    """The bot at work in the sandbox. People: `grace` (agent), `linus` (admin), `ada` (a grower with a Slack account)."""
+    """The bot at work in the sandbox. `grace` is an agent, `linus` an admin, `ada` a grower with a Slack account."""
 
     world: World
     settings: Settings
@@ -135,7 +135,7 @@ async def eventually(so: Callable[[], Any], within: float = 10.0) -> None:
     import asyncio
 
     async with asyncio.timeout(within):
-        while not await so():
+        while not await so():  # noqa: ASYNC110 - no event tells of a row in a database
             await asyncio.sleep(0.02)
 
 

@@ -184,7 +184,7 @@ TAMPERED = {
     "removed": (["DELETE FROM audit WHERE seq = 2"], "entry 2"),
     "inserted": ([COPY.format(seq=6)], "entry 6"),
     "reordered": (
-        [f"UPDATE audit SET seq = {new} WHERE seq = {old}" for old, new in ((2, 99), (3, 2), (99, 3))],
+        [f"UPDATE audit SET seq = {new} WHERE seq = {old}" for old, new in ((2, 99), (3, 2), (99, 3))],  # noqa: S608
         "entry 2",
     ),
     "cut off": (["DELETE FROM audit WHERE seq = 5"], "entry 4"),

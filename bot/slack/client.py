@@ -161,7 +161,7 @@ class SlackClient:
         await self._call("views.publish", self.web.views_publish(user_id=user, view=view), user)
 
     async def respond(self, response_url: str, message: Mapping[str, Any], *, replace: bool = False) -> None:
-        """Answer a command or a click at its response_url, which is a secret. Raises ProviderError when it is used up."""
+        """Answer a command or a click at its response_url, a secret. Raises ProviderError when it is used up."""
         client = AsyncWebhookClient(response_url, timeout=self._timeout, retry_handlers=[])
         body = {**message, "replace_original": replace, "response_type": "ephemeral"}
         try:

@@ -357,7 +357,7 @@ async def test_a_message_that_slack_takes_in_no_form_is_given_up_aloud(watch: Wa
 # Pace
 
 
-async def test_a_channel_gets_a_message_a_second_and_another_one_does_not_wait_for_it(sqlite_url: str) -> None:
+async def test_every_channel_has_a_pace_of_its_own(sqlite_url: str) -> None:
     async with watching(sqlite_url) as watch:
         database = Database(sqlite_url)
         paced = Announcer(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import timedelta
@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from bot.errors import ProviderError, ProviderGibberish, ProviderRefusedUs, ProviderUnavailable
 from bot.leaf.models import Credential
 from bot.monitor import Reading
+from bot.sandbox.leaf import Leaf
 from storage import connections, growers, sweeps
 from storage.records import Cause, Grower
 from storage.tables import ConnectionRow
@@ -259,7 +260,7 @@ async def test_who_is_missing_from_the_list_is_gone_only_when_leaf_says_so_direc
 
 # Bad days
 
-BAD_DAYS = {
+BAD_DAYS: dict[str, tuple[Callable[[Leaf], object], type[ProviderError]]] = {
     "outage": (lambda leaf: leaf.faults.outage(), ProviderUnavailable),
     "too many requests": (lambda leaf: leaf.limit_rate(0), ProviderUnavailable),
     "gateway": (lambda leaf: leaf.faults.html(), ProviderUnavailable),

@@ -91,7 +91,7 @@ def test_empty_optional_settings_are_absent(given: pytest.MonkeyPatch) -> None:
         if name.upper() not in NEEDED:
             given.setenv(name.upper(), "")
     settings = load()
-    assert settings.slack_app_token is settings.leaf_webhook_secret is settings.alert_channel is None
+    assert (settings.slack_app_token, settings.leaf_webhook_secret, settings.alert_channel) == (None, None, None)
     assert (settings.port, settings.log_level) == (3000, "info")
 
 

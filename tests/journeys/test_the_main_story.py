@@ -18,7 +18,7 @@ async def test_from_the_command_to_connected_to_revoked_to_repaired(stage: Stage
     assert len(card.versions) == 1
 
     await stage.presses(card, "send-link")
-    await stage.consents((await stage.link()))
+    await stage.consents(await stage.link())
     await stage.until_status(ADA, "healthy")
     await stage.delivered()
     assert len(stage.world.slack.posted(stage.alerts)) == 2, "one message for the incident, however much it changed"
