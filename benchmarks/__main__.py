@@ -1,10 +1,11 @@
-"""Measure and print one table: `python -m benchmarks [--quick] [--only NAME]…`."""
+"""Measure and print one table: `python -m benchmarks [--quick] [--most-growers N] [--only NAME]…`."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import gc
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -19,10 +20,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small sizes: shows that it runs, says nothing of speed")
     parser.add_argument("--only", action="append", choices=tuple(FIGURES), metavar="NAME", help=", ".join(FIGURES))
+    parser.add_argument("--most-growers", type=int, metavar="N", help="leave out whatever is larger")
     options = parser.parse_args(arguments)
+    scale = QUICK if options.quick else FULL
+    if options.most_growers is not None:
+        scale = scale.with_at_most(options.most_growers)
+    # Being told to end must end the programs that were started, too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     gc.freeze()
-    rows = asyncio.run(measure(options.only or list(FIGURES), QUICK if options.quick else FULL))
-    print(rendered(rows))
+    print(rendered(asyncio.run(measure(options.only or list(FIGURES), scale))))
     return 0
 
 

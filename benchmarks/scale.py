@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,15 @@ class Scale:
     starts: int
     idle_seconds: float
     entries: int
+
+    def with_at_most(self, growers: int) -> Scale:
+        """The same without anything larger, for a machine or an hour that is too small for it."""
+        return replace(
+            self,
+            sweeps=tuple(each for each in self.sweeps if each[0] <= growers),
+            asked_one_by_one=tuple(each for each in self.asked_one_by_one if each[0] <= growers),
+            busy=min(self.busy, growers),
+        )
 
 
 FULL = Scale(

@@ -20,7 +20,7 @@ from bot.reports import DataFlow, IncidentCard
 from bot.slack.client import Posted, SlackClient
 from storage import connections, consents, growers, incidents, notices, outbox, subscriptions
 from storage.database import Database, at_end
-from storage.records import Announcement, AnnouncementKind
+from storage.records import Announcement, AnnouncementKind, Consent, ConsentState
 
 log = structlog.get_logger(__name__)
 
@@ -173,7 +173,9 @@ class Announcer:
 
     async def _show(self, owed: Announcement) -> bool:
         message = await self._render(owed)
-        place = await self._told(owed, message) if message else Posted(owed.channel, owed.ts or "")
+        place = (
+            await self._told(owed, message) if message else Posted(owed.posted_channel or owed.channel, owed.ts or "")
+        )
         async with self._database.transaction() as session:
             if not owed.shown:
                 await self._clear(session, _unreachable(owed.channel))
@@ -272,18 +274,21 @@ class Announcer:
                 return messages.incident(card, now) if card else None
             case AnnouncementKind.CONNECTED:
                 return await self._connected(owed.subject, now)
-            case AnnouncementKind.CONSENT_OUTCOME | AnnouncementKind.CONSENT_INVITATION:
-                async with self._database.reading() as session:
-                    consent = await consents.get(session, owed.subject)
-                if consent is None:
-                    return None
-                told = AnnouncementKind.CONSENT_OUTCOME
-                tell = messages.consent_outcome if owed.kind is told else messages.invitation_dm_closed
-                return tell(consent, now)
+            case AnnouncementKind.CONSENT_OUTCOME:
+                consent = await self._consent(owed.subject)
+                return messages.consent_outcome(consent, now) if consent else None
+            case AnnouncementKind.CONSENT_INVITATION:
+                consent = await self._consent(owed.subject)
+                # The link is in that message and nowhere else: it stays as long as the grower may need it again.
+                return messages.invitation_dm_closed(consent, now) if consent and not _usable(consent, now) else None
             case AnnouncementKind.OPERATOR_NOTICE:
                 async with self._database.reading() as session:
                     notice = await notices.get(session, owed.subject)
                 return messages.operator_notice(notice, now) if notice else None
+
+    async def _consent(self, consent_id: str) -> Consent | None:
+        async with self._database.reading() as session:
+            return await consents.get(session, consent_id)
 
     async def _incident_card(self, incident_id: str) -> IncidentCard | None:
         async with self._database.reading() as session:
@@ -311,6 +316,12 @@ class Announcer:
         if channel not in self._paces:
             self._paces[channel] = pace_for(self._database, f"slack:{channel}", self._posts_per_second)
         return self._paces[channel]
+
+
+def _usable(consent: Consent, now: datetime) -> bool:
+    """Whether the grower may press the link again: now, or if the approval that is being looked at fails."""
+    is_open = consent.state is ConsentState.OPEN and now < consent.expires_at
+    return is_open or consent.state is ConsentState.EXCHANGING
 
 
 def _unreachable(channel: str) -> str:

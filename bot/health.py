@@ -156,25 +156,20 @@ class Health:
         exists = await self._leaf.credential(grower.id) is not None
         if exists:
             await self._archive.keep(grower.id)
+        await self._expect_absence(grower, self._clock())
+        if exists:
             await self._remove(grower)
-        now = self._clock()
-        async with self._database.transaction() as session:
-            # Said again: a sweep may have seen the credential in between and taken that for the last word.
-            await connections.set_disconnecting(session, grower.id, now if exists else None)
-            await self._monitor.apply(session, Reading(grower.id, None, now), "disconnect")
+        await self._monitor.observe(Reading(grower.id, None, self._clock()), "disconnect")
         return exists
 
     async def _remove(self, grower: Grower) -> None:
-        await self._expect_absence(grower, self._clock())
         try:
             await self._leaf.delete_credential(grower.id)
-        except ProviderUnavailable as failure:
-            failure.in_doubt = failure.maybe_done
-            if not failure.maybe_done:
+        except ProviderError as failure:
+            if isinstance(failure, ProviderUnavailable) and failure.maybe_done:
+                failure.in_doubt = True
+            else:
                 await self._expect_absence(grower, None)
-            raise
-        except ProviderError:
-            await self._expect_absence(grower, None)
             raise
 
     async def _expect_absence(self, grower: Grower, since: datetime | None) -> None:

@@ -11,6 +11,7 @@ import asyncio
 import json
 import random
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -156,10 +157,13 @@ class Jobs:
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
-        if self._client is not None:
-            self._client.destroy()
-            self._client = None
+        if self._client is None:
+            return
+        self._client.destroy()
+        self._client = None
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+        # The engine made its threads the loop's own, and they ended with it.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
 
     def _started(self) -> DBOSClient:
         if self._client is None:

@@ -37,13 +37,13 @@ class Callback:
         state, code, error = (_one(request, name) for name in ("state", "code", "error"))
         browser = self._cookie.read(request)
         if state is None or browser is None:
-            return self._pages.wrong_browser()
+            return self._pages.for_request(request).wrong_browser()
         try:
             await self._bot.onboarding.returned(
                 state, browser, SecretStr(code) if code else None, error, request.scope["request_id"]
             )
         except ConsentForeign:
-            return self._pages.wrong_browser()
+            return self._pages.for_request(request).wrong_browser()
         return RedirectResponse(DONE, 303, headers=PRIVATE)
 
     async def show(self, request: Request) -> Response:
@@ -55,25 +55,26 @@ class Callback:
                 break
             await asyncio.sleep(PAUSE)
             consent = await self._bot.onboarding.of_browser(browser)
-        return self._page(consent) if consent else self._pages.unknown()
+        pages = self._pages.for_request(request)
+        return self._page(pages, consent) if consent else pages.unknown()
 
-    def _page(self, consent: Consent) -> Response:
+    def _page(self, pages: Pages, consent: Consent) -> Response:
         invitation = invitation_of(consent, self._bot)
         match consent.state:
             case ConsentState.CONNECTED:
-                return self._pages.connected(invitation, account=consent.account_email)
+                return pages.connected(invitation, account=consent.account_email)
             case ConsentState.DECLINED:
-                return self._pages.declined(invitation)
+                return pages.declined(invitation)
             case ConsentState.REVOKED:
-                return self._pages.revoked(invitation)
+                return pages.revoked(invitation)
             case ConsentState.FAILED:
-                return self._pages.failed(Failure.UNAVAILABLE)
+                return pages.failed(Failure.UNAVAILABLE)
             case ConsentState.OPEN:
-                return self._pages.failed(_FAILURES.get(consent.trouble or "", Failure.TOO_LATE))
+                return pages.failed(_FAILURES.get(consent.trouble or "", Failure.TOO_LATE))
             case ConsentState.EXCHANGING | ConsentState.DELIVERING:
                 if consent.trouble:
-                    return self._pages.delayed(invitation, check_url=DONE)
-                return self._pages.connecting(invitation, check_url=DONE)
+                    return pages.delayed(invitation, check_url=DONE)
+                return pages.connecting(invitation, check_url=DONE)
 
 
 _FAILURES = {

@@ -32,15 +32,15 @@ class ConsentPages:
 
     async def show(self, request: Request) -> Response:
         """GET and HEAD, by people, mail scanners and link previews alike."""
-        token = _token(request)
+        token, pages = _token(request), self._pages.for_request(request)
         try:
             consent = await self._bot.onboarding.look(token)
         except ConsentError as over:
-            return await self._over(token, over)
+            return await self._over(pages, token, over)
         if consent.state is not ConsentState.OPEN:
-            shown = self._pages.delayed if consent.trouble else self._pages.connecting
+            shown = pages.delayed if consent.trouble else pages.connecting
             return shown(invitation_of(consent, self._bot), check_url=request.url.path)
-        return self._pages.consent(self._view(consent, token), now=self._bot.clock())
+        return pages.consent(self._view(consent, token), now=self._bot.clock())
 
     async def go_on(self, request: Request) -> Response:
         """POST: the grower continues to FieldView."""
@@ -53,7 +53,7 @@ class ConsentPages:
                 return RedirectResponse(f"/connect/{token}", 303, headers=PRIVATE)
             begun = await self._bot.onboarding.begin(token, self._cookie.read(request), request.scope["request_id"])
         except ConsentError as over:
-            return await self._over(token, over)
+            return await self._over(self._pages.for_request(request), token, over)
         response = RedirectResponse(begun.address, 303, headers=PRIVATE)
         self._cookie.write(response, begun.browser)
         return response
@@ -68,28 +68,28 @@ class ConsentPages:
         except ConsentDeclined:
             pass
         except ConsentError as over:
-            return await self._over(token, over)
+            return await self._over(self._pages.for_request(request), token, over)
         consent = await self._bot.onboarding.known(token)
         if consent is None or consent.state is not ConsentState.DECLINED:
             return RedirectResponse(f"/connect/{token}", 303, headers=PRIVATE)
-        return self._pages.declined(invitation_of(consent, self._bot))
+        return self._pages.for_request(request).declined(invitation_of(consent, self._bot))
 
-    async def _over(self, token: str, over: ConsentError) -> Response:
+    async def _over(self, pages: Pages, token: str, over: ConsentError) -> Response:
         consent = await self._bot.onboarding.known(token)
         if consent is None:
-            return self._pages.unknown()
+            return pages.unknown()
         invitation = invitation_of(consent, self._bot)
         match over:
             case ConsentUsed():
-                return self._pages.used(invitation)
+                return pages.used(invitation)
             case ConsentDeclined():
-                return self._pages.declined(invitation, reopened=True)
+                return pages.declined(invitation, reopened=True)
             case ConsentRevoked():
-                return self._pages.revoked(invitation)
+                return pages.revoked(invitation)
             case ConsentExpired():
-                return self._pages.expired(invitation)
+                return pages.expired(invitation)
             case _:
-                return self._pages.unknown()
+                return pages.unknown()
 
     def _view(self, consent: Consent, token: str) -> ConsentView:
         return ConsentView(

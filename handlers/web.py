@@ -75,7 +75,7 @@ def _refused(pages: Pages) -> Callable[[Request, Exception], Awaitable[Response]
         headers = refusal.headers if isinstance(refusal, HTTPException) else None
         asks_for_page = "text/html" in request.headers.get("accept", "") or request.url.path.startswith("/connect/")
         if status == 404 and asks_for_page:
-            return pages.unknown()
+            return pages.for_request(request).unknown()
         return JSONResponse({"error": _WORDS.get(status, "refused")}, status, dict(headers or {}))
 
     return answer
@@ -111,7 +111,7 @@ class Edge:
             except Exception:
                 log.exception("a request crashed", route=_route(scope))
                 if not started:
-                    await self._pages.error(reference)(scope, receive, send)
+                    await self._pages.for_request(Request(scope)).error(reference)(scope, receive, send)
 
 
 def _limited(receive: Receive) -> Receive:

@@ -126,3 +126,13 @@ async def test_what_leaf_will_not_delete_stays_ours_to_watch(stage: Stage) -> No
     stage.world.leaf.disconnect(HANA)
     await stage.sweeps_now()
     await stage.until_status(HANA, "broken")
+
+
+async def test_ending_what_somebody_else_has_just_ended_is_no_alarm(stage: Stage) -> None:
+    grower, bot = await hana(stage), stage.running.bot
+    stage.world.leaf.disconnect(HANA)
+    assert not await bot.health.disconnect(grower)
+    await stage.sweeps_now()
+    await stage.until_status(HANA, "absent")
+    await stage.delivered()
+    assert stage.world.slack.posted(stage.alerts) == []

@@ -59,16 +59,18 @@ def method_calls(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:
 
 
 def registered(kind: str) -> set[str]:
-    """The texts with which `app.<kind>("…")` is called; a name stands for the text the module gives it."""
+    """The texts with which `app.<kind>("…")` is called; a name stands for its text."""
+    modules = list(trees("handlers"))
+    named = {
+        target.id: node.value.value
+        for tree in modules
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
     found: set[str] = set()
-    for tree in trees("handlers"):
-        named = {
-            target.id: node.value.value
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
-            for target in node.targets
-            if isinstance(target, ast.Name)
-        }
+    for tree in modules:
         for name, call in method_calls(tree):
             if name == kind and call.args:
                 first = call.args[0]

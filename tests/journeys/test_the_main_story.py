@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.stage import ADA, Stage, text_of
+import httpx
+
+from tests.stage import ADA, Stage, link_in, text_of
 
 
 async def test_from_the_command_to_connected_to_revoked_to_repaired(stage: Stage) -> None:
@@ -38,3 +40,21 @@ async def test_from_the_command_to_connected_to_revoked_to_repaired(stage: Stage
     ]
     assert (await stage.running.bot.journal.verify()).fault is None
     assert "Ada" in text_of(card)
+
+
+async def test_the_link_stays_in_the_growers_message_until_it_has_done_its_work(stage: Stage) -> None:
+    await stage.types("/fieldview connect Ada Lovelace Farms")
+    [message] = await stage.dm(stage.ada)
+    link = link_in(message)
+    async with httpx.AsyncClient() as browser:
+        left = await browser.post(link)
+        await stage.delivered()
+        assert link_in(message) == link, "somebody who closes the browser half-way needs it again"
+        await browser.get(stage.world.fieldview.deny(left.headers["location"]))
+    await stage.delivered()
+    assert link_in(message) == link, "and so does somebody who said no by mistake"
+
+    await stage.consents(link)
+    await stage.until_status(ADA, "healthy")
+    await stage.delivered()
+    assert "/connect/" not in repr(message.blocks) + message.text

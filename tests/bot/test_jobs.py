@@ -1,0 +1,296 @@
+"""Durable jobs on the real engine, on both databases: started with the transaction, tried until done, unreadable."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+from sqlalchemy import create_engine, inspect, text
+
+from bot.jobs import Jobs, SealedJson
+from bot.vault import Vault
+from storage.database import Database, sync_url
+from tests.stage import eventually
+
+KEYS = SecretStr(Fernet.generate_key().decode())
+Job = Callable[[str], Awaitable[float | None]]
+
+
+class Work:
+    """What was done, in order; `until(n)` waits for it."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    async def __call__(self, subject: str) -> float | None:
+        self.done.append(subject)
+        return None
+
+    async def until(self, count: int) -> None:
+        async def so() -> bool:
+            return len(self.done) >= count
+
+        await eventually(so)
+
+
+@asynccontextmanager
+async def engine(database: Database, **jobs: Job) -> AsyncIterator[Jobs]:
+    """The engine at work in this process, until the block ends."""
+    made = Jobs(database, Vault(KEYS), poll=0.02)
+    for name, job in jobs.items():
+        made.register(name, job)
+    await made.start()
+    try:
+        yield made
+    finally:
+        await made.stop(grace=5)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    made = Database(database_url)
+    yield made
+    await made.close()
+
+
+async def status_of(database: Database) -> dict[str, str]:
+    """Every job's status in the engine's own words."""
+    schema = "" if database.is_sqlite else "dbos."
+    async with database.reading() as session:
+        rows = await session.execute(text(f"SELECT workflow_uuid, status FROM {schema}workflow_status"))  # noqa: S608
+        return {str(key): str(status) for key, status in rows}
+
+
+class Discarded(Exception):
+    """Ends a transaction badly."""
+
+
+async def test_a_job_starts_with_its_transaction_or_never(database: Database) -> None:
+    work = Work()
+
+    async def interrupted() -> None:
+        async with database.transaction() as session:
+            await jobs.enqueue(session, "work", "rolled back", "k1")
+            raise Discarded
+
+    async with engine(database, work=work) as jobs:
+        with pytest.raises(Discarded):
+            await interrupted()
+        async with database.transaction() as session:
+            await jobs.enqueue(session, "work", "committed", "k2")
+        await work.until(1)
+    assert work.done == ["committed"]
+    assert set(await status_of(database)) == {"k2"}
+
+
+async def test_the_same_key_starts_once(database: Database) -> None:
+    work = Work()
+    async with engine(database, work=work) as jobs:
+        for _ in range(3):
+            await jobs.start_now("work", "ada", "sweep-1")
+        await work.until(1)
+        await jobs.start_now("work", "ada", "sweep-1")
+        await jobs.start_now("work", "sato", "sweep-2")
+        await work.until(2)
+    assert work.done == ["ada", "sato"]
+
+
+async def test_a_job_nobody_registered_is_refused_before_anything_is_written(database: Database) -> None:
+    async with engine(database) as jobs:
+        with pytest.raises(LookupError):
+            await jobs.start_now("nonsense", "ada", "k1")
+    assert await status_of(database) == {}
+
+
+async def test_a_crashing_job_is_tried_again_until_it_is_done(
+    database: Database, capfd: pytest.CaptureFixture[str]
+) -> None:
+    work = Work()
+
+    async def crashes_once(subject: str) -> float | None:
+        await work(subject)
+        if len(work.done) == 1:
+            raise RuntimeError("refresh_token=canary-of-the-crash")
+        return None
+
+    async with engine(database, work=crashes_once) as jobs:
+        await jobs.start_now("work", "ada", "k1")
+        await work.until(2)
+        await eventually(lambda: all_succeeded(database, {"k1", "k1~1"}))
+    assert "job crashed" in "".join(capfd.readouterr())
+    assert "canary" not in str(await everything(database))
+
+
+async def all_succeeded(database: Database, keys: set[str]) -> bool:
+    return await status_of(database) == dict.fromkeys(keys, "SUCCESS")
+
+
+async def test_jobs_that_wait_keep_nobody_else_waiting(database: Database) -> None:
+    """Fifty deliveries wait for Slack, which is down; the fifty-first, and a grower's consent, go through."""
+    waited, delivered, completed = Work(), Work(), Work()
+
+    async def deliver(subject: str) -> float | None:
+        if subject == "to another channel":
+            return await delivered(subject)
+        await waited(subject)
+        return 300.0
+
+    async with engine(database, deliver=deliver, complete=completed) as jobs:
+        async with database.transaction() as session:
+            for number in range(50):
+                await jobs.enqueue(session, "deliver", f"message {number}", f"d-{number}")
+        await waited.until(50)
+        await jobs.start_now("deliver", "to another channel", "d-50")
+        await jobs.start_now("complete", "ada", "c-1")
+        await asyncio.gather(delivered.until(1), completed.until(1))
+        await eventually(lambda: nobody_runs(jobs))
+
+
+async def nobody_runs(jobs: Jobs) -> bool:
+    """What waits for its next try is in nobody's name: there is nothing to take over from the dead."""
+    return await jobs.owners_of_running() == set()
+
+
+async def test_stopping_lets_what_runs_end_and_the_rest_goes_on_at_the_next_start(database: Database) -> None:
+    begun, release, ended = asyncio.Event(), asyncio.Event(), Work()
+
+    async def long(subject: str) -> float | None:
+        begun.set()
+        await release.wait()
+        return await ended(subject)
+
+    async with engine(database, work=long) as jobs:
+        await jobs.start_now("work", "running", "k1")
+        await begun.wait()
+        stopping = asyncio.create_task(jobs.stop(grace=5))
+        await asyncio.sleep(0)
+        assert not stopping.done()
+        release.set()
+        await stopping
+        assert await asyncio.to_thread(str, 1) == "1", "the loop has threads again"
+    assert ended.done == ["running"]
+    assert (await status_of(database))["k1"] == "SUCCESS"
+
+
+async def test_what_does_not_end_in_time_is_cut_off_and_done_again_at_the_next_start(database: Database) -> None:
+    begun, cut, again = asyncio.Event(), asyncio.Event(), Work()
+
+    async def endless(subject: str) -> float | None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cut.set()
+        return None
+
+    jobs = Jobs(database, Vault(KEYS), poll=0.02)
+    jobs.register("work", endless)
+    await jobs.start()
+    await jobs.start_now("work", "ada", "k1")
+    await begun.wait()
+    await jobs.stop(grace=0.05)
+    assert cut.is_set()
+    async with engine(database, work=again):
+        await again.until(1)
+    assert again.done == ["ada"]
+
+
+async def test_a_job_put_off_survives_a_restart(database: Database) -> None:
+    first, second = Work(), Work()
+
+    async def later(subject: str) -> float | None:
+        await first(subject)
+        return 1.0
+
+    async with engine(database, work=later) as jobs:
+        await jobs.start_now("work", "ada", "k1")
+        await first.until(1)
+        await eventually(lambda: has_key(database, "k1~1"))
+    async with engine(database, work=second):
+        await second.until(1)
+    assert second.done == ["ada"]
+
+
+async def has_key(database: Database, key: str) -> bool:
+    return key in await status_of(database)
+
+
+async def test_finished_jobs_are_forgotten_by_when_they_finished(database: Database) -> None:
+    work = Work()
+
+    async def never(subject: str) -> float | None:
+        return 3600.0
+
+    async with engine(database, work=work, waiting=never) as jobs:
+        await jobs.start_now("work", "ada", "finished")
+        await jobs.start_now("waiting", "ada", "waits")
+        await eventually(lambda: has_key(database, "waits~1"))
+        await eventually(lambda: is_status(database, "finished", "SUCCESS"))
+        now = datetime.now(UTC)
+        assert await jobs.forget_finished(now - timedelta(days=7)) == 0
+        await created_long_ago(database)
+        assert await jobs.forget_finished(now - timedelta(days=7)) == 0, "begun long ago, ended just now"
+        assert await jobs.forget_finished(now + timedelta(minutes=1)) == 2
+    assert set(await status_of(database)) == {"waits~1"}
+
+
+async def is_status(database: Database, key: str, status: str) -> bool:
+    return (await status_of(database)).get(key) == status
+
+
+async def created_long_ago(database: Database) -> None:
+    schema = "" if database.is_sqlite else "dbos."
+    async with database.transaction() as session:
+        await session.execute(text(f"UPDATE {schema}workflow_status SET created_at = 1"))  # noqa: S608
+
+
+async def everything(database: Database) -> list[object]:
+    """Every cell of every table, the engine's among them."""
+    cells: list[object] = []
+    made = create_engine(sync_url(database.url))
+    with made.connect() as connection:
+        found = inspect(connection)
+        for schema in [None] if database.is_sqlite else ["public", "dbos"]:
+            for table in found.get_table_names(schema):
+                name = f'"{schema}"."{table}"' if schema else f'"{table}"'
+                cells += [list(row) for row in connection.execute(text(f"SELECT * FROM {name}"))]  # noqa: S608
+    made.dispose()
+    return cells
+
+
+async def test_what_a_job_is_about_cannot_be_read_in_the_database(database: Database) -> None:
+    work = Work()
+    async with engine(database, work=work) as jobs:
+        await jobs.start_now("work", "subject-canary", "k1")
+        await work.until(1)
+        await eventually(lambda: is_status(database, "k1", "SUCCESS"))
+    cells = str(await everything(database))
+    assert "k1" in cells
+    assert "subject-canary" not in cells
+    assert "gASV" not in cells, "no pickle, which would run code on reading"
+
+
+@pytest.mark.parametrize("value", [None, 1.5, "ü", [1, [2]], {"a": {"b": None}}, datetime(2026, 11, 24, tzinfo=UTC)])
+def test_what_the_engine_stores_comes_back(value: object) -> None:
+    sealed = SealedJson(Vault(KEYS))
+    stored = sealed.serialize(value)
+    assert sealed.deserialize(stored) == value
+    assert "2026" not in stored
+
+
+def test_of_an_error_only_its_kind_is_stored() -> None:
+    sealed = SealedJson(Vault(KEYS))
+    back = sealed.deserialize(sealed.serialize(ValueError("token=canary")))
+    assert isinstance(back, RuntimeError)
+    assert str(back) == "ValueError"
+
+
+def test_what_is_no_plain_value_is_refused_without_being_shown() -> None:
+    with pytest.raises(TypeError, match="not SecretStr") as refused:
+        SealedJson(Vault(KEYS)).serialize({"token": SecretStr("canary")})
+    assert "canary" not in str(refused.value)
