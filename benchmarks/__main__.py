@@ -25,8 +25,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     scale = QUICK if options.quick else FULL
     if options.most_growers is not None:
         scale = scale.with_at_most(options.most_growers)
-    # Being told to end must end the programs that were started, too.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     gc.freeze()
     print(rendered(asyncio.run(measure(options.only or list(FIGURES), scale))))
     return 0
@@ -43,4 +41,6 @@ async def measure(names: Sequence[str], scale: Scale) -> list[Row]:
 
 
 if __name__ == "__main__":
+    # Being told to end must end the programs that were started, too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())
