@@ -101,6 +101,23 @@ async def raised(watch: Watch, kind: str = "some-kind") -> str:
     return notice.id
 
 
+async def test_transactions_that_tell_news_in_opposite_orders_do_not_wait_in_a_circle(watch: Watch) -> None:
+    kinds = [await raised(watch, kind) for kind in ("a", "b", "c")]
+    notice = AnnouncementKind.OPERATOR_NOTICE
+
+    async def tell(order: list[str]) -> None:
+        async with watch.database.transaction() as session:
+            for subject in order:
+                await watch.announcer.to_channels(session, notice, subject)
+                await watch.journal.record(session, "U1", "slash", "status", "done", subject[:8])
+                await watch.announcer.has_news(session, notice, subject)
+
+    await asyncio.gather(*(tell(kinds) for _ in range(8)), *(tell(kinds[::-1]) for _ in range(8)))
+    await watch.delivers()
+    assert [len(watch.posts()), len(watch.posts(watch.alerts))] == [3, 3]
+    assert (await watch.journal.verify()).rows == 48
+
+
 async def test_operators_are_told_once_until_it_is_over(watch: Watch) -> None:
     for _ in range(3):
         await watch.announcer.tell_operators("leaf-login", "Leaf refuses the login")

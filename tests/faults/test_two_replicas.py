@@ -19,13 +19,12 @@ GIVE = "POST /services/usermanagement/api/users/.*credentials"
 LIST = "GET /services/usermanagement/api/users$"
 
 TAKEN_OVER_WITHIN = 20.0
-"""Seconds from the death of a replica until the other has done its work: two for the scan, the rest for a busy machine."""
+"""Seconds from a replica's death until the other has done its work: two for the scan, the rest for a busy machine."""
 
 
 @asynccontextmanager
 async def second(story: Outside, folder: Path) -> AsyncIterator[Program]:
     """Another replica with the same settings and a port of its own."""
-    folder.mkdir()
     program = Program({**story.program.environment, "PORT": str(free_port())}, folder)
     try:
         await program.starts()
@@ -41,6 +40,14 @@ async def story(postgresql_url: str, tmp_path: Path) -> AsyncIterator[Outside]:
         yield ready
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where the second replica lives."""
+    made = tmp_path / "second"
+    made.mkdir()
+    return made
+
+
 async def rows(story: Outside, query: str) -> list[tuple[object, ...]]:
     async with story.database.reading() as session:
         return [tuple(row) for row in await session.execute(text(query))]
@@ -53,8 +60,8 @@ async def comes_back(story: Outside, link: str) -> None:
     assert back.status_code == 303
 
 
-async def test_each_sweep_is_done_by_one_of_them(postgresql_url: str, tmp_path: Path) -> None:
-    async with outside(postgresql_url, tmp_path, SWEEP_INTERVAL="2") as story, second(story, tmp_path / "second"):
+async def test_each_sweep_is_done_by_one_of_them(postgresql_url: str, tmp_path: Path, folder: Path) -> None:
+    async with outside(postgresql_url, tmp_path, SWEEP_INTERVAL="2") as story, second(story, folder):
 
         async def three_more() -> bool:
             return len(await rows(story, "SELECT id FROM sweeps WHERE finished_at IS NOT NULL")) >= before + 3
@@ -70,8 +77,8 @@ async def test_each_sweep_is_done_by_one_of_them(postgresql_url: str, tmp_path: 
         assert {str(worker) for (worker,) in workers} <= {"slot-0", "slot-1"}
 
 
-async def test_what_a_killed_replica_was_doing_the_other_one_finishes(story: Outside, tmp_path: Path) -> None:
-    async with second(story, tmp_path / "second") as other:
+async def test_what_a_killed_replica_was_doing_the_other_one_finishes(story: Outside, folder: Path) -> None:
+    async with second(story, folder) as other:
         fault = story.world.leaf.faults.slow(120, GIVE, times=1)
         await story.types("/fieldview connect Ada Lovelace Farms")
         place = story.world.slack.dm(story.ada)
@@ -102,9 +109,9 @@ async def is_connected(story: Outside) -> bool:
 
 
 async def test_a_replica_that_loses_its_place_stops_itself_and_the_other_goes_on(
-    story: Outside, postgresql_url: str, tmp_path: Path
+    story: Outside, postgresql_url: str, folder: Path
 ) -> None:
-    async with second(story, tmp_path / "second") as other:
+    async with second(story, folder) as other:
         execute(
             postgresql_url,
             "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND classid = 20261124 "
