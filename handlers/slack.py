@@ -37,6 +37,7 @@ from handlers.call import Call, Click, Reply, Request, Submission
 from handlers.commands import COMMAND, COMMANDS
 from handlers.commands.help import overview
 from handlers.views import FORMS, Form
+from storage.records import Role
 
 log = structlog.get_logger(__name__)
 
@@ -53,9 +54,9 @@ Pressed = tuple[str, str, str, str, str]
 
 @dataclass(frozen=True)
 class Asked:
-    """A request on its way: the part of it that the edge needs for its answer and for the audit trail.
+    """A request on its way: the part of it that the edge needs for its gate, its answer and the audit trail.
 
-    `command` is the slash command's name, empty for clicks and forms; `by_grower` lets guests pass.
+    `command` is the slash command's name, empty for clicks and forms; `role` is what the gate asks for.
     """
 
     request: Request
@@ -64,7 +65,7 @@ class Asked:
     answer_at: str | None = None
     command: str = ""
     typed: str = ""
-    by_grower: bool = False
+    role: Role = Role.VIEWER
 
 
 class SlackEdge:
@@ -93,7 +94,7 @@ class SlackEdge:
         """A modal sent in; faults go back into it. Raises Malformed."""
         sent = payloads.submission(body)
         form = FORMS.get(sent.view)
-        asked = Asked(sent, "form", form.name if form else "unknown-form")
+        asked = Asked(sent, "form", form.name if form else "unknown-form", role=form.role if form else Role.VIEWER)
         if faults := dict(form.faults(sent)) if form else {}:
             await ack(response_action="errors", errors=faults)
             self._background.spawn(self._audit(asked, Reply(detail={"faults": sorted(faults)}), "refused"))
@@ -111,7 +112,8 @@ class SlackEdge:
         name = call.word.lower() or "help"
         command = COMMANDS.get(name)
         typed = call.text if command else f"{call.word} {call.text}"
-        asked = Asked(call, "command", name if command else "unknown-command", answer_at, name, typed.strip())
+        action, role = (name, command.role) if command else ("unknown-command", Role.VIEWER)
+        asked = Asked(call, "command", action, answer_at, name, typed.strip(), role)
 
         async def work() -> Reply:
             return await command.run(call, self._bot) if command else _unknown_command(call.word)
@@ -120,8 +122,8 @@ class SlackEdge:
 
     async def _run_click(self, click: Click, answer_at: str | None) -> None:
         action = ACTIONS.get(click.action)
-        name = "unknown-button" if action is None else action.name_of(click) if action.name_of else action.name
-        asked = Asked(click, "button", name, answer_at, by_grower=action is not None and action.for_growers)
+        name, role = (action.name_for(click), action.role_for(click)) if action else ("unknown-button", Role.VIEWER)
+        asked = Asked(click, "button", name, answer_at, role=role)
 
         async def work() -> Reply:
             if action is None:
@@ -151,10 +153,10 @@ class SlackEdge:
 
     async def _show_home(self, user: str, team: str | None) -> None:
         try:
-            person = await self._bot.access.admit(user, team, self._workspace.team_id)
+            person = await self._bot.access.admit(user, team, self._workspace.team_id, Role.VIEWER)
             overview_now = await self._bot.health.overview()
             await self._bot.slack.publish_home(
-                user, messages.home(overview_now, is_admin=person.is_admin, now=self._bot.clock())
+                user, messages.home(overview_now, is_admin=person.role is Role.ADMIN, now=self._bot.clock())
             )
         except NotAllowed:
             log.info("home refused")
@@ -180,8 +182,7 @@ class SlackEdge:
     async def _worked(self, asked: Asked, work: Callable[[], Awaitable[Reply]]) -> tuple[Reply, str]:
         request = asked.request
         try:
-            if not asked.by_grower:
-                await self._bot.access.admit(request.user, request.team, self._workspace.team_id)
+            await self._bot.access.admit(request.user, request.team, self._workspace.team_id, asked.role)
             reply = await work()
         except BotError as problem:
             log.info("not done", reason=type(problem).__name__)

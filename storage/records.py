@@ -7,6 +7,20 @@ from datetime import datetime
 from enum import StrEnum
 
 
+class Role(StrEnum):
+    """What somebody may do: each role may do what the ones before it may."""
+
+    GROWER = "grower"
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+    def covers(self, needed: Role) -> bool:
+        """Whether this role is enough where `needed` is asked for."""
+        ranks = list(Role)
+        return ranks.index(self) >= ranks.index(needed)
+
+
 class CredentialStatus(StrEnum):
     """What the credential at Leaf means for the team, whatever word Leaf used for it."""
 

@@ -8,34 +8,43 @@ from dataclasses import dataclass
 from bot.bot import Bot
 from handlers.actions import choosing, connecting, disconnecting, looking
 from handlers.call import Click, Reply
+from storage.records import Role
 
 
 @dataclass(frozen=True)
 class Action:
-    """One button or menu: the name it has in the audit trail, and the coroutine that carries it out.
+    """One button or menu: the name it has in the audit trail, who may press it, and what carries it out.
 
-    `for_growers` marks what is meant for growers, who may be guests: everything else is for members only.
-    `name_of` gives the name where it depends on what was chosen.
+    `name_of` and `role_of` give the name and the role where they depend on what was chosen.
     """
 
     name: str
+    role: Role
     run: Callable[[Click, Bot], Awaitable[Reply]]
-    for_growers: bool = False
     name_of: Callable[[Click], str] | None = None
+    role_of: Callable[[Click], Role] | None = None
+
+    def name_for(self, click: Click) -> str:
+        return self.name_of(click) if self.name_of else self.name
+
+    def role_for(self, click: Click) -> Role:
+        return self.role_of(click) if self.role_of else self.role
 
 
 ACTIONS: dict[str, Action] = {
-    "choose-grower": Action("choose-grower", choosing.choose_grower, name_of=choosing.chosen),
-    "create-grower": Action("create-grower", choosing.ask_particulars),
-    "send-link": Action("connect", connecting.send_link),
-    "connect-anyway": Action("connect", connecting.connect_anyway),
-    "open-consent-link": Action("open-consent-link", connecting.opened, for_growers=True),
-    "show-status": Action("status", looking.show_status),
-    "check-now": Action("status", looking.check_now),
-    "show-events": Action("events", looking.show_events),
-    "events-older": Action("events", looking.turn_page),
-    "events-newer": Action("events", looking.turn_page),
-    "disconnect": Action("disconnect", disconnecting.ask),
-    "disconnect-confirm": Action("disconnect", disconnecting.confirm),
-    "disconnect-cancel": Action("disconnect", disconnecting.cancel),
+    "choose-grower": Action(
+        "choose-grower", Role.VIEWER, choosing.choose_grower, name_of=choosing.chosen, role_of=choosing.needed
+    ),
+    "create-grower": Action("create-grower", Role.OPERATOR, choosing.ask_particulars),
+    "send-link": Action("connect", Role.OPERATOR, connecting.send_link),
+    "connect-anyway": Action("connect", Role.OPERATOR, connecting.connect_anyway),
+    "open-consent-link": Action("open-consent-link", Role.GROWER, connecting.opened),
+    "show-status": Action("status", Role.VIEWER, looking.show_status),
+    "check-now": Action("status", Role.VIEWER, looking.check_now),
+    "show-events": Action("events", Role.VIEWER, looking.show_events),
+    "events-older": Action("events", Role.VIEWER, looking.turn_page),
+    "events-newer": Action("events", Role.VIEWER, looking.turn_page),
+    "disconnect": Action("disconnect", Role.ADMIN, disconnecting.ask),
+    "disconnect-confirm": Action("disconnect", Role.ADMIN, disconnecting.confirm),
+    "disconnect-cancel": Action("disconnect", Role.ADMIN, disconnecting.cancel),
 }

@@ -8,6 +8,7 @@ from bot import messages
 from bot.bot import Bot
 from bot.errors import UsageError
 from handlers.call import Call, Click, Reply
+from storage.records import Role
 
 
 def chosen(click: Click) -> str:
@@ -16,6 +17,14 @@ def chosen(click: Click) -> str:
 
     name, _ = messages.chosen_command(click.block)
     return name if name in COMMANDS else "choose-grower"
+
+
+def needed(click: Click) -> Role:
+    """The role of the command that asked: a menu opens no door that the command would not."""
+    from handlers.commands import COMMANDS
+
+    name, _ = messages.chosen_command(click.block)
+    return COMMANDS[name].role if name in COMMANDS else Role.VIEWER
 
 
 async def choose_grower(click: Click, bot: Bot) -> Reply:

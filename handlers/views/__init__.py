@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from bot.bot import Bot
 from handlers.call import Reply, Submission
 from handlers.views import create_grower
+from storage.records import Role
 
 
 @dataclass(frozen=True)
 class Form:
-    """One modal: its name in the audit trail, what is wrong with what was filled in, and what it does."""
+    """One modal: its name in the audit trail, who may send it, what is wrong with it as filled in, and what it does."""
 
     name: str
+    role: Role
     faults: Callable[[Submission], Mapping[str, str]]
     run: Callable[[Submission, Bot], Awaitable[Reply]]
 
 
 FORMS: dict[str, Form] = {
-    "create-grower": Form("create-grower", create_grower.faults, create_grower.create_grower),
+    "create-grower": Form("create-grower", Role.OPERATOR, create_grower.faults, create_grower.create_grower),
 }

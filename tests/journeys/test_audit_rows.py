@@ -100,9 +100,9 @@ async def test_without_an_audit_trail_nobody_is_told_it_went_well(stage: Stage) 
 async def test_what_leaf_does_not_do_leaves_a_row_that_says_failed(stage_on_sqlite: Stage, day: str) -> None:
     stage = stage_on_sqlite
     await stage.sweeps_now()
-    question = await stage.types("/fieldview disconnect Sato Family Orchards")
+    question = await stage.types("/fieldview disconnect Sato Family Orchards", stage.linus)
     getattr(stage.world.leaf.faults, day)()
-    assert "Leaf" in text_of(await stage.presses(question, "disconnect-confirm"))
+    assert "Leaf" in text_of(await stage.presses(question, "disconnect-confirm", stage.linus))
     row = (await stage.audit())[-1]
     assert (row.action, row.outcome, row.target_name) == ("disconnect", "failed", "Sato Family Orchards")
     assert stage.world.leaf.find(HANA).credential is not None

@@ -61,12 +61,12 @@ async def test_pressing_again_later_is_a_new_request(stage_on_sqlite: Stage) -> 
     assert await stage.deeds() == [("status", "done")] * 3
 
 
-async def test_two_agents_who_disconnect_at_once_end_it_once_and_quietly(stage: Stage) -> None:
+async def test_two_admins_who_disconnect_at_once_end_it_once_and_quietly(stage: Stage) -> None:
     await stage.sweeps_now()
-    questions = [
-        await stage.types("/fieldview disconnect Sato Family Orchards", user) for user in (stage.grace, stage.linus)
-    ]
     slack = stage.world.slack
+    mary = slack.add_user("mary", "Mary", "mary@greenacres.example", admin=True)
+    slack.invite(stage.growers, mary)
+    questions = [await stage.types("/fieldview disconnect Sato Family Orchards", user) for user in (mary, stage.linus)]
     await asyncio.gather(*(slack.click(q.ephemeral_to or "", q.channel, q.ts, "disconnect-confirm") for q in questions))
     await rows(stage, 4)
     await stage.sweeps_now()
@@ -127,12 +127,12 @@ async def test_the_events_button_and_the_menu_of_the_overview_show_what_they_say
     await stage.sweeps_now()
     await stage.world.leaf.revoke(HANA)
     await stage.sweeps_now()
-    overview = await stage.types("/fieldview status")
-    status = await stage.presses(overview, "show-status", selected=stage.world.leaf.find(HANA).id)
+    overview = await stage.types("/fieldview status", stage.linus)
+    status = await stage.presses(overview, "show-status", stage.linus, selected=stage.world.leaf.find(HANA).id)
     assert "Sato Family Orchards" in text_of(status)
-    story = await stage.presses(status, "show-events")
+    story = await stage.presses(status, "show-events", stage.linus)
     assert "Sato Family Orchards" in text_of(story)
-    question = await stage.presses(status, "disconnect")
+    question = await stage.presses(status, "disconnect", stage.linus)
     assert "disconnect-confirm" in buttons_of(question)
 
 

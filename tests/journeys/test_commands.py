@@ -161,8 +161,8 @@ async def test_status_of_one_asks_leaf_and_with_leaf_down_says_what_was_known(st
 
 async def test_events_are_kept_past_the_end_of_the_connection_and_past_leafs_thirty_days(stage: Stage) -> None:
     stage.world.leaf.log_event(HANA, 403, '{"message":"Forbidden, field 7"}')
-    question = await stage.types("/fieldview disconnect Sato Family Orchards")
-    await stage.presses(question, "disconnect-confirm")
+    question = await stage.types("/fieldview disconnect Sato Family Orchards", stage.linus)
+    await stage.presses(question, "disconnect-confirm", stage.linus)
     assert stage.world.leaf.find(HANA).credential is None
     assert "field 7" in text_of(await stage.types("/fieldview events Sato Family Orchards"))
     stage.world.clock.advance(days(40))
@@ -217,32 +217,34 @@ async def test_a_name_that_ends_in_a_number_is_a_name(stage: Stage) -> None:
 
 async def test_disconnect_asks_and_yes_ends_it_without_a_false_alarm(stage: Stage) -> None:
     await stage.sweeps_now()
-    question = await stage.types("/fieldview disconnect Sato Family Orchards")
+    question = await stage.types("/fieldview disconnect Sato Family Orchards", stage.linus)
     assert stage.world.leaf.find(HANA).credential is not None
-    done = await stage.presses(question, "disconnect-confirm")
+    done = await stage.presses(question, "disconnect-confirm", stage.linus)
     assert done.ts == question.ts
     assert stage.world.leaf.find(HANA).credential is None
     await stage.sweeps_now()
     await stage.delivered()
     await stage.until_status(HANA, "absent")
     assert stage.world.slack.posted(stage.alerts) == []
-    again = await stage.presses(await stage.types("/fieldview disconnect Sato Family Orchards"), "disconnect-confirm")
+    again = await stage.presses(
+        await stage.types("/fieldview disconnect Sato Family Orchards", stage.linus), "disconnect-confirm", stage.linus
+    )
     assert "not connected" in text_of(again)
     assert stage.world.slack.posted(stage.alerts) == []
 
 
 async def test_disconnect_asks_and_no_changes_nothing(stage: Stage) -> None:
-    question = await stage.types("/fieldview disconnect Sato Family Orchards")
-    await stage.presses(question, "disconnect-cancel")
+    question = await stage.types("/fieldview disconnect Sato Family Orchards", stage.linus)
+    await stage.presses(question, "disconnect-cancel", stage.linus)
     assert stage.world.leaf.find(HANA).credential is not None
     assert await stage.deeds() == [("disconnect", "done"), ("disconnect", "done")]
 
 
 async def test_disconnect_with_leaf_down_changes_nothing_and_says_so(stage: Stage) -> None:
     await stage.sweeps_now()
-    question = await stage.types("/fieldview disconnect Sato Family Orchards")
+    question = await stage.types("/fieldview disconnect Sato Family Orchards", stage.linus)
     stage.world.leaf.faults.outage()
-    answer = await stage.presses(question, "disconnect-confirm")
+    answer = await stage.presses(question, "disconnect-confirm", stage.linus)
     assert "Leaf" in text_of(answer)
     stage.world.leaf.faults.heal()
     assert stage.world.leaf.find(HANA).credential is not None
@@ -259,9 +261,9 @@ async def test_disconnect_with_leaf_down_changes_nothing_and_says_so(stage: Stag
 @pytest.mark.parametrize("times", [1, None])
 async def test_a_lost_answer_to_our_own_disconnect_raises_no_alarm(stage: Stage, times: int | None) -> None:
     await stage.sweeps_now()
-    question = await stage.types("/fieldview disconnect Sato Family Orchards")
+    question = await stage.types("/fieldview disconnect Sato Family Orchards", stage.linus)
     stage.world.leaf.faults.lose_answer("^DELETE", times=times)
-    answer = text_of(await stage.presses(question, "disconnect-confirm"))
+    answer = text_of(await stage.presses(question, "disconnect-confirm", stage.linus))
     assert stage.world.leaf.find(HANA).credential is None
     if times == 1:
         assert "is disconnected" in answer
