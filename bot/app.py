@@ -22,17 +22,20 @@ from bot.announcer import DELIVER, POSTS_PER_SECOND, Announcer
 from bot.archive import Archive
 from bot.background import Background
 from bot.bot import Bot
+from bot.completion import COMPLETE, Completion
+from bot.consent_news import ConsentNews
 from bot.dataflow import DataFlows
 from bot.directory import Directory
 from bot.errors import ProviderUnavailable
 from bot.fieldview.client import FieldViewClient
 from bot.health import Health
+from bot.inviting import Inviting
 from bot.jobs import Jobs
 from bot.journal import KEY_NAME, Journal
+from bot.journey import Journey
 from bot.leaf.client import LeafClient
 from bot.leaf.registration import ensure_webhook
 from bot.monitor import ALERT, CHECK, SWEEP, Monitor
-from bot.onboarding import COMPLETE, Onboarding
 from bot.pace import Unpaced, pace_for
 from bot.readiness import Readiness
 from bot.settings import Settings
@@ -100,7 +103,7 @@ async def running(settings: Settings, tuning: Tuning = Tuning()) -> AsyncIterato
         await jobs.start()
         stack.push_async_callback(jobs.stop)
         workspace = await _workspace(slack)
-        bot.onboarding.company = workspace.name
+        bot.inviting.company = workspace.name
         background = Background()
         stack.push_async_callback(background.finish, 20.0)
         timer = Timer(bot, jobs, place, timedelta(seconds=settings.sweep_interval))
@@ -210,10 +213,20 @@ def _services(
     monitor = Monitor(database, leaf, announcer, journal, clock, fieldview.scopes)
     archive = Archive(database, leaf, clock)
     directory = Directory(database, leaf, slack)
-    onboarding = Onboarding(
+    news = ConsentNews(announcer, journal)
+    inviting = Inviting(
+        database=database,
+        slack=slack,
+        directory=directory,
+        announcer=announcer,
+        clock=clock,
+        public_url=settings.public_url,
+        link_lifetime=timedelta(seconds=settings.link_lifetime),
+    )
+    journey = Journey(database=database, vault=vault, fieldview=fieldview, news=news, queue=jobs, clock=clock)
+    completion = Completion(
         database=database,
         vault=vault,
-        slack=slack,
         fieldview=fieldview,
         leaf=leaf,
         application={
@@ -221,19 +234,16 @@ def _services(
             "clientSecret": settings.fieldview_client_secret,
             "apiKey": settings.fieldview_api_key,
         },
-        directory=directory,
         monitor=monitor,
         archive=archive,
         announcer=announcer,
-        journal=journal,
+        news=news,
         queue=jobs,
         clock=clock,
-        public_url=settings.public_url,
-        link_lifetime=timedelta(seconds=settings.link_lifetime),
     )
     for name, job in (
         (DELIVER, announcer.deliver),
-        (COMPLETE, onboarding.complete),
+        (COMPLETE, completion.complete),
         (CHECK, monitor.check_job),
         (ALERT, monitor.alert_job),
         (SWEEP, monitor.sweep_job),
@@ -244,7 +254,9 @@ def _services(
         slack=slack,
         access=Access(slack),
         directory=directory,
-        onboarding=onboarding,
+        inviting=inviting,
+        journey=journey,
+        completion=completion,
         health=Health(database, leaf, monitor, archive, data, clock),
         monitor=monitor,
         subscribing=Subscribing(database, slack, clock, settings.alert_channel),

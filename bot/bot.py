@@ -8,11 +8,13 @@ from datetime import datetime
 
 from bot.access import Access
 from bot.announcer import Announcer
+from bot.completion import Completion
 from bot.directory import Directory
 from bot.health import Health
+from bot.inviting import Inviting
 from bot.journal import Journal
+from bot.journey import Journey
 from bot.monitor import Monitor
-from bot.onboarding import Onboarding
 from bot.readiness import Readiness
 from bot.slack.client import SlackClient
 from bot.subscribing import Subscribing
@@ -27,7 +29,9 @@ class Bot:
     slack: SlackClient
     access: Access
     directory: Directory
-    onboarding: Onboarding
+    inviting: Inviting
+    journey: Journey
+    completion: Completion
     health: Health
     monitor: Monitor
     subscribing: Subscribing

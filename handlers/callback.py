@@ -10,11 +10,10 @@ from starlette.responses import RedirectResponse, Response
 
 from bot.bot import Bot
 from bot.errors import ConsentForeign
-from bot.onboarding import Trouble
 from handlers.browser import BrowserCookie
 from handlers.consent import PRIVATE, invitation_of
 from handlers.pages import Failure, Pages
-from storage.records import Consent, ConsentState
+from storage.records import Consent, ConsentState, Trouble
 
 LONGEST = 4096
 """Characters of a code, state or error that are looked at."""
@@ -39,7 +38,7 @@ class Callback:
         if state is None or browser is None:
             return self._pages.for_request(request).wrong_browser()
         try:
-            await self._bot.onboarding.returned(
+            await self._bot.journey.returned(
                 state, browser, SecretStr(code) if code else None, error, request.scope["request_id"]
             )
         except ConsentForeign:
@@ -49,12 +48,12 @@ class Callback:
     async def show(self, request: Request) -> Response:
         """GET: how the consent stands that this browser began last. Waits a moment for one that is nearly through."""
         browser = self._cookie.read(request)
-        consent = await self._bot.onboarding.of_browser(browser) if browser else None
+        consent = await self._bot.journey.of_browser(browser) if browser else None
         for _ in range(GLANCES):
             if browser is None or consent is None or not _is_in_work(consent) or consent.trouble:
                 break
             await asyncio.sleep(PAUSE)
-            consent = await self._bot.onboarding.of_browser(browser)
+            consent = await self._bot.journey.of_browser(browser)
         pages = self._pages.for_request(request)
         return self._page(pages, consent) if consent else pages.unknown()
 

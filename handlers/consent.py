@@ -34,7 +34,7 @@ class ConsentPages:
         """GET and HEAD, by people, mail scanners and link previews alike."""
         token, pages = _token(request), self._pages.for_request(request)
         try:
-            consent = await self._bot.onboarding.look(token)
+            consent = await self._bot.journey.look(token)
         except ConsentError as over:
             return await self._over(pages, token, over)
         if consent.state is not ConsentState.OPEN:
@@ -48,10 +48,10 @@ class ConsentPages:
             return JSONResponse({"error": "this was not sent from our own page"}, 403)
         token = _token(request)
         try:
-            consent = await self._bot.onboarding.look(token)
+            consent = await self._bot.journey.look(token)
             if consent.state is not ConsentState.OPEN:
                 return RedirectResponse(f"/connect/{token}", 303, headers=PRIVATE)
-            begun = await self._bot.onboarding.begin(token, self._cookie.read(request), request.scope["request_id"])
+            begun = await self._bot.journey.begin(token, self._cookie.read(request), request.scope["request_id"])
         except ConsentError as over:
             return await self._over(self._pages.for_request(request), token, over)
         response = RedirectResponse(begun.address, 303, headers=PRIVATE)
@@ -64,18 +64,18 @@ class ConsentPages:
             return JSONResponse({"error": "this was not sent from our own page"}, 403)
         token = _token(request)
         try:
-            await self._bot.onboarding.decline(token, request.scope["request_id"])
+            await self._bot.journey.decline(token, request.scope["request_id"])
         except ConsentDeclined:
             pass
         except ConsentError as over:
             return await self._over(self._pages.for_request(request), token, over)
-        consent = await self._bot.onboarding.known(token)
+        consent = await self._bot.journey.known(token)
         if consent is None or consent.state is not ConsentState.DECLINED:
             return RedirectResponse(f"/connect/{token}", 303, headers=PRIVATE)
         return self._pages.for_request(request).declined(invitation_of(consent, self._bot))
 
     async def _over(self, pages: Pages, token: str, over: ConsentError) -> Response:
-        consent = await self._bot.onboarding.known(token)
+        consent = await self._bot.journey.known(token)
         if consent is None:
             return pages.unknown()
         invitation = invitation_of(consent, self._bot)
@@ -95,7 +95,7 @@ class ConsentPages:
         return ConsentView(
             grower=consent.grower_name,
             asked_by=consent.asked_by_name,
-            company=self._bot.onboarding.company,
+            company=self._bot.inviting.company,
             code_word=consent.code_word,
             expires=consent.expires_at,
             scopes=self._scopes,
@@ -110,7 +110,7 @@ PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
 def invitation_of(consent: Consent, bot: Bot) -> Invitation:
     """Who asked whom, for pages that show no more of a consent."""
-    return Invitation(consent.grower_name, consent.asked_by_name, bot.onboarding.company)
+    return Invitation(consent.grower_name, consent.asked_by_name, bot.inviting.company)
 
 
 def _token(request: Request) -> str:

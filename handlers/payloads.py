@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bot.messages import MORE
 from handlers.call import Call, Click, Submission, clean, command_and_rest
 
 _ID = re.compile(r"[A-Z0-9]{2,32}")
@@ -41,14 +42,15 @@ def clicks(body: Body) -> Iterator[Click]:
     for action in pressed:
         if not isinstance(action, Mapping):
             raise Malformed("action")
+        pressed_action, value = _pressed(action)
         yield Click(
             user=_id(_part(body, "user"), "id"),
             team=_team(body),
             channel=_channel(body),
             request_id=_request_id(),
-            action=_text(action, "action_id"),
+            action=pressed_action,
             block=_text(action, "block_id"),
-            value=_chosen(action),
+            value=value,
             trigger_id=_text(body, "trigger_id"),
             is_ephemeral=container.get("is_ephemeral") is True,
             message=_text(container, "message_ts"),
@@ -118,6 +120,15 @@ def _channel(body: Body) -> str | None:
         if owner.get(key):
             return _id(owner, key)
     return None
+
+
+def _pressed(element: Body) -> tuple[str, str]:
+    """The action and its value: what an overflow menu offers is pressed as if it were a button of its own."""
+    action, value = _text(element, "action_id"), _chosen(element)
+    if action != MORE:
+        return action, value
+    chosen, _, rest = value.partition(":")
+    return chosen, rest
 
 
 def _chosen(element: Body) -> str:

@@ -15,7 +15,7 @@ async def invited(bot: Bot, request: Request, grower: Grower, *, even_if_healthy
     if connection and connection.status is CredentialStatus.HEALTHY and not even_if_healthy:
         already = messages.already_connected(grower, connection, bot.clock())
         return Reply(already, replace=replace, detail={"link": "not needed"})
-    invitation = await bot.onboarding.invite(grower, request.user, request.channel)
+    invitation = await bot.inviting.invite(grower, request.user, request.channel)
     return Reply(
         messages.invitation(invitation, bot.clock()),
         replace=replace,

@@ -103,6 +103,18 @@ class ConsentState(StrEnum):
     FAILED = "failed"
 
 
+class Trouble(StrEnum):
+    """Why a consent is not through yet, kept in `Consent.trouble`."""
+
+    DENIED = "denied-at-fieldview"
+    CODE_REFUSED = "code-refused"
+    ANSWER_LOST = "answer-lost"
+    FIELDVIEW_DOWN = "fieldview-down"
+    OUR_CONFIGURATION = "our-configuration"
+    LEAF_DOWN = "leaf-down"
+    LEAF_REFUSED = "leaf-refused"
+
+
 @dataclass(frozen=True)
 class Consent:
     """One consent link and what became of it. The link's token is never here: only its hash is stored."""

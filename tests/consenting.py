@@ -106,7 +106,7 @@ async def until_state(stage: Stage, state: str, trouble: str | None = None, emai
 
 async def works_again(stage: Stage, consent: Consent) -> None:
     """The job comes round once more, without the minutes it would wait."""
-    await stage.running.bot.onboarding.complete(consent.id)
+    await stage.running.bot.completion.complete(consent.id)
 
 
 async def remembered(stage: Stage, tables: Sequence[type[Row]] = OF_CONSENTS) -> list[Any]:

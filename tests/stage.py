@@ -51,9 +51,11 @@ class Stage:
     async def presses(
         self, message: Message, action: str, user: str | None = None, *, value: str | None = None, selected: Any = None
     ) -> Message:
-        """Somebody presses a button of a message; returns the newest private message afterwards."""
+        """Somebody presses a button, or what a message's menu offers; the newest private message afterwards."""
         user = user or self.grace
         before = self._whispers(user)
+        if offer := offer_of(message, action):
+            action, selected = "more", offer
         outcome = await self.world.slack.click(
             user, message.channel, message.ts, action, value=value, selected=selected
         )
@@ -171,7 +173,9 @@ def buttons_of(message: Message) -> list[str]:
 
     def walk(value: Any) -> None:
         if isinstance(value, dict):
-            if isinstance(value.get("action_id"), str):
+            if value.get("type") == "overflow":
+                found.extend(option["value"].partition(":")[0] for option in value["options"])
+            elif isinstance(value.get("action_id"), str):
                 found.append(value["action_id"])
             for item in value.values():
                 walk(item)
@@ -181,6 +185,13 @@ def buttons_of(message: Message) -> list[str]:
 
     walk(message.blocks)
     return found
+
+
+def offer_of(message: Message, action: str) -> str | None:
+    """The option that stands for this action in a message's overflow menu."""
+    elements = [element for block in message.blocks or [] for element in block.get("elements", [])]
+    options = [option for element in elements if element.get("type") == "overflow" for option in element["options"]]
+    return next((option["value"] for option in options if option["value"].partition(":")[0] == action), None)
 
 
 Around = Callable[[World], AbstractAsyncContextManager[Mapping[str, Any]]]

@@ -9,13 +9,14 @@ from bot.messages.endings import disconnect_cancelled, disconnect_question, disc
 from bot.messages.home import home
 from bot.messages.incidents import incident
 from bot.messages.invitations import already_connected, invitation, invitation_dm, invitation_dm_closed
-from bot.messages.pieces import Message
+from bot.messages.pieces import MORE, Message
 from bot.messages.replies import crash, help_text, operator_notice, problem, working
 from bot.messages.status import connection_status, overview
 from bot.messages.subscriptions import subscribed, subscription_greeting, unsubscribed
 from bot.messages.timeline import timeline
 
 __all__ = [
+    "MORE",
     "Message",
     "already_connected",
     "choose_grower",

@@ -7,7 +7,7 @@ from datetime import datetime
 from slack_sdk.models.blocks import ActionsBlock, Block
 
 from bot.messages.consents import UNDER_WAY, data_line, needs_operator, next_repair, standing
-from bot.messages.pieces import Message, actions, button, heading, section
+from bot.messages.pieces import Message, actions, button, heading, more, section
 from bot.messages.text import code, escape, literal, mention
 from bot.messages.times import lasting, moment
 from bot.messages.vocabulary import CAUSES, explained, missing_parts, parts
@@ -105,8 +105,7 @@ def _buttons(card: IncidentCard) -> ActionsBlock:
             grower,
             style=None if again else "primary",
         )
-    check, events = button("Check now", "check-now", grower), button("What happened", "show-events", grower)
-    return actions(send, check, events)
+    return actions(send, more(("Check now", "check-now", grower), ("What happened", "show-events", grower)))
 
 
 def _recovered(card: IncidentCard, at: datetime) -> Message:

@@ -16,6 +16,7 @@ from slack_sdk.models.blocks import (
     InteractiveElement,
     MarkdownTextObject,
     Option,
+    OverflowMenuElement,
     PlainTextObject,
     RichTextBlock,
     RichTextElementParts,
@@ -90,6 +91,20 @@ def button(label: str, action: str, value: str, *, style: str | None = None, url
     """A button. `style` is "primary" or "danger"; `url` opens in the browser as well."""
     shown = PlainTextObject(text=literal(label, LABEL), emoji=False)
     return ButtonElement(text=shown, action_id=action, value=value, style=style, url=url)
+
+
+MORE = "more"
+"""The action id of every overflow menu; what was chosen names the action it stands for, as `action:value`."""
+
+
+def more(*offers: tuple[str, str, str] | None) -> OverflowMenuElement:
+    """What has no room among a message's buttons: (label, action, value) each, at most Slack's five; None is none."""
+    options = [
+        Option(value=f"{action}:{value}", text=PlainTextObject(text=literal(label, LABEL), emoji=False))
+        for label, action, value in (offer for offer in offers if offer is not None)
+        if len(f"{action}:{value}") <= OPTION_VALUE
+    ]
+    return OverflowMenuElement(action_id=MORE, options=options)
 
 
 def grower_menu(growers: Sequence[Grower], action: str, placeholder: str) -> StaticSelectElement:

@@ -250,7 +250,7 @@ async def test_leaf_refuses_our_login_and_no_grower_is_blamed(stage: Stage) -> N
     await eventually_posted(stage, "LEAF_PASSWORD")
     stage.world.leaf.password = password
     # The client itself does not hammer a login that was refused; a fresh start of the program forgets that.
-    stage.running.bot.onboarding._leaf._refused_until = 0.0
+    stage.running.bot.completion._leaf._refused_until = 0.0
     await works_again(stage, await consent_of(stage))
     await stage.until_status(ADA, "healthy")
     await stage.delivered()

@@ -106,7 +106,7 @@ async def test_the_database_is_gone(stage_on_sqlite: Stage) -> None:
     stage = stage_on_sqlite
     bot = stage.running.bot
     gone = Database(f"postgresql://bot:hunter2@127.0.0.1:{free_port()}/gone")
-    readiness = Readiness(gone, bot.onboarding._leaf, bot.slack, bot.clock, 300)
+    readiness = Readiness(gone, bot.completion._leaf, bot.slack, bot.clock, 300)
     operations = Operations(readiness)
     routes = [Route("/readyz", operations.ready), Route("/metrics", operations.metrics)]
     async with httpx.AsyncClient(

@@ -225,6 +225,8 @@ def _lines(block: dict[str, Any]) -> list[str]:
 def _element(element: dict[str, Any]) -> str:
     if element["type"] == "button":
         return f"[{element['text']['text']}]"
+    if element["type"] == "overflow":
+        return f"[… ▾ {', '.join(option['text']['text'] for option in element['options'])}]"
     options = ", ".join(option["text"]["text"] for option in element["options"][:3])
     return f"[{element['placeholder']['text']} ▾ {options} …]"
 

@@ -69,11 +69,24 @@ def elements(shown: Message | View) -> list[dict[str, Any]]:
 
 
 def action_ids(shown: Message | View) -> list[str]:
-    return [element["action_id"] for element in elements(shown)]
+    """What can be pressed; an overflow menu's offers count as what they stand for."""
+    return [action for element in elements(shown) for action in _actions(element)]
+
+
+def _actions(element: dict[str, Any]) -> list[str]:
+    if element["type"] != "overflow":
+        return [element["action_id"]]
+    return [option["value"].partition(":")[0] for option in element["options"]]
 
 
 def labels(shown: Message | View) -> list[str]:
     return [element["text"]["text"] for element in elements(shown) if element["type"] == "button"]
+
+
+def offers(shown: Message | View) -> list[str]:
+    """What the overflow menus offer."""
+    menus = [element for element in elements(shown) if element["type"] == "overflow"]
+    return [option["text"]["text"] for menu in menus for option in menu["options"]]
 
 
 def markup(text: str, *, verbatim: bool) -> list[Markup]:

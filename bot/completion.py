@@ -1,0 +1,274 @@
+"""The durable job that completes a consent: exchange the code, hand the token to Leaf, erase both.
+
+The refresh token is with us, encrypted, only between FieldView's answer and Leaf's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+from pydantic import SecretStr
+
+from bot.announcer import Announcer
+from bot.archive import Archive
+from bot.consent_news import ConsentNews
+from bot.errors import (
+    ProviderError,
+    ProviderGibberish,
+    ProviderRefusedUs,
+    ProviderRejected,
+    ProviderUnavailable,
+)
+from bot.fieldview.client import FieldViewClient, Grant
+from bot.jobs import Queue
+from bot.leaf.client import LeafClient
+from bot.leaf.models import Credential
+from bot.monitor import CHECK, Monitor, Reading
+from bot.vault import Unreadable, Vault
+from storage import connections, consents
+from storage.database import Database
+from storage.records import AnnouncementKind, Consent, ConsentState, CredentialStatus, Trouble
+
+log = structlog.get_logger(__name__)
+
+COMPLETE = "complete-consent"
+"""The job that turns a returned authorization code into a credential at Leaf; its subject is the consent's id."""
+
+EXCHANGE_PATIENCE = timedelta(minutes=5)
+"""How long a code is worth keeping while FieldView does not answer: how long codes live is not documented."""
+
+HANDOVER_PATIENCE = timedelta(hours=72)
+"""How long Leaf may be down before the grower is asked again: the refresh token itself dies after 30 days."""
+
+
+class Completion:
+    """From FieldView's code to Leaf's credential."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        vault: Vault,
+        fieldview: FieldViewClient,
+        leaf: LeafClient,
+        application: dict[str, SecretStr],
+        monitor: Monitor,
+        archive: Archive,
+        announcer: Announcer,
+        news: ConsentNews,
+        queue: Queue,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._vault = vault
+        self._fieldview = fieldview
+        self._leaf = leaf
+        self._application = application
+        self._monitor = monitor
+        self._archive = archive
+        self._announcer = announcer
+        self._news = news
+        self._queue = queue
+        self._clock = clock
+
+    async def complete(self, consent_id: str) -> float | None:
+        """Job: exchange the code, hand the token to Leaf, erase both. Every step may run again."""
+        async with self._database.reading() as session:
+            consent = await consents.get(session, consent_id)
+        if consent is not None and consent.state is ConsentState.EXCHANGING:
+            wait = await self._exchange(consent)
+            if wait is not None:
+                return wait
+            async with self._database.reading() as session:
+                consent = await consents.get(session, consent_id)
+        if consent is not None and consent.state is ConsentState.DELIVERING:
+            return await self._hand_over(consent)
+        return None
+
+    async def _exchange(self, consent: Consent) -> float | None:
+        async with self._database.reading() as session:
+            sealed, returned_at = await consents.sealed_code(session, consent.id)
+        if sealed is None:
+            await self._reopen(consent, Trouble.ANSWER_LOST)
+            return None
+        try:
+            grant = await self._fieldview.exchange(self._vault.open(sealed))
+        except Unreadable:
+            log.error("a code cannot be decrypted: ENCRYPTION_KEYS lost a key", consent=consent.id)
+            await self._reopen(consent, Trouble.ANSWER_LOST)
+            return None
+        except ProviderRejected as refused:
+            log.warning("fieldview refuses a code", consent=consent.id, detail=refused.detail)
+            await self._reopen(consent, Trouble.OUR_CONFIGURATION if _is_ours(refused) else Trouble.CODE_REFUSED)
+            return None
+        except ProviderUnavailable as ill:
+            if ill.maybe_done:
+                await self._reopen(consent, Trouble.ANSWER_LOST)
+                return None
+            if returned_at and self._clock() - returned_at > EXCHANGE_PATIENCE:
+                await self._reopen(consent, Trouble.FIELDVIEW_DOWN)
+                return None
+            await self._note_trouble(consent, Trouble.FIELDVIEW_DOWN)
+            return min(ill.retry_after or 5.0, EXCHANGE_PATIENCE.total_seconds())
+        except ProviderGibberish as nonsense:
+            log.error("fieldview answers something unknown", consent=consent.id, detail=nonsense.detail)
+            await self._reopen(consent, Trouble.ANSWER_LOST)
+            await self._announcer.tell_operators("fieldview-gibberish", FIELDVIEW_GIBBERISH)
+            return None
+        except ProviderError as failure:
+            log.error("fieldview does not work with us", consent=consent.id, detail=failure.detail)
+            await self._reopen(consent, Trouble.OUR_CONFIGURATION)
+            return None
+        await self._keep(consent, grant)
+        return None
+
+    async def _keep(self, consent: Consent, grant: Grant) -> None:
+        """The grant is ours until Leaf has it: encrypted, and the code is forgotten."""
+        async with self._database.transaction() as session:
+            await consents.move(
+                session,
+                consent.id,
+                ConsentState.EXCHANGING,
+                ConsentState.DELIVERING,
+                authorization_code=None,
+                refresh_token=self._vault.seal(grant.refresh_token),
+                exchanged_at=self._clock(),
+                account_email=grant.account_email,
+                granted_scopes=list(grant.scopes),
+                trouble=None,
+            )
+
+    async def _reopen(self, consent: Consent, trouble: Trouble) -> None:
+        """This time it did not work; the link is good for another try."""
+        async with self._database.transaction() as session:
+            reopened = await consents.move(
+                session,
+                consent.id,
+                ConsentState.EXCHANGING,
+                ConsentState.OPEN,
+                authorization_code=None,
+                trouble=trouble,
+            )
+            if reopened is None:
+                return
+            await self._news.tell(session, reopened)
+            await self._news.record(session, reopened, "consent-failed", "failed", "", detail={"trouble": trouble})
+        if trouble is Trouble.OUR_CONFIGURATION:
+            text = (
+                "FieldView does not accept this bot's own set-up, so growers cannot finish their consent. "
+                "Check the FIELDVIEW_ settings and the redirect address registered at FieldView."
+            )
+            await self._announcer.tell_operators("fieldview-configuration", text)
+
+    async def _hand_over(self, consent: Consent) -> float | None:
+        async with self._database.reading() as session:
+            sealed, exchanged_at, began = await consents.sealed_refresh_token(session, consent.id)
+        waited = self._clock() - exchanged_at if exchanged_at else timedelta()
+        if sealed is None or waited > HANDOVER_PATIENCE:
+            await self._fail(consent, Trouble.LEAF_DOWN)
+            return None
+        try:
+            credential = await self._given(consent, self._vault.open(sealed), began)
+        except ProviderRejected as refused:
+            log.error("leaf refuses a token", consent=consent.id, detail=refused.detail)
+            await self._fail(consent, Trouble.LEAF_REFUSED)
+            return None
+        except ProviderError as failure:
+            log.warning("leaf does not take the token now", consent=consent.id, detail=failure.detail)
+            await self._note_trouble(consent, Trouble.LEAF_DOWN)
+            if isinstance(failure, ProviderRefusedUs):
+                await self._announcer.tell_operators("leaf-login", LEAF_LOGIN_REFUSED)
+            return min(600.0, max(2.0, waited.total_seconds() / 4))
+        await self._succeed(consent, credential)
+        return None
+
+    async def _given(self, consent: Consent, token: SecretStr, began: bool) -> Credential:
+        """Give Leaf the token, once: what Leaf holds already tells whether an earlier try went through."""
+        current = await self._leaf.credential(consent.grower_id)
+        if not began:
+            replaces = current.id if current else None
+            async with self._database.transaction() as session:
+                await consents.note(session, consent.id, replaces_credential=replaces, handing_over=True)
+        elif current is not None and current.id != consent.replaces_credential:
+            return current
+        body = self._application | {"refreshToken": token}
+        if current is None:
+            return await self._leaf.give_credential(consent.grower_id, body)
+        await self._archive.keep(consent.grower_id)
+        try:
+            return await self._leaf.give_credential(consent.grower_id, body)
+        except ProviderRejected:
+            # There is no way to replace a credential in place: make room, then give it once more.
+            await self._leaf.delete_credential(consent.grower_id)
+            return await self._leaf.give_credential(consent.grower_id, body)
+
+    async def _succeed(self, consent: Consent, credential: Credential) -> None:
+        """Leaf has it: erase the token, believe the reading, tell everybody who waits, in one transaction."""
+        now = self._clock()
+        async with self._database.transaction() as session:
+            done = await consents.move(
+                session,
+                consent.id,
+                ConsentState.DELIVERING,
+                ConsentState.CONNECTED,
+                refresh_token=None,
+                finished_at=now,
+                trouble=None,
+            )
+            if done is None:
+                return
+            for other in await consents.open_of_grower(session, consent.grower_id):
+                if await consents.move(session, other.id, ConsentState.OPEN, ConsentState.REVOKED):
+                    await self._announcer.has_news(session, AnnouncementKind.CONSENT_INVITATION, other.id)
+            reading = Reading(consent.grower_id, credential, now)
+            await self._monitor.apply(session, reading, "consent", done)
+            await self._news.tell(session, done)
+            connection = await connections.get(session, consent.grower_id)
+            if connection is None or connection.status is not CredentialStatus.HEALTHY:
+                await self._queue.enqueue(session, CHECK, consent.grower_id, f"{CHECK}-consent-{consent.id}")
+            await self._news.record(session, done, "consent-completed", "done", "")
+        for notice in ("fieldview-configuration", "fieldview-gibberish", "leaf-login"):
+            await self._announcer.all_clear(notice)
+
+    async def _fail(self, consent: Consent, trouble: Trouble) -> None:
+        """Give up for good: the token is erased and the team told to ask again."""
+        async with self._database.transaction() as session:
+            failed = await consents.move(
+                session,
+                consent.id,
+                ConsentState.DELIVERING,
+                ConsentState.FAILED,
+                refresh_token=None,
+                finished_at=self._clock(),
+                trouble=trouble,
+            )
+            if failed is None:
+                return
+            await self._news.tell(session, failed)
+            await self._news.record(session, failed, "consent-failed", "failed", "", detail={"trouble": trouble})
+
+    async def _note_trouble(self, consent: Consent, trouble: Trouble) -> None:
+        if consent.trouble == trouble:
+            return
+        async with self._database.transaction() as session:
+            await consents.note(session, consent.id, trouble=trouble)
+
+
+def _is_ours(refused: ProviderRejected) -> bool:
+    """Whether FieldView found fault with this program's set-up, not with the grower's code."""
+    if refused.code == "invalid_grant":
+        return "mismatch" in refused.detail.lower()
+    return bool(refused.code) or refused.status in (404, 405)
+
+
+FIELDVIEW_GIBBERISH = (
+    "FieldView answered a consent with something this bot does not understand, so a grower has to click again. "
+    "If it comes again, FieldView may have changed how it answers: see the log."
+)
+
+LEAF_LOGIN_REFUSED = (
+    "Leaf refuses this bot's own login, so nothing can be watched or connected. "
+    "Check LEAF_USERNAME and LEAF_PASSWORD. No grower is to blame, and none was marked as broken."
+)

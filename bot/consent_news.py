@@ -1,0 +1,54 @@
+"""Who hears of a consent, and what is written down of it: in the transaction that changes it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.announcer import Announcer
+from bot.journal import Journal
+from storage.records import AnnouncementKind, Consent
+
+LOGIN_TIME = timedelta(minutes=30)
+"""How long a grower may take at FieldView; a consent begun before the link expires may finish within it."""
+
+
+class ConsentNews:
+    """Tells the team and the grower how a consent stands, and keeps the audit trail."""
+
+    def __init__(self, announcer: Announcer, journal: Journal) -> None:
+        self._announcer = announcer
+        self._journal = journal
+
+    async def tell(self, session: AsyncSession, consent: Consent, *, outcome: bool = True) -> None:
+        """Whoever shows this consent shows how it stands: the DM that carried it, the incident's card, the asker."""
+        await self._announcer.has_news(session, AnnouncementKind.CONSENT_INVITATION, consent.id)
+        if consent.incident_id:
+            await self._announcer.has_news(session, AnnouncementKind.INCIDENT, consent.incident_id)
+        if outcome:
+            kind = AnnouncementKind.CONSENT_OUTCOME
+            await self._announcer.to_person(session, kind, consent.id, consent.asked_by)
+
+    async def record(
+        self,
+        session: AsyncSession,
+        consent: Consent,
+        action: str,
+        outcome: str,
+        request_id: str,
+        detail: dict[str, str] | None = None,
+    ) -> None:
+        by_job = not request_id
+        await self._journal.record(
+            session,
+            "job:consent" if by_job else "grower",
+            "job" if by_job else "web",
+            action,
+            outcome,
+            request_id or consent.id[:12],
+            channel=consent.channel,
+            target=consent.grower_id,
+            target_name=consent.grower_name,
+            detail=detail,
+        )
