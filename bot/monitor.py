@@ -181,8 +181,7 @@ class Monitor:
         if known is not None and reading.asked_at < known.checked_at:
             # Something newer is known: a slow page must not undo what a consent has just achieved.
             return
-        if reading.credential is None and await consents.is_being_handed_over(session, reading.grower_id):
-            # We ourselves make room for the new credential at this moment.
+        if consent is None and await self._is_of_hand_over(session, reading):
             return
         if known is not None and known.status is seen.status:
             if _differs(known, seen):
@@ -192,6 +191,16 @@ class Monitor:
         if await connections.change(session, seen, known.status if known else None, source):
             completed = consent.id if consent else known.completing_consent if known else None
             await self._follow(session, seen, completed, source)
+
+    async def _is_of_hand_over(self, session: AsyncSession, reading: Reading) -> bool:
+        """Whether we ourselves make room for a new credential at this moment, or have just put it there.
+
+        Whoever hands it over tells of it, and of what it repaired, when Leaf's answer has arrived.
+        """
+        under_way = await consents.being_handed_over(session, reading.grower_id)
+        if under_way is None:
+            return False
+        return reading.credential is None or reading.credential.id != under_way.replaces_credential
 
     def _seen(self, reading: Reading, known: Connection | None, consent: Consent | None = None) -> Connection:
         """What the reading makes of what we knew."""

@@ -63,10 +63,11 @@ def web_app(site: Site) -> ASGIApp:
         routes.append(Route("/slack/events", site.slack_events.receive, methods=["POST"]))
     if site.alerts is not None:
         routes.append(Route("/leaf/alerts", LeafAlerts(site.alerts).receive, methods=["POST"]))
-    application = Starlette(routes=routes, exception_handlers={HTTPException: _refused(site.pages)})
+    handlers = {HTTPException: _refused(site.pages), Exception: crashed(site.pages)}
+    application = Starlette(routes=routes, exception_handlers=handlers)
     # A redirect to the path without its last slash would be made of the Host header, which anybody may set.
     application.router.redirect_slashes = False
-    return Edge(application, site.pages)
+    return Edge(application)
 
 
 def _refused(pages: Pages) -> Callable[[Request, Exception], Awaitable[Response]]:
@@ -81,37 +82,37 @@ def _refused(pages: Pages) -> Callable[[Request, Exception], Awaitable[Response]
     return answer
 
 
+def crashed(pages: Pages) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """The answer to a crash of ours: a page with the reference under which the log has it."""
+
+    async def answer(request: Request, crash: Exception) -> Response:
+        return pages.for_request(request).error(request.scope["request_id"])
+
+    return answer
+
+
 _WORDS = {400: "malformed", 404: "not found", 405: "method not allowed", 413: "too large"}
 
 
 class Edge:
-    """Outermost: a request id for the logs, a limit on bodies, and a page instead of a traceback."""
+    """Outermost: a request id for the logs, a limit on bodies, and no traceback but in the log."""
 
-    def __init__(self, app: ASGIApp, pages: Pages) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._pages = pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         reference = uuid.uuid4().hex[:12]
         scope["request_id"] = reference
-        started = False
-
-        async def watched(message: Message) -> None:
-            nonlocal started
-            started = started or message["type"] == "http.response.start"
-            await send(message)
-
         with structlog.contextvars.bound_contextvars(request_id=reference):
             try:
-                await self._app(scope, _limited(receive), watched)
+                await self._app(scope, _limited(receive), send)
             except ClientDisconnect:
                 log.info("a client went away in mid-sentence", route=_route(scope))
             except Exception:
+                # Starlette has answered it already, with `crashed`.
                 log.exception("a request crashed", route=_route(scope))
-                if not started:
-                    await self._pages.for_request(Request(scope)).error(reference)(scope, receive, send)
 
 
 def _limited(receive: Receive) -> Receive:

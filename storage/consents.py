@@ -143,14 +143,11 @@ async def sealed_refresh_token(session: AsyncSession, consent_id: str) -> tuple[
     return row[0], row[1], row[2]
 
 
-async def is_being_handed_over(session: AsyncSession, grower_id: str) -> bool:
-    """Whether a refresh token of this grower is on its way to Leaf."""
-    found = await session.scalar(
-        select(ConsentRow.id)
-        .where(ConsentRow.grower_id == grower_id, ConsentRow.state == ConsentState.DELIVERING)
-        .limit(1)
-    )
-    return found is not None
+async def being_handed_over(session: AsyncSession, grower_id: str) -> Consent | None:
+    """The consent whose refresh token Leaf may be taking at this moment."""
+    under_way = (ConsentRow.state == ConsentState.DELIVERING, ConsentRow.handing_over)
+    row = await session.scalar(select(ConsentRow).where(ConsentRow.grower_id == grower_id, *under_way).limit(1))
+    return row.to_record() if row else None
 
 
 async def waiting(session: AsyncSession, at: datetime) -> int:

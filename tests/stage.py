@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -37,7 +37,6 @@ class Stage:
     ada: str
     growers: str
     alerts: str
-    sweeps: int = field(default=0)
 
     async def types(self, text: str, user: str | None = None, channel: str | None = None) -> Message:
         """Somebody (Grace in #growers) types a command; returns the private answer to it."""
@@ -98,8 +97,12 @@ class Stage:
 
     async def sweeps_now(self) -> None:
         """The bot looks at everybody."""
-        self.sweeps += 1
-        await self.running.bot.monitor.sweep(f"test-{self.sweeps}-{uuid.uuid4().hex}")
+
+        async def done() -> bool:
+            # None while the bot's own sweep is under way: that one may have looked too early.
+            return await self.running.bot.monitor.sweep(f"test-{uuid.uuid4().hex}") is not None
+
+        await eventually(done)
 
     async def connection(self, email: str = ADA) -> Connection | None:
         async with self.running.bot.database.reading() as session:

@@ -24,6 +24,7 @@ from tests.stage import ADA, Stage, eventually, text_of
 
 EXCHANGE = "POST /api/oauth/token"
 GIVE = "POST /services/usermanagement/api/users/.*credentials"
+LOOK = "GET /services/usermanagement/api/users/.*credentials"
 CONNECTED = "Your FieldView is connected"
 DELAYED = "The rest takes longer today"
 TOO_LATE = "That took a little too long"
@@ -237,6 +238,24 @@ async def test_leaf_takes_the_token_and_its_answer_is_lost(stage: Stage) -> None
     assert credential is not None
     assert connection is not None
     assert connection.credential_id == credential.id
+
+
+async def test_a_sweep_sees_the_new_credential_before_the_hand_over_knows_that_it_is_there(stage: Stage) -> None:
+    stage.world.leaf.connect(ADA, status="UNAUTHENTICATED")
+    await stage.sweeps_now()
+    link = await asked(stage)
+    stage.world.leaf.switch(on_second_post="replace")
+    stage.world.leaf.faults.lose_answer(GIVE)
+    # The hand-over cannot look whether Leaf has it; the sweep, which asks for everybody, can.
+    stage.world.leaf.faults.outage(LOOK)
+    await consents_but(stage, link)
+    await until_state(stage, "delivering", "leaf-down")
+    await stage.sweeps_now()
+    stage.world.leaf.faults.heal()
+    await stage.until_status(ADA, "healthy")
+    await stage.delivered()
+    [card] = stage.world.slack.posted(stage.alerts)
+    assert "the grower, through the link" in text_of(card), "and not: Leaf found it working by itself"
 
 
 async def test_leaf_refuses_our_login_and_no_grower_is_blamed(stage: Stage) -> None:

@@ -265,14 +265,16 @@ async def test_the_consents_of_a_grower(database: Database) -> None:
         assert await consents.latest_for_incident(session, "i2") is None
         assert await consents.waiting(session, NOON) == 1
         assert await consents.waiting(session, NOON + HOUR) == 0
-        assert not await consents.is_being_handed_over(session, ADA.id)
+        assert await consents.being_handed_over(session, ADA.id) is None
         assert await consents.sealed_refresh_token(session, "c1") == ("sealed", None, True)
     assert newest is not None
     assert repairing is not None
     assert (newest.id, repairing.id) == ("c2", "c2")
     await write(database, lambda session: consents.move(session, "c1", ConsentState.OPEN, ConsentState.DELIVERING))
     async with database.reading() as session:
-        assert await consents.is_being_handed_over(session, ADA.id)
+        under_way = await consents.being_handed_over(session, ADA.id)
+    assert under_way is not None
+    assert under_way.id == "c1"
 
 
 # Incidents
