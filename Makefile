@@ -1,6 +1,6 @@
 # GNU make 3.81 or newer (what macOS ships). Every target sets up .venv by itself; a second run finds it ready.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lock clean serve-packages dev-packages
+.PHONY: help demo test check bench soak lock clean serve-packages dev-packages
 
 python := .venv/bin/python
 python_folders := $(wildcard bot handlers storage tests benchmarks)
@@ -26,6 +26,9 @@ check: dev-packages ## What CI runs: format, lint, types, import rules, tests
 bench: dev-packages ## Run the benchmarks, each beside its baseline
 	@test -f benchmarks/__main__.py || { echo "There are no benchmarks yet: benchmarks/__main__.py is missing." >&2; exit 1; }
 	@$(python) -m benchmarks
+
+soak: dev-packages ## Kill the program 100 times on each database while alerts come and go; prints the counts
+	@$(python) -m tests.faults.soak $(ARGS)
 
 lock: ## Write requirements/*.txt anew from pyproject.toml, with the newest versions it allows
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/getting-started/installation/" >&2; exit 1; }

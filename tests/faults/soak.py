@@ -1,0 +1,469 @@
+"""A soak: the program is killed at random moments for as long as it takes, while the world goes on around it.
+
+    make soak                                       # 100 kills on SQLite, then 100 on PostgreSQL with two replicas
+    make soak ARGS="--database postgresql --kills 20 --seed 7"
+
+Growers' credentials die and are repaired, Leaf sends alerts, true ones and false ones, Slack and Leaf have bad moments,
+growers consent. At the end every channel is compared with the truth (tests/faults/truth.py). Chance is seeded and the
+seed is printed; moments are the machine's own, so a seed repeats the story and not every instant of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import httpx
+
+from bot.sandbox.clock import Clock
+from bot.sandbox.leaf.records import MISSING_PERMISSION, UNAUTHENTICATED
+from bot.sandbox.world import World
+from storage import consents, sweeps
+from storage.database import Database
+from storage.records import ConsentState
+from tests.databases import Databases, migrate
+from tests.faults.frontdoor import front_door
+from tests.faults.truth import MENDED, Farm, Verdict, judge
+from tests.postgresql import SharedServer
+from tests.program import Program, environment_of, free_port
+from tests.stage import eventually, link_in, text_of
+
+ALIKE = 250
+"""Growers for whom nothing ever happens; there must be some, and more than a page of them."""
+
+QUIET = 240.0
+"""Seconds that the program gets at the end to catch up with everything."""
+
+SETTINGS = {"SWEEP_INTERVAL": "2", "LOG_LEVEL": "warning"}
+"""Looks often, so that there is much to interrupt."""
+
+
+@dataclass
+class Story:
+    """Everything that chance may touch."""
+
+    world: World
+    programs: list[Program]
+    database: Database
+    chance: random.Random
+    grace: str
+    room: str
+    channels: list[str]
+    farms: list[Farm] = field(default_factory=list)
+    kills: list[datetime] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    meanwhile: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def aside(self, deed: Awaitable[None]) -> None:
+        """Goes on while everything else goes on."""
+        task = asyncio.ensure_future(deed)
+        self.meanwhile.add(task)
+
+    # What happens to growers
+
+    def newcomer(self, *, connected: bool = True) -> Farm:
+        number = len(self.farms) + 1
+        user = self.world.leaf.add_user(f"Farm {number:05}", f"farm{number}@farms.example", f"F-{number:05}")
+        self.world.fieldview.add_account(user.email, "Farmer", f"{number:05}")
+        if connected:
+            self.world.leaf.connect(user)
+        self.farms.append(Farm(user))
+        return self.farms[-1]
+
+    def _one(self, suits: Callable[[Farm], bool]) -> Farm | None:
+        found = [farm for farm in self.farms if suits(farm)]
+        return self.chance.choice(found) if found else None
+
+    async def break_for_long(self) -> None:
+        """A credential dies and stays dead until a channel was told; Leaf sends an alert, or does not."""
+        farm = self._one(_untouched) or self.newcomer()
+        farm.held = True
+        await self._break(farm)
+        self.counts["credentials that died, held"] += 1
+
+    async def break_for_a_moment(self) -> None:
+        """A credential dies and is well again before anybody may have looked."""
+        farm, wait = self._one(_untouched) or self.newcomer(), self.chance.uniform(0.0, 2.0)
+        await self._break(farm)
+        self.counts["credentials that died for a moment"] += 1
+
+        async def mend() -> None:
+            await asyncio.sleep(wait)
+            self.world.leaf.restore(farm.user)
+
+        self.aside(mend())
+
+    async def _break(self, farm: Farm) -> None:
+        farm.broke_at = self.world.clock()
+        leaf = self.world.leaf
+        match self.chance.choice(["revoked", "limited", "silently"]):
+            case "revoked":
+                self.counts["true alerts sent by Leaf"] += 1
+                await leaf.revoke(farm.user)
+            case "limited":
+                self.counts["true alerts sent by Leaf"] += 1
+                await leaf.limit(farm.user)
+            case _:
+                leaf.set_status(farm.user, self.chance.choice([UNAUTHENTICATED, MISSING_PERMISSION]))
+
+    async def mend_somebody(self) -> None:
+        """Somebody whom at least one channel knows to be broken works again, by itself or through a consent."""
+        farm = self._one(lambda farm: farm.held and not farm.is_well and not farm.consented and self._is_told(farm))
+        if farm is None:
+            return
+        if self.chance.random() < 0.5:
+            self.world.leaf.restore(farm.user)
+            self.counts["repairs: Leaf found it well"] += 1
+        else:
+            self._consents(farm)
+            self.counts["repairs: the grower consented again"] += 1
+
+    async def connect_somebody(self) -> None:
+        self._consents(self.newcomer(connected=False))
+        self.counts["newcomers who consent"] += 1
+
+    def _is_told(self, farm: Farm) -> bool:
+        return any(
+            farm.name in text_of(message) and MENDED not in text_of(message)
+            for channel in self.channels
+            for message in self.world.slack.posted(channel)
+        )
+
+    def _consents(self, farm: Farm) -> None:
+        farm.consented = True
+        self.aside(self._journey(farm))
+
+    async def _journey(self, farm: Farm) -> None:
+        """A grower with a browser, as patient as need be: asks for a link, presses it, presses it again if told to."""
+        link = ""
+        while True:
+            state = await self._consent_state(farm)
+            if state is ConsentState.CONNECTED:
+                return
+            if not link or state in (None, ConsentState.REVOKED, ConsentState.FAILED):
+                link = await self._asks_for_link(farm) or link
+            elif state is ConsentState.OPEN:
+                with contextlib.suppress(httpx.HTTPError, ValueError, KeyError):
+                    await self._presses(link, farm)
+            await asyncio.sleep(0.5)
+
+    async def _consent_state(self, farm: Farm) -> ConsentState | None:
+        async with self.database.reading() as session:
+            latest = await consents.latest_of_grower(session, farm.user.id)
+        return latest.state if latest else None
+
+    async def _asks_for_link(self, farm: Farm) -> str | None:
+        slack = self.world.slack
+        seen = {message.ts for message in slack.whispered(self.grace)}
+        if not await self.types(f"/fieldview connect {farm.name}"):
+            return None
+
+        def answers() -> list[str]:
+            fresh = [each for each in slack.whispered(self.grace) if each.ts not in seen]
+            return [link_in(each) for each in fresh if farm.name in text_of(each) and "/connect/" in repr(each.blocks)]
+
+        with contextlib.suppress(TimeoutError):
+            return (await slack.until(answers, timeout=8))[-1]
+        return None
+
+    async def _presses(self, link: str, farm: Farm) -> None:
+        async with httpx.AsyncClient(trust_env=False, timeout=10) as browser:
+            left = await browser.post(link)
+            if left.status_code == 303:
+                await browser.get(self.world.fieldview.approve(left.headers["location"], farm.user.email))
+
+    # What people type, and what Leaf says that is not so
+
+    async def types(self, text: str) -> bool:
+        outcome = await self.world.slack.command(self.grace, self.room, text)
+        return outcome.ok
+
+    async def ask_for_status(self) -> None:
+        farm = self.chance.choice(self.farms)
+        self.counts["status questions"] += 1
+        farm.asked += await self.types(f"/fieldview status {farm.name}")
+
+    async def false_alert(self) -> None:
+        if farm := self._one(lambda farm: farm.is_well and farm.broke_at is None):
+            self.counts["false alerts sent by Leaf"] += 1
+            await self.world.leaf.alert(farm.user)
+
+    async def fieldview_ill_for_one(self) -> None:
+        """Leaf's word for FieldView being down: no incident, whatever else."""
+        if farm := self._one(lambda farm: _untouched(farm) and farm.is_well):
+            self.counts["growers for whom FieldView was down"] += 1
+            self.world.leaf.fail(farm.user)
+            wait = self.chance.uniform(0.5, 4)
+
+            async def over() -> None:
+                await asyncio.sleep(wait)
+                if farm.broke_at is None:
+                    self.world.leaf.restore(farm.user)
+
+            self.aside(over())
+
+    # Bad moments of the others
+
+    async def slack_says_slow_down(self) -> None:
+        self.counts["429s ordered from Slack"] += (times := self.chance.randint(1, 5))
+        self.world.slack.rate_limit(self.chance.choice(["chat.postMessage", "chat.update", ""]), 1, times)
+
+    async def slack_is_ill(self) -> None:
+        self.counts["errors ordered from Slack"] += (times := self.chance.randint(1, 4))
+        self.world.slack.faults.outage("chat", times=times)
+
+    async def leaf_is_ill(self) -> None:
+        self.counts["Leaf outages"] += 1
+        leaf, wait = self.world.leaf.faults, self.chance.uniform(0.5, 4.0)
+        match self.chance.choice(["503", "html", "page", "slow", "429"]):
+            case "503":
+                fault = leaf.outage()
+            case "html":
+                fault = leaf.html()
+            case "page":
+                fault = leaf.html(status=200)
+            case "429":
+                fault = leaf.outage(status=429, retry_after=1)
+            case _:
+                fault = leaf.slow(1.0)
+
+        async def over() -> None:
+            await asyncio.sleep(wait)
+            with contextlib.suppress(ValueError):
+                leaf.active.remove(fault)
+
+        self.aside(over())
+
+    async def leaf_forgets_logins(self) -> None:
+        self.counts["times Leaf forgot our login"] += 1
+        self.world.leaf.stale_logins()
+
+    # Kills
+
+    async def kill(self) -> list[Program]:
+        """SIGKILL at a moment of chance's choosing; with replicas, sometimes all of them."""
+        await self._moment()
+        living = list(self.programs)
+        if len(living) > 1 and self.chance.random() > 0.15:
+            living = [self.chance.choice(living)]
+        for program in living:
+            self.kills.append(self.world.clock())
+            await program.is_killed()
+        return living
+
+    async def _moment(self) -> None:
+        """Any moment, or the one right after Slack or Leaf has done something for us."""
+        slack, leaf = self.world.slack, self.world.leaf
+        which, patience = self.chance.choice(["any", "post", "post", "edit", "leaf"]), self.chance.uniform(1.0, 3.0)
+        if which == "any":
+            return await asyncio.sleep(patience / 2)
+        method = {"post": "chat.postMessage", "edit": "chat.update"}.get(which)
+
+        def done() -> int:
+            return slack.calls(method) if method else len(leaf.requests)
+
+        before = done()
+
+        async def more() -> bool:
+            return done() > before
+
+        with contextlib.suppress(TimeoutError):
+            await eventually(more, within=patience)
+            self.counts[f"kills aimed right after: {which}"] += 1
+        return None
+
+
+def _untouched(farm: Farm) -> bool:
+    return farm.broke_at is None and not farm.consented and farm.is_well
+
+
+EVENTS: Sequence[tuple[int, Callable[[Story], Awaitable[None]]]] = (
+    (8, Story.break_for_long),
+    (2, Story.break_for_a_moment),
+    (8, Story.mend_somebody),
+    (2, Story.connect_somebody),
+    (2, Story.ask_for_status),
+    (2, Story.false_alert),
+    (1, Story.fieldview_ill_for_one),
+    (2, Story.slack_says_slow_down),
+    (1, Story.slack_is_ill),
+    (2, Story.leaf_is_ill),
+    (1, Story.leaf_forgets_logins),
+)
+
+
+async def something_happens(story: Story) -> None:
+    weights, events = zip(*EVENTS, strict=True)
+    for event in story.chance.choices(events, weights, k=story.chance.randint(1, 3)):
+        await event(story)
+
+
+@asynccontextmanager
+async def opened(database_url: str, folder: Path, replicas: int, seed: int, alike: int) -> AsyncIterator[Story]:
+    """The world, the program in so many processes, and three channels that want to hear of everything."""
+    front, ports = free_port(), [free_port() for _ in range(replicas)]
+    database = Database(database_url)
+    chance = random.Random(seed)  # noqa: S311 - a script, no cryptography
+    async with World.running(Clock(), delivers_alerts=True) as world, front_door(front, ports):
+        slack = world.slack
+        grace = slack.add_user("grace", "Grace Okafor", "grace@greenacres.example")
+        channels = [slack.add_channel(name, [grace]) for name in ("alerts", "growers", "field-team")]
+        slack.deliver_to = f"http://127.0.0.1:{front}/slack/events"
+        world.fieldview.allow_redirect(f"http://127.0.0.1:{front}/oauth/fieldview/callback")
+        world.leaf.send_alerts_to(f"http://127.0.0.1:{front}/leaf/alerts")
+        programs = []
+        # Without this the second replica would have other keys than the first.
+        common = environment_of(world, database_url, front) | SETTINGS | {"ALERT_CHANNEL": channels[0]}
+        for number, port in enumerate(ports):
+            (place := folder / f"replica-{number}").mkdir()
+            programs.append(Program(common | {"PORT": str(port)}, place))
+        story = Story(world, programs, database, chance, grace, channels[1], channels)
+        for _ in range(alike):
+            story.newcomer()
+        try:
+            await asyncio.gather(*(program.starts() for program in programs))
+            for channel in channels[1:]:
+                await _subscribe(story, channel)
+            yield story
+        finally:
+            for task in story.meanwhile:
+                task.cancel()
+            for program in programs:
+                if program.process is not None and program.process.returncode is None:
+                    await program.is_killed()
+            await database.close()
+
+
+async def _subscribe(story: Story, channel: str) -> None:
+    outcome = await story.world.slack.command(story.grace, channel, "/fieldview subscribe")
+    assert outcome.ok, outcome
+    await story.world.slack.until(lambda: story.world.slack.posted(channel), timeout=60)
+
+
+async def _quiet(story: Story) -> None:
+    """The bad moments end, and the program gets time to catch up."""
+    for faults in (story.world.leaf.faults, story.world.fieldview.faults, story.world.slack.faults):
+        faults.heal()
+    story.world.slack.rate_limits.clear()
+    async with asyncio.timeout(QUIET):
+        await asyncio.gather(*story.meanwhile)
+        story.meanwhile.clear()
+        for _ in range(3):
+            await _one_whole_sweep(story)
+        await eventually(lambda: _nothing_owed(story), within=QUIET)
+
+
+async def _one_whole_sweep(story: Story) -> None:
+    since = story.world.clock()
+
+    async def swept() -> bool:
+        async with story.database.reading() as session:
+            last = await sweeps.last_finished(session)
+        return last is not None and last.started_at > since
+
+    await eventually(swept, within=QUIET)
+
+
+async def _nothing_owed(story: Story) -> bool:
+    from storage import outbox
+
+    async with story.database.reading() as session:
+        return await outbox.depth(session) == 0
+
+
+async def _audit_verifies(story: Story, verdict: Verdict) -> None:
+    code, out, err = await story.programs[0].runs("audit", "verify")
+    verdict.count("audit trail verified", int(code == 0))
+    if code:
+        verdict.fault(f"the audit trail does not verify: {out}{err}")
+
+
+async def soak(database_url: str, folder: Path, *, replicas: int, kills: int, seed: int, alike: int = ALIKE) -> Verdict:
+    """Run the story until the program was killed that often, then judge it."""
+    async with opened(database_url, folder, replicas, seed, alike) as story:
+        while len(story.kills) < kills:
+            await something_happens(story)
+            dead = await story.kill()
+            # The world does not wait until they are back.
+            await asyncio.gather(something_happens(story), *(program.starts() for program in dead))
+        timed_out = ""
+        try:
+            await _quiet(story)
+        except TimeoutError:
+            timed_out = f"not caught up {QUIET:.0f} s after the last fault"
+        for program in story.programs:
+            program.is_told_to_stop()
+            await program.exit_code()
+        verdict = await judge(story.world, story.database, story.farms, story.channels, story.kills)
+        if timed_out:
+            verdict.fault(timed_out)
+        await _audit_verifies(story, verdict)
+        crashes = sum("Traceback" in program.output for program in story.programs)
+        verdict.count("processes that logged a crash", crashes)
+        verdict.counts = Counter({"kills": len(story.kills)}) + story.counts + verdict.counts
+        return verdict
+
+
+def report(verdict: Verdict) -> str:
+    """The counts, and whatever promise was not kept."""
+    lines = [f"{number:7}  {what}" for what, number in verdict.counts.items()]
+    lines += [f"BROKEN   {what}" for what in verdict.broken_promises] or ["every promise was kept"]
+    return "\n".join(lines)
+
+
+@contextmanager
+def _database(kind: str, folder: Path) -> Iterator[str]:
+    server = SharedServer(folder)
+    databases = Databases(folder, server, migrate)
+    if kind == "sqlite":
+        yield databases.sqlite(folder / "fieldview.db")
+        return
+    try:
+        with databases.postgresql() as url:
+            yield url
+    finally:
+        server.close()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.soak", description=__doc__.splitlines()[0])
+    parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--keep", type=Path, help="copy what the programs logged to this folder")
+    given = parser.parse_args(arguments)
+    seed = given.seed if given.seed is not None else random.randrange(1_000_000)  # noqa: S311 - no secret
+    broken = 0
+    for kind in ("sqlite", "postgresql") if given.database == "both" else (given.database,):
+        replicas, began = (1 if kind == "sqlite" else 2), time.monotonic()
+        sys.stdout.write(f"{kind}, {replicas} process(es), {given.kills} kills, seed {seed}\n")
+        sys.stdout.flush()
+        with tempfile.TemporaryDirectory(prefix="fieldview-soak-") as made, _database(kind, Path(made)) as url:
+            verdict = asyncio.run(soak(url, Path(made), replicas=replicas, kills=given.kills, seed=seed))
+            if given.keep:
+                _keep(Path(made), given.keep / kind)
+        sys.stdout.write(f"{report(verdict)}\n{time.monotonic() - began:.0f} seconds\n\n")
+        sys.stdout.flush()
+        broken += len(verdict.broken_promises)
+    return 1 if broken else 0
+
+
+def _keep(made: Path, where: Path) -> None:
+    where.mkdir(parents=True, exist_ok=True)
+    for output in made.glob("replica-*/output"):
+        (where / f"{output.parent.name}.log").write_bytes(output.read_bytes())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
