@@ -22,7 +22,7 @@ from tests.stage import text_of
 MENDED = "works again"
 """What every card of an incident that is over says, and no other."""
 
-IN_DOUBT = timedelta(seconds=3)
+IN_DOUBT = timedelta(seconds=15)
 """How long after Slack took a post our commit may still be outstanding, on a machine that does much else."""
 
 A_MOMENT = timedelta(milliseconds=50)
@@ -184,7 +184,7 @@ def _judge_repeats(
         if any(taken - A_MOMENT <= kill <= min(again, taken + IN_DOUBT) for kill in kills):
             verdict.count("posted twice, a kill between Slack's answer and our commit")
         else:
-            verdict.fault(f"{what} was posted twice in {channel} without a kill in between")
+            verdict.fault(f"{what} was posted twice in {channel} without a kill to excuse it: {taken}, {again}")
 
 
 def _judge_last_text(verdict: Verdict, farm: Farm, channel: str, cards: list[Message]) -> None:
