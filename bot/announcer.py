@@ -18,9 +18,9 @@ from bot.messages import Message
 from bot.pace import Pace, pace_for
 from bot.reports import DataFlow, IncidentCard
 from bot.slack.client import Posted, SlackClient
-from storage import connections, consents, growers, incidents, notices, outbox, subscriptions
+from storage import connections, consents, growers, incidents, notices, outbox, subscriptions, thread_notes
 from storage.database import Database, at_end
-from storage.records import Announcement, AnnouncementKind, Consent, ConsentState
+from storage.records import Announcement, AnnouncementKind, Consent, ConsentState, ThreadNote
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +46,10 @@ FROZEN = {"is_inactive"}
 
 OUTBOX_RANK = 1
 """When in a transaction the messages' rows are locked: before the audit trail, after everything else."""
+
+
+class Gone(Exception):
+    """A message that was posted again was taken away again, by a person or by Slack's retention: so be it."""
 
 
 class DataSource(Protocol):
@@ -106,6 +110,25 @@ class Announcer:
 
         at_end(session, (OUTBOX_RANK, kind, subject), want_update)
 
+    async def note_in_threads(
+        self, session: AsyncSession, kind: AnnouncementKind, subject: str, note: ThreadNote
+    ) -> None:
+        """Owe a reply in the thread of every message about the subject, without broadcast.
+
+        It is told once the message itself is up to date; where that message is gone, nowhere.
+        """
+
+        async def want() -> None:
+            channels = await outbox.lock_channels(session, kind, subject)
+            if not channels:
+                return
+            number = await thread_notes.add(session, kind, subject, note)
+            for channel in channels:
+                thread = await outbox.want_thread(session, kind, subject, channel, number, self._clock())
+                await self._start(session, thread)
+
+        at_end(session, (OUTBOX_RANK, kind, subject), want)
+
     async def adopt(
         self, session: AsyncSession, kind: AnnouncementKind, subject: str, user: str, posted: Posted
     ) -> None:
@@ -123,11 +146,17 @@ class Announcer:
         A message that somebody deleted is posted again once; after that, its absence is accepted.
         """
         claimant = f"{self._executor}/{uuid.uuid4().hex}"
+        if await self._waits_for_its_parent(announcement_id):
+            return None
         while owed := await self._claimed(announcement_id, claimant):
             try:
                 done = await self._show(owed)
             except (ProviderUnavailable, ProviderRefusedUs) as failure:
                 return await self._later(owed, failure)
+            except Gone:
+                async with self._database.transaction() as session:
+                    await outbox.give_up(session, owed.id, "gone")
+                return None
             except ChannelUnreachable as unreachable:
                 await self._give_up(owed, unreachable.reason, unreachable=True)
                 return None
@@ -171,7 +200,18 @@ class Announcer:
         async with self._database.transaction() as session:
             return await outbox.claim(session, announcement_id, claimant, self._clock())
 
+    async def _waits_for_its_parent(self, announcement_id: str) -> bool:
+        """Whether this is a thread below a message that is not up to date; whoever shows that starts the thread."""
+        async with self._database.reading() as session:
+            owed = await outbox.get(session, announcement_id)
+            if owed is None or owed.kind is not AnnouncementKind.THREAD:
+                return False
+            parent = await outbox.above(session, owed)
+        return parent is not None and parent.is_owed
+
     async def _show(self, owed: Announcement) -> bool:
+        if owed.kind is AnnouncementKind.THREAD:
+            return await self._reply(owed)
         message = await self._render(owed)
         place = (
             await self._told(owed, message) if message else Posted(owed.posted_channel or owed.channel, owed.ts or "")
@@ -179,7 +219,29 @@ class Announcer:
         async with self._database.transaction() as session:
             if not owed.shown:
                 await self._clear(session, _unreachable(owed.channel))
-            return await outbox.showed(session, owed.id, owed.wanted, place.channel, place.ts)
+            done = await outbox.showed(session, owed.id, owed.wanted, place.channel, place.ts)
+            thread = await outbox.below(session, owed) if done else None
+            if thread is not None and thread.is_owed:
+                await self._start(session, thread, again=f"-below-{owed.wanted}")
+        return done
+
+    async def _reply(self, owed: Announcement) -> bool:
+        """Tell in the thread what it has not been told, in one reply."""
+        async with self._database.reading() as session:
+            parent = await outbox.above(session, owed)
+            notes = (
+                await thread_notes.between(session, parent.kind, parent.subject, owed.shown, owed.wanted)
+                if parent
+                else []
+            )
+        place = None
+        if notes and parent and parent.posted_channel and parent.ts and parent.gave_up_reason is None:
+            await self._pace(parent.posted_channel).turn()
+            below = Posted(parent.posted_channel, parent.ts)
+            place = await self._slack.reply(below, messages.thread_reply(notes, self._clock()).payload())
+        where = place or Posted(owed.posted_channel or owed.channel, owed.ts or "")
+        async with self._database.transaction() as session:
+            return await outbox.showed(session, owed.id, owed.wanted, where.channel, where.ts)
 
     async def _told(self, owed: Announcement, message: Message) -> Posted:
         """Show the message, or at least its text when Slack does not like how it is built."""
@@ -197,8 +259,10 @@ class Announcer:
         await self._pace(owed.posted_channel or owed.channel).turn()
         if owed.ts and owed.posted_channel:
             there = Posted(owed.posted_channel, owed.ts)
-            if await self._slack.update(there, payload) or owed.reposts:
+            if await self._slack.update(there, payload):
                 return there
+            if owed.reposts:
+                raise Gone
         async with self._database.transaction() as session:
             if owed.ts:
                 await outbox.forget_message(session, owed.id)
@@ -219,6 +283,9 @@ class Announcer:
         log.error("a message cannot be delivered", kind=owed.kind, channel=owed.channel, reason=reason)
         if not unreachable:
             await self._unfit(owed, reason)
+        elif owed.kind is AnnouncementKind.THREAD:
+            # The message above it finds out at its next edit, and is what has to be brought elsewhere.
+            pass
         elif owed.kind not in PRIVATE:
             await self._fall_back(owed, reason)
         # Last, and alone: a crash before it repeats the rest, which does no harm.
@@ -285,6 +352,8 @@ class Announcer:
                 async with self._database.reading() as session:
                     notice = await notices.get(session, owed.subject)
                 return messages.operator_notice(notice, now) if notice else None
+            case AnnouncementKind.THREAD:
+                raise AssertionError("a thread is replied to, not rendered")
 
     async def _consent(self, consent_id: str) -> Consent | None:
         async with self._database.reading() as session:

@@ -29,7 +29,7 @@ from bot.monitor import CHECK, Monitor, Reading
 from bot.vault import Unreadable, Vault
 from storage import connections, consents
 from storage.database import Database
-from storage.records import AnnouncementKind, Consent, ConsentState, CredentialStatus, Trouble
+from storage.records import AnnouncementKind, Consent, ConsentState, CredentialStatus, NoteKind, Trouble
 
 log = structlog.get_logger(__name__)
 
@@ -154,6 +154,8 @@ class Completion:
             if reopened is None:
                 return
             await self._news.tell(session, reopened)
+            why: dict[str, str | bool] = {"trouble": trouble, "link_works": True}
+            await self._news.below_the_card(session, reopened, NoteKind.LINK_FAILED, self._clock(), **why)
             await self._news.record(session, reopened, "consent-failed", "failed", "", detail={"trouble": trouble})
         if trouble is Trouble.OUR_CONFIGURATION:
             text = (
@@ -247,6 +249,7 @@ class Completion:
             if failed is None:
                 return
             await self._news.tell(session, failed)
+            await self._news.below_the_card(session, failed, NoteKind.LINK_FAILED, self._clock(), trouble=trouble)
             await self._news.record(session, failed, "consent-failed", "failed", "", detail={"trouble": trouble})
 
     async def _note_trouble(self, consent: Consent, trouble: Trouble) -> None:

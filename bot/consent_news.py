@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.announcer import Announcer
 from bot.journal import Journal
-from storage.records import AnnouncementKind, Consent
+from storage.records import AnnouncementKind, Consent, NoteKind, ThreadNote
 
 LOGIN_TIME = timedelta(minutes=30)
 """How long a grower may take at FieldView; a consent begun before the link expires may finish within it."""
@@ -29,6 +29,14 @@ class ConsentNews:
         if outcome:
             kind = AnnouncementKind.CONSENT_OUTCOME
             await self._announcer.to_person(session, kind, consent.id, consent.asked_by)
+
+    async def below_the_card(
+        self, session: AsyncSession, consent: Consent, what: NoteKind, at: datetime, **detail: str | bool
+    ) -> None:
+        """What became of a link that should repair an incident is told in the thread of the incident's card."""
+        if consent.incident_id:
+            note = ThreadNote(what, at, detail=detail)
+            await self._announcer.note_in_threads(session, AnnouncementKind.INCIDENT, consent.incident_id, note)
 
     async def record(
         self,

@@ -20,7 +20,7 @@ from bot.slack.client import Posted, SlackClient
 from bot.vault import digest
 from storage import connections, consents, incidents
 from storage.database import Database
-from storage.records import AnnouncementKind, Consent, ConsentState, Grower
+from storage.records import AnnouncementKind, Consent, ConsentState, Grower, NoteKind, ThreadNote
 
 log = structlog.get_logger(__name__)
 
@@ -132,6 +132,8 @@ class Inviting:
             connection = await connections.get(session, grower.id)
             if incident:
                 await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id)
+                note = ThreadNote(NoteKind.LINK_SENT, now, asker.id)
+                await self._announcer.note_in_threads(session, AnnouncementKind.INCIDENT, incident.id, note)
         invitation = Invitation(
             consent, grower, f"{self._public_url}/connect/{token}", replaced=replaced, connection=connection
         )

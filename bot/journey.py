@@ -31,7 +31,7 @@ from bot.redaction import redact
 from bot.vault import Vault, digest
 from storage import consents
 from storage.database import Database
-from storage.records import Consent, ConsentState, Trouble
+from storage.records import Consent, ConsentState, NoteKind, Trouble
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,8 @@ class Journey:
                 session, consent.id, digest(state), digest(browser), at=now, until=now + LOGIN_TIME
             )
             await self._news.tell(session, consent, outcome=False)
+            if consent.begun_at is None:
+                await self._news.below_the_card(session, consent, NoteKind.LINK_OPENED, now)
             await self._news.record(session, consent, "consent-begun", "done", request_id)
         return Begun(self._fieldview.consent_address(state), browser)
 
@@ -110,6 +112,7 @@ class Journey:
             if declined is None:
                 return consent
             await self._news.tell(session, declined)
+            await self._news.below_the_card(session, declined, NoteKind.LINK_DECLINED, self._clock())
             await self._news.record(session, declined, "consent-declined", "done", request_id)
         return declined
 
@@ -131,6 +134,8 @@ class Journey:
             if code is None or error is not None:
                 await consents.note(session, consent.id, trouble=Trouble.DENIED)
                 await self._news.tell(session, consent)
+                why: dict[str, str | bool] = {"trouble": Trouble.DENIED, "link_works": True}
+                await self._news.below_the_card(session, consent, NoteKind.LINK_FAILED, self._clock(), **why)
                 detail = {"error": redact(error or "no code")[:80]}
                 await self._news.record(session, consent, "consent-denied", "refused", request_id, detail=detail)
             else:

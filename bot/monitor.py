@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -34,7 +35,9 @@ from storage.records import (
     CredentialStatus,
     Grower,
     Incident,
+    NoteKind,
     Sweep,
+    ThreadNote,
 )
 
 log = structlog.get_logger(__name__)
@@ -253,6 +256,8 @@ class Monitor:
         if incident is None or seen.cause is None:
             return
         await incidents.restate(session, incident.id, seen.status, seen.cause, seen.raw_status, seen.missing_scopes)
+        if (incident.cause, incident.missing_scopes) != (seen.cause, seen.missing_scopes):
+            await self._note(session, incident, NoteKind.REASON_CHANGED, seen.checked_at, _reason(seen))
         if incident.cause is Cause.UNKNOWN_STATUS and seen.cause is not Cause.UNKNOWN_STATUS:
             # So far only the operators have heard of it.
             await self._announcer.to_channels(session, AnnouncementKind.INCIDENT, incident.id)
@@ -304,7 +309,17 @@ class Monitor:
     ) -> None:
         if await incidents.end(session, incident.id, now.changed_at, by, repair):
             await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id)
+            lasted = (now.changed_at - incident.opened_at).total_seconds()
+            await self._note(
+                session, incident, NoteKind.RECOVERED, now.changed_at, {"by": by, "seconds": max(0.0, lasted)}
+            )
             await self._record(session, incident, "incident-recovered", source)
+
+    async def _note(
+        self, session: AsyncSession, incident: Incident, what: NoteKind, at: datetime, detail: dict[str, Any]
+    ) -> None:
+        note = ThreadNote(what, at, detail=detail)
+        await self._announcer.note_in_threads(session, AnnouncementKind.INCIDENT, incident.id, note)
 
     async def _record(self, session: AsyncSession, incident: Incident, action: str, source: str) -> None:
         await self._journal.record(
@@ -504,6 +519,10 @@ def _is_new(grower: Grower, stored: Grower | None) -> bool:
     if stored is None or stored.gone_at is not None:
         return True
     return (grower.name, grower.email, grower.external_id) != (stored.name, stored.email, stored.external_id)
+
+
+def _reason(seen: Connection) -> dict[str, Any]:
+    return {"cause": seen.cause, "raw_status": seen.raw_status, "missing_scopes": list(seen.missing_scopes)}
 
 
 def _is_ending(connection: Connection, now: datetime) -> bool:

@@ -58,6 +58,66 @@ async def want_update(session: AsyncSession, kind: AnnouncementKind, subject: st
     return [row.to_record() for row in wanted]
 
 
+def thread_subject(kind: AnnouncementKind, subject: str) -> str:
+    """What the replies below every message about that subject are about."""
+    return f"{kind}:{subject}"
+
+
+async def lock_channels(session: AsyncSession, kind: AnnouncementKind, subject: str) -> list[str]:
+    """The channels that have, or are owed, a message about the subject; nobody changes them until the commit."""
+    rows = await session.scalars(
+        select(AnnouncementRow.channel)
+        .where(AnnouncementRow.kind == kind, AnnouncementRow.subject == subject)
+        .order_by(AnnouncementRow.channel)
+        .with_for_update()
+    )
+    return list(rows)
+
+
+async def want_thread(
+    session: AsyncSession, kind: AnnouncementKind, subject: str, channel: str, number: int, at: datetime
+) -> Announcement:
+    """The thread below that message must tell the notes up to this number; a new one does not tell those before."""
+    statement = insert(session, AnnouncementRow).values(
+        id=uuid.uuid4().hex,
+        kind=AnnouncementKind.THREAD,
+        subject=thread_subject(kind, subject),
+        channel=channel,
+        wanted=number,
+        shown=number - 1,
+        failures=0,
+        reposts=0,
+        created_at=at,
+    )
+    further = statement.on_conflict_do_update(
+        index_elements=[AnnouncementRow.kind, AnnouncementRow.subject, AnnouncementRow.channel],
+        set_={"wanted": number, "gave_up_reason": None},
+    )
+    newest = further.returning(AnnouncementRow).execution_options(populate_existing=True)
+    return (await session.scalars(newest)).one().to_record()
+
+
+async def above(session: AsyncSession, thread: Announcement) -> Announcement | None:
+    """The message that the thread belongs to."""
+    kind, _, subject = thread.subject.partition(":")
+    return await _one(session, AnnouncementKind(kind), subject, thread.channel)
+
+
+async def below(session: AsyncSession, parent: Announcement) -> Announcement | None:
+    """The thread of a message, when there is one."""
+    subject = thread_subject(parent.kind, parent.subject)
+    return await _one(session, AnnouncementKind.THREAD, subject, parent.channel)
+
+
+async def _one(session: AsyncSession, kind: AnnouncementKind, subject: str, channel: str) -> Announcement | None:
+    row = await session.scalar(
+        select(AnnouncementRow)
+        .where(AnnouncementRow.kind == kind, AnnouncementRow.subject == subject, AnnouncementRow.channel == channel)
+        .execution_options(populate_existing=True)
+    )
+    return row.to_record() if row else None
+
+
 async def get(session: AsyncSession, announcement_id: str) -> Announcement | None:
     row = await session.get(AnnouncementRow, announcement_id, populate_existing=True)
     return row.to_record() if row else None
@@ -95,7 +155,7 @@ async def claim(session: AsyncSession, announcement_id: str, by: str, at: dateti
 async def is_owed(session: AsyncSession, announcement_id: str) -> bool:
     """Whether the message still has to be brought up to date."""
     announcement = await get(session, announcement_id)
-    return announcement is not None and announcement.shown < announcement.wanted and announcement.gave_up_reason is None
+    return announcement is not None and announcement.is_owed
 
 
 async def drop_claims(session: AsyncSession, of: str) -> None:

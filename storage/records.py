@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 
 class Role(StrEnum):
@@ -169,13 +171,17 @@ class Subscription:
 
 
 class AnnouncementKind(StrEnum):
-    """What a message of ours is about; together with its subject and channel it names one living message."""
+    """What a message of ours is about; together with its subject and channel it names one living message.
+
+    THREAD is what stands below another message: see `storage.outbox.thread_subject`.
+    """
 
     INCIDENT = "incident"
     CONNECTED = "connected"
     CONSENT_OUTCOME = "consent-outcome"
     CONSENT_INVITATION = "consent-invitation"
     OPERATOR_NOTICE = "operator-notice"
+    THREAD = "thread"
 
 
 @dataclass(frozen=True)
@@ -194,6 +200,34 @@ class Announcement:
     failures: int = 0
     reposts: int = 0
     gave_up_reason: str | None = None
+
+    @property
+    def is_owed(self) -> bool:
+        """Whether somebody still has to be shown something."""
+        return self.shown < self.wanted and self.gave_up_reason is None
+
+
+class NoteKind(StrEnum):
+    """What a reply in a message's thread tells; `ThreadNote.detail` holds what its words need."""
+
+    REASON_CHANGED = "reason-changed"
+    LINK_SENT = "link-sent"
+    LINK_OPENED = "link-opened"
+    LINK_DECLINED = "link-declined"
+    LINK_FAILED = "link-failed"
+    ACKNOWLEDGED = "acknowledged"
+    SNOOZED = "snoozed"
+    RECOVERED = "recovered"
+
+
+@dataclass(frozen=True)
+class ThreadNote:
+    """One thing that happened to what a message is about. `by` is a Slack user; `detail` holds plain JSON values."""
+
+    what: NoteKind
+    at: datetime
+    by: str | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,12 @@ from storage.records import (
     Grower,
     Incident,
     LeafEvent,
+    NoteKind,
     Notice,
     SealedEntry,
     Subscription,
     Sweep,
+    ThreadNote,
     Transition,
 )
 
@@ -314,6 +316,23 @@ class AnnouncementRow(Row):
             reposts=self.reposts,
             gave_up_reason=self.gave_up_reason,
         )
+
+
+class ThreadNoteRow(Row):
+    """What is told in the threads of every message about a subject; a THREAD announcement counts how far."""
+
+    __tablename__ = "thread_notes"
+
+    kind: Mapped[str] = mapped_column(String(32), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(64), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    what: Mapped[str] = mapped_column(String(32))
+    at: Mapped[datetime]
+    by: Mapped[str | None] = mapped_column(String(32))
+    detail: Mapped[dict[str, Any]]
+
+    def to_record(self) -> ThreadNote:
+        return ThreadNote(NoteKind(self.what), self.at, self.by, self.detail)
 
 
 class LeafEventRow(Row):

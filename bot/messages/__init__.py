@@ -13,6 +13,7 @@ from bot.messages.pieces import MORE, Message
 from bot.messages.replies import crash, help_text, operator_notice, problem, working
 from bot.messages.status import connection_status, overview
 from bot.messages.subscriptions import subscribed, subscription_greeting, unsubscribed
+from bot.messages.threads import thread_reply
 from bot.messages.timeline import timeline
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "problem",
     "subscribed",
     "subscription_greeting",
+    "thread_reply",
     "timeline",
     "unknown_grower",
     "unsubscribed",

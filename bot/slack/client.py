@@ -38,6 +38,9 @@ UNREACHABLE = {
 }
 REFUSED = {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "missing_scope"}
 GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
+NO_THREAD = {"thread_not_found", "thread_locked", "cannot_reply_to_message", "restricted_action_thread_locked"}
+"""Slack's words for a message that nothing can be written below."""
+
 ILL = {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"}
 
 
@@ -104,6 +107,27 @@ class SlackClient:
         """Post to a channel, or to a person's direct messages when `channel` is a user id."""
         answer = await self._call("chat.postMessage", self.web.chat_postMessage(channel=channel, **message), channel)
         return Posted(str(answer["channel"]), str(answer["ts"]))
+
+    async def reply(self, parent: Posted, message: Mapping[str, Any]) -> Posted | None:
+        """Post into the thread below a message, for those who follow it; None when that message is gone.
+
+        Slack then shows the reply as a message of its own, or refuses it: what stands alone is taken away again.
+        """
+        try:
+            answer = await self._call(
+                "chat.postMessage",
+                self.web.chat_postMessage(channel=parent.channel, thread_ts=parent.ts, **message),
+                parent.channel,
+            )
+        except ProviderRejected as refused:
+            if refused.code in NO_THREAD:
+                return None
+            raise
+        posted = Posted(str(answer["channel"]), str(answer["ts"]))
+        if answer["message"].get("thread_ts") == parent.ts:
+            return posted
+        await self._call("chat.delete", self.web.chat_delete(channel=posted.channel, ts=posted.ts), posted.channel)
+        return None
 
     async def update(self, posted: Posted, message: Mapping[str, Any]) -> bool:
         """Change a message of ours; False when it is gone or may no longer be changed."""

@@ -13,7 +13,7 @@ from bot import messages
 from bot.errors import ChannelUnreachable, NotAllowed, ProviderUnavailable, UsageError
 from bot.messages import Message
 from handlers.commands.help import overview as commands
-from storage.records import Cause, ConsentState, CredentialStatus
+from storage.records import Cause, ConsentState, CredentialStatus, NoteKind, ThreadNote
 from tests.messages.people import (
     FLOW,
     GROWER,
@@ -198,9 +198,27 @@ def answers() -> Iterator[tuple[str, Shown]]:
     yield "notice, over", messages.operator_notice(a_notice(over_at=NOW), NOW)
 
 
+def threads() -> Iterator[tuple[str, Shown]]:
+    details: dict[NoteKind, dict[str, Any]] = {
+        NoteKind.REASON_CHANGED: {"cause": Cause.SCOPE_MISSING, "missing_scopes": ["asPlanted:read"]},
+        NoteKind.LINK_FAILED: {"trouble": "code-refused", "link_works": True},
+        NoteKind.SNOOZED: {"until": (NOW + timedelta(hours=4)).isoformat()},
+        NoteKind.RECOVERED: {"by": "repair", "seconds": 7500},
+    }
+    notes = [ThreadNote(what, NOW, "UMARIA", details.get(what, {})) for what in NoteKind]
+    for note in notes:
+        yield f"thread, {note.what}", messages.thread_reply([note], NOW)
+    for by in ("leaf", "disconnect"):
+        note = ThreadNote(NoteKind.RECOVERED, NOW, detail={"by": by, "seconds": 40})
+        yield f"thread, recovered by {by}", messages.thread_reply([note], NOW)
+    failed = ThreadNote(NoteKind.LINK_FAILED, NOW, detail={"trouble": "leaf-refused"})
+    yield "thread, link failed for good", messages.thread_reply([failed], NOW)
+    yield "thread, several at once", messages.thread_reply(notes, NOW)
+
+
 def everything() -> dict[str, Shown]:
     """All of them by what they are about."""
-    return dict([*incidents(), *invitations(), *states(), *stories(), *answers()])
+    return dict([*incidents(), *invitations(), *states(), *stories(), *threads(), *answers()])
 
 
 def page() -> str:

@@ -322,8 +322,9 @@ async def test_a_permalink_and_a_thread_lead_to_the_message(slack: Slack, client
     link = await client.chat_getPermalink(channel=alerts, message_ts=posted["ts"])
     assert link["permalink"].endswith(f"/archives/{alerts}/p{posted['ts'].replace('.', '')}")
     await client.chat_delete(channel=alerts, ts=posted["ts"])
-    reply = client.chat_postMessage(channel=alerts, text="Late", thread_ts=posted["ts"])
-    assert await error_of(reply) == "thread_not_found"
+    reply = await client.chat_postMessage(channel=alerts, text="Late", thread_ts=posted["ts"])
+    assert "thread_ts" not in reply["message"], "below a message that is gone it stands in the channel"
+    assert [message.text for message in slack.posted(alerts)] == ["Late"]
 
 
 async def test_a_file_goes_up_in_three_steps(slack: Slack, client: AsyncWebClient) -> None:

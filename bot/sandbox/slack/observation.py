@@ -11,12 +11,16 @@ class Observation(Core):
     """The truth about what the app has done, for assertions and for the demo page."""
 
     def posted(self, channel: str, *, deleted: bool = False) -> list[Message]:
-        """What the app posted here for everyone, oldest first; with `deleted`, also what is gone again."""
+        """What the app posted here for everyone, oldest first, without threads; with `deleted`, also what is gone."""
         return [
             each
             for each in self.channel(channel).messages
-            if each.bot and not each.ephemeral_to and (deleted or not each.deleted_at)
+            if each.bot and not each.ephemeral_to and not each.thread_ts and (deleted or not each.deleted_at)
         ]
+
+    def thread(self, message: Message) -> list[Message]:
+        """The replies below a message, oldest first."""
+        return self.channel(message.channel).replies_to(message.ts)
 
     def whispered(self, user: str, channel: str | None = None) -> list[Message]:
         """The ephemeral messages this person sees, oldest first."""

@@ -101,11 +101,10 @@ def _direct_messages(core: Core, user: str) -> Channel:
 
 
 def checked_thread(channel: Channel, thread_ts: str | None) -> str | None:
-    if thread_ts is None:
-        return None
+    """The thread to write in; None below a message that is gone: Slack then posts into the channel (slack-go #1571)."""
     parent = next((each for each in channel.messages if each.ts == thread_ts and not each.deleted_at), None)
     if parent is None:
-        raise SlackError("thread_not_found")
+        return None
     if parent.ephemeral_to:
         raise SlackError("cannot_reply_to_message")
     return parent.thread_ts or thread_ts

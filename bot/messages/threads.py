@@ -1,0 +1,50 @@
+"""Replies below a living message: the log of what happened to it, for those who open or follow the thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.messages.pieces import Message, section
+from bot.messages.text import capital, mention
+from bot.messages.times import MINUTE, in_utc, lasting, moment
+from bot.messages.vocabulary import explained, trouble
+from storage.records import Cause, NoteKind, ThreadNote
+
+
+def thread_reply(notes: Sequence[ThreadNote], now: datetime) -> Message:
+    """What was not told yet, oldest first; each with its time where the reply's own would not do."""
+    timed = len(notes) > 1 or now - notes[0].at > 5 * MINUTE
+    lines = [f"{moment(note.at)}: {_told(note)}" if timed else _told(note) for note in notes]
+    return Message(_told(notes[-1], who="Somebody", moment=in_utc), (section(*lines),))
+
+
+def _told(note: ThreadNote, *, who: str = "", moment: Callable[[datetime], str] = moment) -> str:
+    who, detail = who or mention(note.by), note.detail
+    match note.what:
+        case NoteKind.REASON_CHANGED:
+            what = explained(Cause(detail["cause"]), detail.get("raw_status"), detail.get("missing_scopes", ()))
+            return f"The reason is another one now. {what}"
+        case NoteKind.LINK_SENT:
+            return f"{who} made a link for the grower."
+        case NoteKind.LINK_OPENED:
+            return "The grower opened the link and went on to FieldView."
+        case NoteKind.LINK_DECLINED:
+            return "The grower said no on the page behind the link."
+        case NoteKind.LINK_FAILED:
+            after = "The same link can be used again." if detail.get("link_works") else "It takes a new link."
+            return f"{capital(trouble(detail.get('trouble')))}. {after}"
+        case NoteKind.ACKNOWLEDGED:
+            return f"{who} is taking care of this."
+        case NoteKind.SNOOZED:
+            return f"{who} asked me to stay quiet until {moment(datetime.fromisoformat(detail['until']))}."
+        case NoteKind.RECOVERED:
+            return _recovered(detail)
+
+
+def _recovered(detail: Mapping[str, Any]) -> str:
+    if detail.get("by") == "disconnect":
+        return "The team ended this connection, so there is nothing left to repair."
+    how = "through the grower’s new permission" if detail.get("by") == "repair" else "without anybody here"
+    return f"Works again, {how}, after {lasting(timedelta(seconds=float(detail.get('seconds', 0))))}."
