@@ -18,9 +18,19 @@ from bot.messages import Message
 from bot.pace import Pace, pace_for
 from bot.reports import DataFlow, IncidentCard
 from bot.slack.client import Posted, SlackClient
-from storage import connections, consents, growers, incidents, notices, outbox, subscriptions, thread_notes
+from storage import (
+    connections,
+    consents,
+    growers,
+    handovers,
+    incidents,
+    notices,
+    outbox,
+    subscriptions,
+    thread_notes,
+)
 from storage.database import Database, at_end
-from storage.records import Announcement, AnnouncementKind, Consent, ConsentState, ThreadNote
+from storage.records import Announcement, AnnouncementKind, Consent, ConsentState, NoteKind, ThreadNote
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +44,7 @@ POSTS_PER_SECOND = 1.0
 UNFIT = {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"}
 """Slack's words for a message that it will show nowhere as it is; its plain text it may."""
 
-PRIVATE = (AnnouncementKind.CONSENT_INVITATION, AnnouncementKind.CONSENT_OUTCOME)
+PRIVATE = (AnnouncementKind.CONSENT_INVITATION, AnnouncementKind.CONSENT_OUTCOME, AnnouncementKind.HANDOVER)
 """What is meant for one person and for nobody else."""
 
 BUSY = 2.0
@@ -83,9 +93,13 @@ class Announcer:
         self._posts_per_second = posts_per_second
         self._paces: dict[str, Pace] = {}
 
-    async def to_channels(self, session: AsyncSession, kind: AnnouncementKind, subject: str) -> None:
-        """Owe this message to every subscribed channel that works, and to the alert channel."""
+    async def to_channels(
+        self, session: AsyncSession, kind: AnnouncementKind, subject: str, also: str | None = None
+    ) -> None:
+        """Owe this message to every subscribed channel that works, to the alert channel, and to one more."""
         channels = await self._subscribed(session)
+        if also:
+            channels.append(also)
         if self._alert_channel:
             channels.append(self._alert_channel)
         self._owe(session, kind, subject, channels)
@@ -100,6 +114,14 @@ class Announcer:
     async def to_person(self, session: AsyncSession, kind: AnnouncementKind, subject: str, user: str) -> None:
         """Owe this message to one person's direct messages."""
         self._owe(session, kind, subject, [user])
+
+    async def call(self, session: AsyncSession, incident: str, person: str, by: str | None) -> None:
+        """Bring an incident before one person so that Slack notifies: the card, or for who has it a reply below."""
+        if await outbox.find(session, AnnouncementKind.INCIDENT, incident, person) is None:
+            await self.to_person(session, AnnouncementKind.INCIDENT, incident, person)
+        else:
+            note = ThreadNote(NoteKind.CALLED, self._clock(), by, {"person": person})
+            await self.note_in_threads(session, AnnouncementKind.INCIDENT, incident, note)
 
     async def has_news(self, session: AsyncSession, kind: AnnouncementKind, subject: str) -> None:
         """Bring every message about the subject up to date, wherever it was posted."""
@@ -352,6 +374,11 @@ class Announcer:
                 async with self._database.reading() as session:
                     notice = await notices.get(session, owed.subject)
                 return messages.operator_notice(notice, now) if notice else None
+            case AnnouncementKind.HANDOVER:
+                async with self._database.reading() as session:
+                    handover = await handovers.get(session, owed.subject)
+                    names = await growers.names_of(session, handover.moved.growers) if handover else []
+                return messages.handover_received(handover, names) if handover else None
             case AnnouncementKind.THREAD:
                 raise AssertionError("a thread is replied to, not rendered")
 

@@ -22,11 +22,13 @@ from bot.announcer import DELIVER, POSTS_PER_SECOND, Announcer
 from bot.archive import Archive
 from bot.background import Background
 from bot.bot import Bot
+from bot.casework import Casework
 from bot.completion import COMPLETE, Completion
 from bot.consent_news import ConsentNews
 from bot.dataflow import DataFlows
 from bot.directory import Directory
 from bot.errors import ProviderUnavailable
+from bot.escalating import Escalating
 from bot.fieldview.client import FieldViewClient
 from bot.health import Health
 from bot.inviting import Inviting
@@ -36,7 +38,9 @@ from bot.journey import Journey
 from bot.leaf.client import LeafClient
 from bot.leaf.registration import ensure_webhook
 from bot.monitor import ALERT, CHECK, SWEEP, Monitor
+from bot.ownership import Ownership
 from bot.pace import Unpaced, pace_for
+from bot.people import PEOPLE, People
 from bot.readiness import Readiness
 from bot.settings import Settings
 from bot.slack.client import SlackClient, Workspace
@@ -213,6 +217,8 @@ def _services(
     monitor = Monitor(database, leaf, announcer, journal, clock, fieldview.scopes)
     archive = Archive(database, leaf, clock)
     directory = Directory(database, leaf, slack)
+    subscribing = Subscribing(database, slack, clock, settings.alert_channel)
+    people = People(database, slack, announcer)
     news = ConsentNews(announcer, journal)
     inviting = Inviting(
         database=database,
@@ -247,6 +253,7 @@ def _services(
         (CHECK, monitor.check_job),
         (ALERT, monitor.alert_job),
         (SWEEP, monitor.sweep_job),
+        (PEOPLE, people.look),
     ):
         jobs.register(name, job)
     bot = Bot(
@@ -259,7 +266,10 @@ def _services(
         completion=completion,
         health=Health(database, leaf, monitor, archive, data, clock),
         monitor=monitor,
-        subscribing=Subscribing(database, slack, clock, settings.alert_channel),
+        casework=Casework(database, slack, announcer, journal, clock),
+        ownership=Ownership(database, slack, subscribing, announcer, journal, clock),
+        escalating=Escalating(database, slack, subscribing, announcer, journal, clock),
+        subscribing=subscribing,
         announcer=announcer,
         journal=journal,
         readiness=Readiness(database, leaf, slack, clock, settings.sweep_interval),

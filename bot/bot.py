@@ -8,13 +8,16 @@ from datetime import datetime
 
 from bot.access import Access
 from bot.announcer import Announcer
+from bot.casework import Casework
 from bot.completion import Completion
 from bot.directory import Directory
+from bot.escalating import Escalating
 from bot.health import Health
 from bot.inviting import Inviting
 from bot.journal import Journal
 from bot.journey import Journey
 from bot.monitor import Monitor
+from bot.ownership import Ownership
 from bot.readiness import Readiness
 from bot.slack.client import SlackClient
 from bot.subscribing import Subscribing
@@ -34,6 +37,9 @@ class Bot:
     completion: Completion
     health: Health
     monitor: Monitor
+    casework: Casework
+    ownership: Ownership
+    escalating: Escalating
     subscribing: Subscribing
     announcer: Announcer
     journal: Journal

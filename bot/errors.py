@@ -5,6 +5,8 @@ BotError                   str(error) is a sentence a person may read: no URL, n
 ├── NotAllowed             this person may not do this
 ├── UnknownGrower          nobody at Leaf answers to that
 ├── AmbiguousGrower        several do: ask which
+├── AlertOver              the connection works again, or was ended: nothing is left to be done about it
+├── SomebodyWasFirst       somebody else has just done that, or what excludes it
 ├── ConsentError           the consent link or the consent itself
 │   ├── ConsentUnknown     no such link
 │   ├── ConsentExpired     too late
@@ -24,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from storage.records import Grower
 
@@ -78,6 +81,31 @@ class AmbiguousGrower(BotError):
 
     def __str__(self) -> str:
         return f"Several growers answer to “{self.typed}”."
+
+
+@dataclass
+class AlertOver(BotError):
+    """The alert is over: there is nothing left to be done about it. `ended_by` is as in the incident."""
+
+    grower: Grower
+    since: datetime
+    ended_by: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.grower.name}: this alert is over. Nothing was changed."
+
+
+@dataclass
+class SomebodyWasFirst(BotError):
+    """Somebody else has done that: `who` is their Slack id, `did` a phrase like "acknowledged this"."""
+
+    grower: Grower
+    who: str
+    did: str
+    at: datetime | None = None
+
+    def __str__(self) -> str:
+        return f"Somebody has {self.did} already. Nothing was changed."
 
 
 class ConsentError(BotError):

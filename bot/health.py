@@ -60,15 +60,16 @@ class Health:
         self._data = data
         self._clock = clock
 
-    async def overview(self) -> Overview:
-        """All growers at a glance, from what the last sweep left us."""
+    async def overview(self, owner: str | None = None) -> Overview:
+        """All growers at a glance, or those of one owner, from what the last sweep left us."""
         async with self._database.reading() as session:
             last = await sweeps.last_finished(session)
             return Overview(
-                counts=await connections.counts(session),
-                needing_someone=await connections.needing_someone(session, LISTED),
-                waiting_for_consent=await consents.waiting(session, self._clock()),
+                counts=await connections.counts(session, owner),
+                needing_someone=await connections.needing_someone(session, LISTED, owner),
+                waiting_for_consent=await consents.waiting(session, self._clock(), owner),
                 as_of=last.finished_at if last else None,
+                owner=owner,
             )
 
     async def connection(self, grower: Grower) -> Connection | None:

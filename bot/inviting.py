@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -18,7 +19,7 @@ from bot.errors import ChannelUnreachable, ProviderError
 from bot.reports import Invitation
 from bot.slack.client import Posted, SlackClient
 from bot.vault import digest
-from storage import connections, consents, incidents
+from storage import connections, consents, incidents, owners
 from storage.database import Database
 from storage.records import AnnouncementKind, Consent, ConsentState, Grower, NoteKind, ThreadNote
 
@@ -107,8 +108,8 @@ class Inviting:
     async def invite(self, grower: Grower, asked_by: str, channel: str | None) -> Invitation:
         """Make a consent link and bring it to the grower by DM if they are in this workspace.
 
-        Earlier links of this grower that nobody is using right now stop working. Raises ProviderError when the
-        grower's place in Slack cannot be looked up.
+        Earlier links of this grower that nobody is using right now stop working. An unowned grower has an owner from
+        now on: whoever asks. Raises ProviderError when the grower's place in Slack cannot be looked up.
         """
         asker = await self._slack.person(asked_by)
         token = secrets.token_urlsafe(32)
@@ -129,13 +130,19 @@ class Inviting:
             )
             replaced = await self._withdraw_older(session, grower.id, now)
             await consents.add(session, consent, digest(token))
+            claimed = await owners.claim(session, grower.id, asker.id) is not None
             connection = await connections.get(session, grower.id)
             if incident:
                 await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id)
                 note = ThreadNote(NoteKind.LINK_SENT, now, asker.id)
                 await self._announcer.note_in_threads(session, AnnouncementKind.INCIDENT, incident.id, note)
         invitation = Invitation(
-            consent, grower, f"{self._public_url}/connect/{token}", replaced=replaced, connection=connection
+            consent,
+            grower,
+            f"{self._public_url}/connect/{token}",
+            replaced=replaced,
+            connection=connection,
+            claimed=claimed,
         )
         return await self._sent(invitation)
 
@@ -165,15 +172,7 @@ class Inviting:
         else:
             await self._remember_delivery(consent.id, person, posted)
         delivered_to = None if undelivered else person
-        return Invitation(
-            consent,
-            invitation.grower,
-            invitation.url,
-            delivered_to=delivered_to,
-            undelivered=undelivered,
-            replaced=invitation.replaced,
-            connection=invitation.connection,
-        )
+        return replace(invitation, delivered_to=delivered_to, undelivered=undelivered)
 
     async def _person(self, grower: Grower) -> str | None:
         try:

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage import audit
 from storage.database import Database, at_end
-from storage.records import AuditEntry, SealedEntry
+from storage.records import AuditEntry, Grower, SealedEntry
 
 Clock = Callable[[], datetime]
 
@@ -33,6 +33,17 @@ class Verdict:
 
     rows: int
     fault: str | None = None
+
+
+@dataclass(frozen=True)
+class Deed:
+    """Who does what, and how it was asked for: what an audit row needs that is known before it is done."""
+
+    actor: str
+    via: str
+    action: str
+    request_id: str
+    channel: str | None = None
 
 
 class Journal:
@@ -56,6 +67,21 @@ class Journal:
             await audit.append(session, entry, self._mac)
 
         at_end(session, AUDIT_RANK, append)
+
+    async def done(self, session: AsyncSession, deed: Deed, grower: Grower | None = None, **detail: Any) -> None:
+        """The row of a deed in the transaction of its effect, in place of the one that the edge writes."""
+        await self.record(
+            session,
+            deed.actor,
+            deed.via,
+            deed.action,
+            "done",
+            deed.request_id,
+            channel=deed.channel,
+            target=grower.id if grower else None,
+            target_name=grower.name if grower else None,
+            detail=detail or None,
+        )
 
     def _entry(self, actor: str, via: str, action: str, outcome: str, request_id: str, **more: Any) -> AuditEntry:
         detail = more.pop("detail", None)

@@ -260,7 +260,9 @@ class Monitor:
             await self._note(session, incident, NoteKind.REASON_CHANGED, seen.checked_at, _reason(seen))
         if incident.cause is Cause.UNKNOWN_STATUS and seen.cause is not Cause.UNKNOWN_STATUS:
             # So far only the operators have heard of it.
-            await self._announcer.to_channels(session, AnnouncementKind.INCIDENT, incident.id)
+            grower = await growers.get(session, incident.grower_id)
+            also = grower.channel if grower else None
+            await self._announcer.to_channels(session, AnnouncementKind.INCIDENT, incident.id, also)
         else:
             await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id)
 
@@ -298,10 +300,10 @@ class Monitor:
             missing_scopes=now.missing_scopes,
         )
         await incidents.open_new(session, incident)
-        tell = self._announcer.to_channels
         if incident.cause is Cause.UNKNOWN_STATUS:
-            tell = self._announcer.to_operators
-        await tell(session, AnnouncementKind.INCIDENT, incident.id)
+            await self._announcer.to_operators(session, AnnouncementKind.INCIDENT, incident.id)
+        else:
+            await self._announcer.to_channels(session, AnnouncementKind.INCIDENT, incident.id, grower.channel)
         await self._record(session, incident, "incident-opened", source)
 
     async def _end_incident(

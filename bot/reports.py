@@ -20,12 +20,13 @@ class DataFlow:
 
 @dataclass(frozen=True)
 class Overview:
-    """All growers at a glance. `as_of` is the end of the last complete sweep, None before the first one."""
+    """All growers at a glance, or those of `owner`. `as_of` is the end of the last complete sweep, None before it."""
 
     counts: Mapping[CredentialStatus, int]
     needing_someone: Sequence[tuple[Grower, Connection]]
     waiting_for_consent: int
     as_of: datetime | None
+    owner: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class Invitation:
     """A consent just asked for. `url` is a secret: show it to the one it is meant for and store it nowhere.
 
     `delivered_to` is the Slack user who got it by DM; None: the agent shares it. `undelivered` says why a DM failed.
+    `claimed`: the grower had no owner, and has whoever asked from now on.
     """
 
     consent: Consent
@@ -76,6 +78,33 @@ class Invitation:
     undelivered: str | None = None
     replaced: int = 0
     connection: Connection | None = None
+    claimed: bool = False
+
+
+@dataclass(frozen=True)
+class Handled:
+    """What was done about an incident; `newly` is False when it was so already."""
+
+    incident: Incident
+    grower: Grower
+    newly: bool = True
+
+
+@dataclass(frozen=True)
+class Owned:
+    """Whose a grower is; `newly` is False when nothing was changed. `incident` is the one that is open."""
+
+    grower: Grower
+    newly: bool = True
+    incident: Incident | None = None
+
+
+@dataclass(frozen=True)
+class Snoozes:
+    """Open incidents that are snoozed, the next to end first; `more` is how many the list leaves out."""
+
+    listed: Sequence[tuple[Incident, Grower]]
+    more: int = 0
 
 
 @dataclass(frozen=True)

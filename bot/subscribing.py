@@ -34,7 +34,7 @@ class Subscribing:
 
     async def subscribe(self, channel: str, by: str) -> Subscribed:
         """Alerts go to this channel from now on. Raises UsageError when the bot cannot post there."""
-        await self._reachable(channel)
+        await self.reachable(channel)
         async with self._database.transaction() as session:
             newly = await subscriptions.add(session, channel, by, self._clock())
         return Subscribed(channel, newly, channel == self._alert_channel)
@@ -44,7 +44,8 @@ class Subscribing:
         async with self._database.transaction() as session:
             return await subscriptions.remove(session, channel)
 
-    async def _reachable(self, channel: str) -> Channel:
+    async def reachable(self, channel: str) -> Channel:
+        """The channel, if alerts may be posted there. Raises UsageError."""
         try:
             found = await self._slack.channel(channel)
         except ChannelUnreachable:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.bot import Bot
 from bot.jobs import KEPT, Jobs
 from bot.monitor import SWEEP
+from bot.people import PEOPLE
 from bot.replicas import Place
 from storage import sweeps
 
@@ -25,6 +26,9 @@ OVERDUE = timedelta(minutes=3)
 
 AFTER_FAILURE = 15.0
 """Seconds at most until work that failed is tried again: a database away for a moment must not cost a whole sweep."""
+
+ROUND = 30.0
+"""Seconds between two looks at what falls due at a moment that is written in the database."""
 
 SCAN = 2.0
 """Seconds between two looks for dead replicas."""
@@ -44,6 +48,7 @@ class Timer:
         self._tasks = [
             asyncio.create_task(self._every(self._interval.total_seconds(), self.tick)),
             asyncio.create_task(self._every(SCAN, self._watch_replicas)),
+            asyncio.create_task(self._every(ROUND, self.round)),
         ]
 
     async def stop(self) -> None:
@@ -58,11 +63,17 @@ class Timer:
         number = int(self._bot.clock().timestamp() // self._interval.total_seconds())
         await self._jobs.start_now(SWEEP, f"sweep-{number}", f"{SWEEP}-{number}")
         now = self._bot.clock()
+        await self._jobs.start_now(PEOPLE, f"{now:%Y-%m-%d}", f"{PEOPLE}-{now:%Y-%m-%d}")
         if overdue := await self._bot.announcer.start_overdue(now - OVERDUE):
             log.warning("messages were owed for long", messages=overdue)
         await self._jobs.forget_finished(now - KEPT)
         async with self._bot.database.transaction() as session:
             await sweeps.forget(session, now - KEPT)
+
+    async def round(self) -> None:
+        """Do what has fallen due. Every replica looks; compare-and-set in the database makes it happen once."""
+        await self._bot.casework.wake_due()
+        await self._bot.escalating.call_leads()
 
     async def _watch_replicas(self) -> None:
         if not await self._place.is_held():

@@ -6,12 +6,13 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from slack_sdk.models.views import View
 
 from bot.directory import unquoted
 from bot.errors import UsageError
+from bot.journal import Deed
 from bot.messages import Message
 from storage.records import Grower
 
@@ -19,6 +20,9 @@ _CHANNEL = re.compile(r"<#([CG][A-Z0-9]+)(?:\|[^>]*)?>")
 _SPECIAL = re.compile(r"(<[@#!][^<>]*>)")
 _LINK = re.compile(r"<(?:(?:mailto|tel):)?([^<>|@#!][^<>|]*)(?:\|([^<>]+))?>")
 _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
+_WITH_MENTIONS = re.compile(
+    r"(?P<thing>.+?)(?: <@(?P<person>[UW][A-Z0-9]+)(?:\|[^>]*)?>)?(?: <#(?P<channel>[CG][A-Z0-9]+)(?:\|[^>]*)?>)?"
+)
 _WITH_NUMBER = re.compile(r"(?P<thing>.+?) (?P<number>[0-9]{1,4}) ?(?:d|days?)?", re.IGNORECASE)
 
 
@@ -40,6 +44,12 @@ class Request:
     request_id: str
     subject: Subject = field(default_factory=Subject, kw_only=True)
 
+    via: ClassVar[str] = ""
+
+    def deed(self, action: str) -> Deed:
+        """What an audit row needs to know of this request, for a service that writes it with the effect."""
+        return Deed(self.user, self.via, action, self.request_id, self.channel)
+
     def about(self, grower: Grower) -> Grower:
         """Note whom this is about."""
         self.subject.grower = grower
@@ -49,6 +59,8 @@ class Request:
 @dataclass(frozen=True)
 class Call(Request):
     """One slash command: `word` is the command's name, `text` what was typed behind it, tidied."""
+
+    via = "command"
 
     word: str
     text: str
@@ -64,6 +76,11 @@ class Call(Request):
         typed = self.one(what, usage)
         match = _WITH_NUMBER.fullmatch(typed)
         return (match["thing"], int(match["number"])) if match else (typed, default)
+
+    def with_mentions(self, what: str, usage: str) -> tuple[str, str | None, str | None]:
+        """A thing, and behind it a person and a channel if they are there. Raises UsageError."""
+        match = _WITH_MENTIONS.fullmatch(self.one(what, usage))
+        return (match["thing"], match["person"], match["channel"]) if match else (self.text, None, None)
 
     def channel_named(self, usage: str) -> str:
         """The channel that was named, or the one this was typed in. Raises UsageError."""
@@ -82,6 +99,8 @@ class Click(Request):
     `message` is the timestamp of the message that was pressed in, empty in a view.
     """
 
+    via = "button"
+
     action: str
     block: str
     value: str
@@ -92,16 +111,20 @@ class Click(Request):
 
 @dataclass(frozen=True)
 class Submission(Request):
-    """A modal sent in: `values` by block id; `channel` is the one it was opened from."""
+    """A modal sent in: `values` by block id; `channel` is the one it was opened from, `opened_for` what it is about."""
+
+    via = "form"
 
     view: str
     values: Mapping[str, str]
+    opened_for: str = ""
 
 
 @dataclass(frozen=True)
 class Reply:
     """What to answer. `replace` puts the answer in place of the pressed message; `modal` opens instead of a message;
-    `public` is said for everybody in `public_channel`; `detail` goes into the audit trail."""
+    `public` is said for everybody in `public_channel`; `detail` goes into the audit trail. `recorded` says that the
+    audit row was written already, together with the effect."""
 
     message: Message | None = None
     replace: bool = False
@@ -109,6 +132,7 @@ class Reply:
     public: Message | None = None
     public_channel: str | None = None
     detail: Mapping[str, Any] | None = None
+    recorded: bool = False
 
 
 def command_and_rest(typed: str) -> tuple[str, str]:

@@ -60,7 +60,7 @@ def clicks(body: Body) -> Iterator[Click]:
 def submission(body: Body) -> Submission:
     """A modal sent in. Raises Malformed."""
     view = _part(body, "view")
-    opened_from = _text(view, "private_metadata")
+    opened_from, _, opened_for = _text(view, "private_metadata").partition(" ")
     return Submission(
         user=_id(_part(body, "user"), "id"),
         team=_team(body),
@@ -68,6 +68,7 @@ def submission(body: Body) -> Submission:
         request_id=_request_id(),
         view=_text(view, "callback_id"),
         values=_values(_part(_part(view, "state"), "values")),
+        opened_for=opened_for,
     )
 
 

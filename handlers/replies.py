@@ -23,6 +23,7 @@ async def invited(bot: Bot, request: Request, grower: Grower, *, even_if_healthy
             "consent": invitation.consent.id,
             "sent_to": invitation.delivered_to,
             "undelivered": invitation.undelivered,
+            **({"owner": request.user} if invitation.claimed else {}),
         },
     )
 

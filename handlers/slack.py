@@ -20,11 +20,13 @@ from bot import messages
 from bot.background import Background
 from bot.bot import Bot
 from bot.errors import (
+    AlertOver,
     AmbiguousGrower,
     BotError,
     ChannelUnreachable,
     NotAllowed,
     ProviderError,
+    SomebodyWasFirst,
     UnknownGrower,
     UsageError,
 )
@@ -172,7 +174,8 @@ class SlackEdge:
         reply, outcome = await self._worked(asked, work)
         waiting.cancel()
         try:
-            await self._audit(asked, reply, outcome)
+            if not reply.recorded:
+                await self._audit(asked, reply, outcome)
             await self._answer(asked, reply)
         except Exception:
             # The database or Slack is ill: whoever waits gets at least a sentence, if that can be had.
@@ -186,6 +189,8 @@ class SlackEdge:
             reply = await work()
         except BotError as problem:
             log.info("not done", reason=type(problem).__name__)
+            if isinstance(problem, AlertOver | SomebodyWasFirst):
+                request.about(problem.grower)
             failed = isinstance(problem, ProviderError | ChannelUnreachable)
             return Reply(_explained(problem, asked)), "failed" if failed else "refused"
         except asyncio.CancelledError:

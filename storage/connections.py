@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.records import Connection, CredentialStatus, Grower, Transition
@@ -69,25 +69,27 @@ async def set_disconnecting(session: AsyncSession, grower_id: str, at: datetime 
     await session.execute(update(ConnectionRow).where(ConnectionRow.grower_id == grower_id).values(disconnecting_at=at))
 
 
-async def counts(session: AsyncSession) -> dict[CredentialStatus, int]:
-    """How many growers that are still at Leaf stand where; growers never seen with a credential count as ABSENT."""
+async def counts(session: AsyncSession, owner: str | None = None) -> dict[CredentialStatus, int]:
+    """How many growers (of that owner) still at Leaf stand where; those never seen with a credential are ABSENT."""
     status = func.coalesce(ConnectionRow.status, CredentialStatus.ABSENT.value)
     query = (
         select(status, func.count())
         .select_from(GrowerRow)
         .outerjoin(ConnectionRow, ConnectionRow.grower_id == GrowerRow.id)
-        .where(GrowerRow.gone_at.is_(None))
+        .where(GrowerRow.gone_at.is_(None), *_owned_by(owner))
         .group_by(status)
     )
     return {CredentialStatus(name): number for name, number in await session.execute(query)}
 
 
-async def needing_someone(session: AsyncSession, limit: int) -> list[tuple[Grower, Connection]]:
+async def needing_someone(
+    session: AsyncSession, limit: int, owner: str | None = None
+) -> list[tuple[Grower, Connection]]:
     """Broken, limited and unknown connections, the longest-standing first."""
     query = (
         select(GrowerRow, ConnectionRow)
         .join(ConnectionRow, ConnectionRow.grower_id == GrowerRow.id)
-        .where(ConnectionRow.status.in_(NEEDS_SOMEONE), GrowerRow.gone_at.is_(None))
+        .where(ConnectionRow.status.in_(NEEDS_SOMEONE), GrowerRow.gone_at.is_(None), *_owned_by(owner))
         .order_by(ConnectionRow.changed_at, GrowerRow.id)
         .limit(limit)
     )
@@ -149,3 +151,7 @@ def _values(now: Connection) -> dict[str, Any]:
         "disconnecting_at": now.disconnecting_at,
         "completing_consent": now.completing_consent,
     }
+
+
+def _owned_by(owner: str | None) -> list[ColumnElement[bool]]:
+    return [GrowerRow.owner == owner] if owner else []

@@ -9,7 +9,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.records import Consent, ConsentState
-from storage.tables import AttemptRow, ConsentRow
+from storage.tables import AttemptRow, ConsentRow, GrowerRow
 
 UNFINISHED = (ConsentState.OPEN, ConsentState.EXCHANGING, ConsentState.DELIVERING)
 
@@ -150,11 +150,13 @@ async def being_handed_over(session: AsyncSession, grower_id: str) -> Consent | 
     return row.to_record() if row else None
 
 
-async def waiting(session: AsyncSession, at: datetime) -> int:
-    """How many growers have a link they may still use."""
+async def waiting(session: AsyncSession, at: datetime, owner: str | None = None) -> int:
+    """How many growers (of that owner) have a link they may still use."""
     query = select(func.count(ConsentRow.grower_id.distinct())).where(
         ConsentRow.state.in_(UNFINISHED), ConsentRow.expires_at > at
     )
+    if owner:
+        query = query.join(GrowerRow, GrowerRow.id == ConsentRow.grower_id).where(GrowerRow.owner == owner)
     return await session.scalar(query) or 0
 
 

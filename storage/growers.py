@@ -82,6 +82,12 @@ async def names(session: AsyncSession, limit: int) -> list[tuple[str, str]]:
     return [(grower_id, name) for grower_id, name in await session.execute(query)]
 
 
+async def names_of(session: AsyncSession, ids: Sequence[str], limit: int = 50) -> list[str]:
+    """Their names in alphabetical order, of five hundred at most."""
+    chosen = select(GrowerRow.name).where(GrowerRow.id.in_(ids[:500])).order_by(GrowerRow.folded_name, GrowerRow.id)
+    return list(await session.scalars(chosen.limit(limit)))
+
+
 async def save(session: AsyncSession, growers: Sequence[Grower]) -> None:
     """Add these growers or bring them up to date; a Slack user already known is kept."""
     newest = {grower.id: grower for grower in growers}

@@ -123,6 +123,16 @@ async def get(session: AsyncSession, announcement_id: str) -> Announcement | Non
     return row.to_record() if row else None
 
 
+async def find(session: AsyncSession, kind: AnnouncementKind, subject: str, channel: str) -> Announcement | None:
+    """The message about the subject that was meant for that channel or person."""
+    row = await session.scalar(
+        select(AnnouncementRow).where(
+            AnnouncementRow.kind == kind, AnnouncementRow.subject == subject, AnnouncementRow.channel == channel
+        )
+    )
+    return row.to_record() if row else None
+
+
 async def at_message(session: AsyncSession, channel: str, ts: str) -> Announcement | None:
     """The announcement shown by that Slack message."""
     row = await session.scalar(

@@ -49,7 +49,10 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True)
 class Grower:
-    """A Leaf user: `id` is Leaf's id. `gone_at` is set when Leaf no longer has it."""
+    """A Leaf user: `id` is Leaf's id. `gone_at` is set when Leaf no longer has it.
+
+    `owner` is the member of the team who looks after it; `channel` hears of it besides the subscribed ones.
+    """
 
     id: str
     name: str
@@ -57,6 +60,8 @@ class Grower:
     external_id: str | None = None
     slack_user: str | None = None
     gone_at: datetime | None = None
+    owner: str | None = None
+    channel: str | None = None
 
 
 @dataclass(frozen=True)
@@ -144,6 +149,32 @@ class Consent:
 
 
 @dataclass(frozen=True)
+class Care:
+    """What the team does about an incident. A snooze without `snoozed_until` lasts until the connection works again.
+
+    `woken_at` is when the last snooze ended, `escalated_at` when a lead was told that nobody had taken it up.
+    """
+
+    acknowledged_by: str | None = None
+    acknowledged_at: datetime | None = None
+    assigned_to: str | None = None
+    assigned_by: str | None = None
+    assigned_at: datetime | None = None
+    assignment_reason: str | None = None
+    snoozed_by: str | None = None
+    snoozed_at: datetime | None = None
+    snoozed_until: datetime | None = None
+    snooze_reason: str | None = None
+    woken_at: datetime | None = None
+    escalated_to: str | None = None
+    escalated_at: datetime | None = None
+
+    def is_snoozed(self, now: datetime) -> bool:
+        """Whether nobody wants to be bothered with it at this moment."""
+        return self.snoozed_by is not None and (self.snoozed_until is None or now < self.snoozed_until)
+
+
+@dataclass(frozen=True)
 class Incident:
     """A connection that stopped working, until it works again. `recovered_at` is None while it is open."""
 
@@ -158,6 +189,7 @@ class Incident:
     recovered_at: datetime | None = None
     ended_by: str | None = None
     repaired_by_consent: str | None = None
+    care: Care = Care()
 
 
 @dataclass(frozen=True)
@@ -168,6 +200,42 @@ class Subscription:
     made_by: str
     made_at: datetime
     broken_reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Escalation:
+    """In this channel an alert that nobody takes up for so many working minutes goes to the lead. `zone` is IANA's."""
+
+    channel: str
+    lead: str
+    minutes: int
+    zone: str
+    made_by: str
+    made_at: datetime
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What changed hands: ids of growers, links, incidents snoozed and assigned, channels subscribed and led."""
+
+    growers: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    snoozes: tuple[str, ...] = ()
+    assigned: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    leads: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Handover:
+    """Everything of `giver` given to `taker`, at the word of `by`."""
+
+    id: str
+    giver: str
+    taker: str
+    by: str
+    at: datetime
+    moved: Moved
 
 
 class AnnouncementKind(StrEnum):
@@ -182,6 +250,7 @@ class AnnouncementKind(StrEnum):
     CONSENT_INVITATION = "consent-invitation"
     OPERATOR_NOTICE = "operator-notice"
     THREAD = "thread"
+    HANDOVER = "handover"
 
 
 @dataclass(frozen=True)
@@ -217,6 +286,8 @@ class NoteKind(StrEnum):
     LINK_FAILED = "link-failed"
     ACKNOWLEDGED = "acknowledged"
     SNOOZED = "snoozed"
+    SNOOZE_OVER = "snooze-over"
+    CALLED = "called"
     RECOVERED = "recovered"
 
 

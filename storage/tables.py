@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,14 +15,18 @@ from storage.records import (
     Announcement,
     AnnouncementKind,
     AuditEntry,
+    Care,
     Cause,
     Connection,
     Consent,
     ConsentState,
     CredentialStatus,
+    Escalation,
     Grower,
+    Handover,
     Incident,
     LeafEvent,
+    Moved,
     NoteKind,
     Notice,
     SealedEntry,
@@ -78,9 +83,20 @@ class GrowerRow(Row):
     folded_email: Mapped[str | None] = mapped_column(Text, index=True)
     folded_external_id: Mapped[str | None] = mapped_column(Text, index=True)
     gone_at: Mapped[datetime | None]
+    owner: Mapped[str | None] = mapped_column(String(32), index=True)
+    channel: Mapped[str | None] = mapped_column(String(32))
 
     def to_record(self) -> Grower:
-        return Grower(self.id, self.name, self.email, self.external_id, self.slack_user, self.gone_at)
+        return Grower(
+            id=self.id,
+            name=self.name,
+            email=self.email,
+            external_id=self.external_id,
+            slack_user=self.slack_user,
+            gone_at=self.gone_at,
+            owner=self.owner,
+            channel=self.channel,
+        )
 
 
 class ConnectionRow(Row):
@@ -242,6 +258,19 @@ class IncidentRow(Row):
     recovered_at: Mapped[datetime | None]
     ended_by: Mapped[str | None] = mapped_column(String(32))
     repaired_by_consent: Mapped[str | None] = mapped_column(String(32))
+    acknowledged_by: Mapped[str | None] = mapped_column(String(32))
+    acknowledged_at: Mapped[datetime | None]
+    assigned_to: Mapped[str | None] = mapped_column(String(32))
+    assigned_by: Mapped[str | None] = mapped_column(String(32))
+    assigned_at: Mapped[datetime | None]
+    assignment_reason: Mapped[str | None] = mapped_column(Text)
+    snoozed_by: Mapped[str | None] = mapped_column(String(32))
+    snoozed_at: Mapped[datetime | None]
+    snoozed_until: Mapped[datetime | None] = mapped_column(index=True)
+    snooze_reason: Mapped[str | None] = mapped_column(Text)
+    woken_at: Mapped[datetime | None]
+    escalated_to: Mapped[str | None] = mapped_column(String(32))
+    escalated_at: Mapped[datetime | None]
 
     def to_record(self) -> Incident:
         return Incident(
@@ -256,6 +285,7 @@ class IncidentRow(Row):
             recovered_at=self.recovered_at,
             ended_by=self.ended_by,
             repaired_by_consent=self.repaired_by_consent,
+            care=Care(**{part.name: getattr(self, part.name) for part in fields(Care)}),
         )
 
 
@@ -269,6 +299,35 @@ class SubscriptionRow(Row):
 
     def to_record(self) -> Subscription:
         return Subscription(self.channel, self.made_by, self.made_at, self.broken_reason)
+
+
+class EscalationRow(Row):
+    __tablename__ = "escalations"
+
+    channel: Mapped[str] = mapped_column(String(32), primary_key=True)
+    lead: Mapped[str] = mapped_column(String(32))
+    minutes: Mapped[int]
+    zone: Mapped[str] = mapped_column(String(64))
+    made_by: Mapped[str] = mapped_column(String(32))
+    made_at: Mapped[datetime]
+
+    def to_record(self) -> Escalation:
+        return Escalation(self.channel, self.lead, self.minutes, self.zone, self.made_by, self.made_at)
+
+
+class HandoverRow(Row):
+    __tablename__ = "handovers"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    giver: Mapped[str] = mapped_column(String(32))
+    taker: Mapped[str] = mapped_column(String(32))
+    by: Mapped[str] = mapped_column(String(32))
+    at: Mapped[datetime]
+    moved: Mapped[dict[str, Any]]
+
+    def to_record(self) -> Handover:
+        moved = Moved(**{name: tuple(ids) for name, ids in self.moved.items()})
+        return Handover(self.id, self.giver, self.taker, self.by, self.at, moved)
 
 
 class AnnouncementRow(Row):

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from bot.messages.casework import (
+    acknowledged,
+    assign_modal,
+    assigned,
+    snooze_ended,
+    snooze_modal,
+    snoozed,
+    snoozes,
+)
 from bot.messages.choosing import choose_grower, chosen_command, create_grower_modal, unknown_grower
 from bot.messages.consents import connected, consent_outcome
 from bot.messages.deeds import history
@@ -9,6 +18,14 @@ from bot.messages.endings import disconnect_cancelled, disconnect_question, disc
 from bot.messages.home import home
 from bot.messages.incidents import incident
 from bot.messages.invitations import already_connected, invitation, invitation_dm, invitation_dm_closed
+from bot.messages.ownership import (
+    escalation_ended,
+    escalation_set,
+    escalations,
+    handed_over,
+    handover_received,
+    owned,
+)
 from bot.messages.pieces import MORE, Message
 from bot.messages.replies import crash, help_text, operator_notice, problem, working
 from bot.messages.status import connection_status, overview
@@ -19,7 +36,10 @@ from bot.messages.timeline import timeline
 __all__ = [
     "MORE",
     "Message",
+    "acknowledged",
     "already_connected",
+    "assign_modal",
+    "assigned",
     "choose_grower",
     "chosen_command",
     "connected",
@@ -30,6 +50,11 @@ __all__ = [
     "disconnect_cancelled",
     "disconnect_question",
     "disconnected",
+    "escalation_ended",
+    "escalation_set",
+    "escalations",
+    "handed_over",
+    "handover_received",
     "help_text",
     "history",
     "home",
@@ -39,7 +64,12 @@ __all__ = [
     "invitation_dm_closed",
     "operator_notice",
     "overview",
+    "owned",
     "problem",
+    "snooze_ended",
+    "snooze_modal",
+    "snoozed",
+    "snoozes",
     "subscribed",
     "subscription_greeting",
     "thread_reply",

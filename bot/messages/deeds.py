@@ -26,6 +26,8 @@ _ACTORS = {
     "cli": "an operator on the command line",
     "job:sweep": "the regular check",
     "job:alert": "an alert from Leaf",
+    "job:snooze": "the time that was set",
+    "job:escalation": "the clock",
 }
 
 _OUTCOMES = {
@@ -144,6 +146,42 @@ def _typed(words: str) -> Callable[[str, Detail], str]:
     return lambda whom, detail: f"{words} {code(str(detail['typed']), 40)}" if detail.get("typed") else words
 
 
+def _owner(whom: str, detail: Detail) -> str:
+    after = detail.get("after")
+    if not isinstance(after, dict):
+        return f"asked who looks after {whom or 'a grower'}"
+    to = mention(after["owner"]) if after.get("owner") else "nobody"
+    where = f", with the channel {channel(str(after['channel']))}" if after.get("channel") else ""
+    return f"gave {whom or 'a grower'} to {to}{where}"
+
+
+def _handed_over(whom: str, detail: Detail) -> str:
+    if not detail.get("giver"):
+        return "wanted to hand over what somebody looks after"
+    return f"gave everything of {mention(str(detail['giver']))} to {mention(str(detail.get('taker') or ''))}"
+
+
+def _escalation(whom: str, detail: Detail) -> str:
+    if not detail.get("of"):
+        return "asked whom alerts are escalated to"
+    where, after = channel(str(detail["of"])), detail.get("after")
+    if not isinstance(after, dict):
+        return f"ended escalation for {where}"
+    return f"set that alerts nobody takes up in {where} go to {mention(str(after.get('lead') or ''))}"
+
+
+def _assigned(whom: str, detail: Detail) -> str:
+    whom = f"the alert about {whom or 'a grower'}"
+    if detail.get("asked"):
+        return f"was asked to whom {whom} goes"
+    return f"gave {whom} to {mention(str(detail.get('to') or ''))}"
+
+
+def _snoozed(whom: str, detail: Detail) -> str:
+    whom = f"the alert about {whom or 'a grower'}"
+    return f"was asked how long to snooze {whom}" if detail.get("asked") else f"snoozed {whom}"
+
+
 def _opened(whom: str, detail: Detail) -> str:
     causes = {cause.value: words.short for cause, words in CAUSES.items()}
     why = causes.get(str(detail.get("cause")))
@@ -161,6 +199,18 @@ _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
     "status": _looked("the status"),
     "events": _looked("what happened"),
     "history": _looked("the history"),
+    "owner": _owner,
+    "leave-channel": _plain("took away the channel of", whom="a grower"),
+    "handover": _handed_over,
+    "escalate": _escalation,
+    "escalated": lambda whom, detail: f"told {mention(str(detail.get('lead') or ''))} about {whom or 'a grower'}",
+    "claim": _plain("claimed", whom="a grower"),
+    "release": _plain("no longer looks after", whom="a grower"),
+    "acknowledge": _plain("acknowledged the alert about", whom="a grower"),
+    "assign": _assigned,
+    "snooze": _snoozed,
+    "end-snooze": _plain("ended the snooze of", whom="a grower"),
+    "snoozes": lambda whom, detail: "looked at what is snoozed",
     "help": lambda whom, detail: "asked what I can do",
     "subscribe": _in_channel("subscribed"),
     "unsubscribe": _in_channel("unsubscribed"),

@@ -6,8 +6,9 @@ from datetime import datetime
 
 from slack_sdk.models.blocks import ActionsBlock, Block
 
+from bot.messages.casework import called_upon, care_lines, case_menu
 from bot.messages.consents import UNDER_WAY, data_line, needs_operator, next_repair, standing
-from bot.messages.pieces import Message, actions, button, heading, more, section
+from bot.messages.pieces import Message, actions, button, heading, section
 from bot.messages.text import code, escape, literal, mention
 from bot.messages.times import lasting, moment
 from bot.messages.vocabulary import CAUSES, explained, missing_parts, parts
@@ -39,9 +40,10 @@ def _open(card: IncidentCard, now: datetime) -> Message:
     ]
     if card.consent:
         blocks.append(section(_so_far(card, card.consent, now)))
-    blocks.append(_buttons(card))
+    blocks.append(section(*care_lines(card, now)))
+    blocks.append(_buttons(card, now))
     text = f"{escape(card.grower.name)}: {words.title}. Who must act: {_who(card)}. {_next_step(card, now)}"
-    return Message(text, tuple(blocks))
+    return Message(f"{called_upon(card, now)}{text}", tuple(blocks))
 
 
 def _not_arriving(broken: Incident) -> str:
@@ -93,7 +95,7 @@ def _so_far(card: IncidentCard, consent: Consent, now: datetime) -> str:
     return standing(consent, now)
 
 
-def _buttons(card: IncidentCard) -> ActionsBlock:
+def _buttons(card: IncidentCard, now: datetime) -> ActionsBlock:
     grower, consent = card.grower.id, card.consent
     send = None
     gone = card.grower.gone_at is not None
@@ -105,7 +107,10 @@ def _buttons(card: IncidentCard) -> ActionsBlock:
             grower,
             style=None if again else "primary",
         )
-    return actions(send, more(("Check now", "check-now", grower), ("What happened", "show-events", grower)))
+    claim = None if card.grower.owner else button("Claim", "claim", grower)
+    seen = card.incident.care.acknowledged_by is not None
+    acknowledge = None if seen else button("Acknowledge", "acknowledge", card.incident.id)
+    return actions(send, acknowledge, claim, case_menu(card, now))
 
 
 def _recovered(card: IncidentCard, at: datetime) -> Message:

@@ -50,6 +50,8 @@ def _small_print(inv: Invitation, now: datetime) -> list[str]:
     lines = [f"Code word: *{escape(inv.consent.code_word)}* · works {works_until(inv.consent.expires_at, now)}"]
     if inv.delivered_to:
         lines.append("If the grower asks whether the message is genuine, tell them the code word.")
+    if inv.claimed:
+        lines.append(f"You look after {escape(inv.grower.name)} from now on: I mention you when the connection breaks.")
     if inv.replaced:
         stopped = "works" if inv.replaced == 1 else "work"
         lines.append(f"{count(inv.replaced, 'earlier link')} of this grower no longer {stopped}.")

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.errors import AmbiguousGrower, BotError, NotAllowed, ProviderError, ProviderRejected, UnknownGrower
+from bot.errors import (
+    AlertOver,
+    AmbiguousGrower,
+    BotError,
+    NotAllowed,
+    ProviderError,
+    ProviderRejected,
+    SomebodyWasFirst,
+    UnknownGrower,
+)
+from bot.messages.casework import not_done
 from bot.messages.pieces import Message, paragraphs, quiet, section
 from bot.messages.text import code, escape, sentence, unmarked
 from bot.messages.times import lasting, moment
@@ -33,6 +43,8 @@ def problem(error: BotError) -> Message:
     """Something that is expected to go wrong did."""
     sign = "🟡 " if isinstance(error, ProviderError) else "🔒 " if isinstance(error, NotAllowed) else ""
     match error:
+        case AlertOver() | SomebodyWasFirst():
+            return not_done(error)
         case UnknownGrower() | AmbiguousGrower():
             # What was typed stands in these sentences: it must not pass for markup of ours.
             told = escape(str(error), 300)

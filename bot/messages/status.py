@@ -32,7 +32,7 @@ def overview(o: Overview, now: datetime) -> Message:
     if not growers:
         return _nobody(o, now)
     needing = in_need(o)
-    head = f"{count(growers, 'grower')}: {tally(o)}."
+    head = f"{'You look after ' if o.owner else ''}{count(growers, 'grower')}: {tally(o)}."
     blocks: list[Block] = [section(f"*{needs(o, now)}*", head, waiting(o)), quiet(age(o, now))]
     if o.needing_someone:
         table = _table(o.needing_someone, now)
@@ -43,6 +43,9 @@ def overview(o: Overview, now: datetime) -> Message:
 
 
 def _nobody(o: Overview, now: datetime) -> Message:
+    if o.owner:
+        head, then = "You look after no grower yet.", "shows whose a grower is, and lets you claim it."
+        return Message(head, (section(f"*{head}*", f"{code('/fieldview owner <grower>')} {then}"),))
     head = "There are no growers at Leaf yet." if o.as_of else "I have not looked at your growers yet."
     then = "`/fieldview connect` with a name creates the first one." if o.as_of else "Ask again in a minute."
     return Message(f"{head} {then.replace('`', '')}", (section(f"*{head}*", then), quiet(age(o, now))))

@@ -38,7 +38,14 @@ def _told(note: ThreadNote, *, who: str = "", moment: Callable[[datetime], str] 
         case NoteKind.ACKNOWLEDGED:
             return f"{who} is taking care of this."
         case NoteKind.SNOOZED:
-            return f"{who} asked me to stay quiet until {moment(datetime.fromisoformat(detail['until']))}."
+            until = moment(datetime.fromisoformat(detail["until"])) if detail.get("until") else "it works again"
+            return f"{who} asked me to stay quiet until {until}."
+        case NoteKind.SNOOZE_OVER:
+            ended = f"{who} ended the snooze." if note.by else "The snooze is over."
+            return f"{mention(detail.get('snoozed_by'))}: {ended} It still does not work as it should."
+        case NoteKind.CALLED:
+            asked = f"{who} asks you to take care of this." if note.by else "nobody has taken this up yet."
+            return f"{mention(detail.get('person'))}: {asked}"
         case NoteKind.RECOVERED:
             return _recovered(detail)
 

@@ -46,7 +46,7 @@ ILL = {"internal_error", "fatal_error", "service_unavailable", "request_timeout"
 
 @dataclass(frozen=True)
 class Person:
-    """A member of the workspace; an outsider is a guest or belongs to another workspace."""
+    """A member of the workspace; an outsider is a guest or belongs to another workspace. `zone` is IANA's name."""
 
     id: str
     name: str
@@ -55,6 +55,7 @@ class Person:
     is_outsider: bool
     is_bot: bool
     is_gone: bool
+    zone: str | None = None
 
 
 @dataclass(frozen=True)
@@ -246,4 +247,5 @@ def _person(user: Mapping[str, Any]) -> Person:
         is_outsider=bool(user.get("is_restricted") or user.get("is_ultra_restricted") or user.get("is_stranger")),
         is_bot=bool(user.get("is_bot")),
         is_gone=bool(user.get("deleted")),
+        zone=user.get("tz") or None,
     )

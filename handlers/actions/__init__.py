@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bot.bot import Bot
-from handlers.actions import choosing, connecting, disconnecting, looking
+from handlers.actions import casework, choosing, connecting, disconnecting, looking, owning
 from handlers.call import Click, Reply
 from storage.records import Role
 
@@ -44,6 +44,13 @@ ACTIONS: dict[str, Action] = {
     "show-events": Action("events", Role.VIEWER, looking.show_events),
     "events-older": Action("events", Role.VIEWER, looking.turn_page),
     "events-newer": Action("events", Role.VIEWER, looking.turn_page),
+    "claim": Action("claim", Role.OPERATOR, owning.claim),
+    "release": Action("release", Role.OPERATOR, owning.release),
+    "leave-channel": Action("leave-channel", Role.OPERATOR, owning.leave_channel),
+    "acknowledge": Action("acknowledge", Role.OPERATOR, casework.acknowledge),
+    "snooze": Action("snooze", Role.OPERATOR, casework.ask_how_long),
+    "end-snooze": Action("end-snooze", Role.OPERATOR, casework.end_snooze),
+    "assign": Action("assign", Role.OPERATOR, casework.ask_whom),
     "disconnect": Action("disconnect", Role.ADMIN, disconnecting.ask),
     "disconnect-confirm": Action("disconnect", Role.ADMIN, disconnecting.confirm),
     "disconnect-cancel": Action("disconnect", Role.ADMIN, disconnecting.cancel),

@@ -7,7 +7,20 @@ from dataclasses import dataclass
 
 from bot.bot import Bot
 from handlers.call import Call, Reply
-from handlers.commands import connect, disconnect, events, help, history, status, subscribe, unsubscribe
+from handlers.commands import (
+    connect,
+    disconnect,
+    escalate,
+    events,
+    handover,
+    help,
+    history,
+    owner,
+    snoozes,
+    status,
+    subscribe,
+    unsubscribe,
+)
 from storage.records import Role
 
 COMMAND = "/fieldview"
@@ -32,11 +45,25 @@ COMMANDS: dict[str, Command] = {
     command.name: command
     for command in (
         Command("connect", "<grower>", "Ask a grower to connect FieldView", Role.OPERATOR, connect.connect),
-        Command("status", "[grower]", "How connections are doing, all or one", Role.VIEWER, status.status),
+        Command(
+            "status", "[grower | --mine]", "How connections are doing: all, yours, or one", Role.VIEWER, status.status
+        ),
         Command("events", "<grower> [days]", "What happened to a connection", Role.VIEWER, events.events),
         Command("disconnect", "<grower>", "End a grower's connection", Role.ADMIN, disconnect.disconnect),
         Command("subscribe", "[#channel]", "Get alerts in a channel", Role.OPERATOR, subscribe.subscribe),
         Command("unsubscribe", "[#channel]", "Stop alerts in a channel", Role.OPERATOR, unsubscribe.unsubscribe),
+        Command("owner", "<grower> [@person] [#channel]", "Who looks after a grower", Role.OPERATOR, owner.owner),
+        Command(
+            "handover", "@from @to", "Give everything of one colleague to another", Role.OPERATOR, handover.handover
+        ),
+        Command(
+            "escalate",
+            "[#channel @lead 4h]",
+            "Whom to tell when nobody takes up an alert for so many working hours",
+            Role.ADMIN,
+            escalate.escalate,
+        ),
+        Command("snoozes", "", "Which alerts are snoozed, and ending that", Role.VIEWER, snoozes.snoozes),
         Command("history", "[grower]", "Who did what", Role.VIEWER, history.history),
         Command("help", "", "What I can do", Role.VIEWER, help.help),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bot.bot import Bot
 from handlers.call import Reply, Submission
-from handlers.views import create_grower
+from handlers.views import casework, create_grower
 from storage.records import Role
 
 
@@ -23,4 +23,6 @@ class Form:
 
 FORMS: dict[str, Form] = {
     "create-grower": Form("create-grower", Role.OPERATOR, create_grower.faults, create_grower.create_grower),
+    "snooze": Form("snooze", Role.OPERATOR, casework.snooze_faults, casework.snooze),
+    "assign": Form("assign", Role.OPERATOR, casework.assign_faults, casework.assign),
 }

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from slack_sdk.models.views import View
 
 from bot import messages
-from bot.errors import ChannelUnreachable, NotAllowed, ProviderUnavailable, UsageError
+from bot.errors import AlertOver, ChannelUnreachable, NotAllowed, ProviderUnavailable, SomebodyWasFirst, UsageError
 from bot.messages import Message
+from bot.reports import Handled, Owned, Snoozes
 from handlers.commands.help import overview as commands
-from storage.records import Cause, ConsentState, CredentialStatus, NoteKind, ThreadNote
+from storage.records import (
+    Care,
+    Cause,
+    ConsentState,
+    CredentialStatus,
+    Escalation,
+    Handover,
+    Moved,
+    NoteKind,
+    ThreadNote,
+)
 from tests.messages.people import (
     FLOW,
     GROWER,
@@ -83,8 +95,71 @@ def incidents() -> Iterator[tuple[str, Shown]]:
     yield "incident, disconnected", messages.incident(a_recovered_card(incident=ended), NOW)
 
 
+def cared_for() -> Iterator[tuple[str, Any]]:
+    """An incident in every state of the team's work."""
+    seen: dict[str, Any] = {"acknowledged_by": "UMARIA", "acknowledged_at": before(hours=1)}
+    given: dict[str, Any] = {"assigned_to": "UJONAS", "assigned_by": "UMARIA", "assigned_at": before(hours=1)}
+    quiet: dict[str, Any] = {
+        "snoozed_by": "UMARIA",
+        "snoozed_at": before(hours=1),
+        "snooze_reason": "He is in hospital until Friday",
+    }
+    yield "acknowledged", an_incident(care=Care(**seen))
+    yield "assigned", an_incident(care=Care(**given, **seen, assignment_reason="You know the family"))
+    yield "taken", an_incident(care=Care(**given | {"assigned_by": "UJONAS"}))
+    yield "snoozed", an_incident(care=Care(**seen, **quiet, snoozed_until=NOW + timedelta(days=1)))
+    yield "snoozed until recovery", an_incident(care=Care(**quiet))
+
+
+def casework() -> Iterator[tuple[str, Shown]]:
+    owned = a_grower(owner="UMARIA")
+    for state, incident in cared_for():
+        yield f"incident, {state}", messages.incident(a_card(incident=incident, grower=owned), NOW)
+    cases = dict(cared_for())
+    acknowledged, assigned, snoozed = cases["acknowledged"], cases["assigned"], cases["snoozed"]
+    yield "snooze?", messages.snooze_modal(Handled(acknowledged, GROWER), private_metadata="CTEAM 1nc1dent")
+    yield "assign?", messages.assign_modal(Handled(assigned, GROWER), private_metadata="CTEAM 1nc1dent UJONAS")
+    for newly in (True, False):
+        how = "" if newly else ", again"
+        yield f"acknowledged{how}", messages.acknowledged(Handled(acknowledged, GROWER, newly))
+        yield f"assigned{how}", messages.assigned(Handled(assigned, GROWER, newly), "UMARIA")
+        yield f"snooze ended{how}", messages.snooze_ended(Handled(acknowledged, GROWER, newly))
+    yield "assigned to oneself", messages.assigned(Handled(assigned, GROWER), "UJONAS")
+    yield "snoozed", messages.snoozed(Handled(snoozed, GROWER))
+    yield "snoozed until recovery", messages.snoozed(Handled(cases["snoozed until recovery"], GROWER))
+    listed = [(snoozed, GROWER), (cases["snoozed until recovery"], owned)]
+    yield "snoozes", messages.snoozes(Snoozes(listed, more=3))
+    yield "snoozes, none", messages.snoozes(Snoozes([]))
+    yield "too late", messages.problem(AlertOver(GROWER, before(minutes=5), "repair"))
+    yield "too late, disconnected", messages.problem(AlertOver(GROWER, before(minutes=5), "disconnect"))
+    yield "second", messages.problem(SomebodyWasFirst(GROWER, "UJONAS", "acknowledged this", before(minutes=2)))
+    lead = an_incident(care=Care(escalated_to="UJONAS", escalated_at=before(minutes=3)))
+    yield "incident, escalated", messages.incident(a_card(incident=lead, grower=owned), NOW)
+    rule = Escalation("CNEWS", "UJONAS", 240, "America/Chicago", "UMARIA", NOW)
+    yield "escalations", messages.escalations([rule, Escalation("CTEAM", "UMARIA", 60, "UTC", "UMARIA", NOW)])
+    yield "escalations, none", messages.escalations([])
+    yield "escalation set", messages.escalation_set(rule)
+    yield "escalation ended", messages.escalation_ended("CNEWS", was=True)
+    yield "escalation was not set", messages.escalation_ended("CNEWS", was=False)
+    moved = Moved(("g-1", "g-2"), ("l-1",), ("i-1", "i-2"), ("i-3",), ("CNEWS",), ("CTEAM",))
+    handover = Handover("h", "UANA", "UJONAS", "UMARIA", NOW, moved)
+    yield "handed over", messages.handed_over(handover)
+    yield "nothing to hand over", messages.handed_over(replace(handover, moved=Moved()))
+    yield "hand-over received", messages.handover_received(handover, ["Hill & Dale", "Okafor Family Farms"])
+    many = replace(handover, moved=Moved(tuple(f"g-{n}" for n in range(300))))
+    yield "hand-over received, many", messages.handover_received(many, [f"Farm number {n}" for n in range(50)])
+    yield "overview, mine", messages.overview(an_overview(owner="UMARIA"), NOW)
+    yield "overview, mine, none", messages.overview(an_overview(owner="UMARIA", counts={}, needing_someone=[]), NOW)
+    yield "owner, nobody", messages.owned(Owned(GROWER, newly=False), "UMARIA")
+    yield "owner, oneself", messages.owned(Owned(owned), "UMARIA")
+    yield (
+        "owner, somebody",
+        messages.owned(Owned(a_grower(owner="UMARIA", channel="CNEWS"), incident=snoozed), "UJONAS"),
+    )
+
+
 def invitations() -> Iterator[tuple[str, Shown]]:
-    sent, shared = an_invitation(delivered_to="UGROWER"), an_invitation()
+    sent, shared = an_invitation(delivered_to="UGROWER"), an_invitation(claimed=True)
     yield "invitation, delivered", messages.invitation(sent, NOW)
     yield "invitation, to share", messages.invitation(shared, NOW)
     failed = an_invitation(undelivered="messages_tab_disabled", replaced=2)
@@ -163,6 +238,22 @@ def stories() -> Iterator[tuple[str, Shown]]:
         an_entry("incident-recovered", actor="job:sweep"),
         an_entry("create-grower"),
         an_entry("help", target=None, target_name=None, outcome="crashed"),
+        an_entry("acknowledge", via="button"),
+        an_entry("assign", detail='{"asked": true}'),
+        an_entry("assign", via="form", detail='{"to": "UJONAS", "reason": "You know them"}'),
+        an_entry("snooze", detail='{"asked": true}'),
+        an_entry("snooze", via="form", detail='{"until": null, "reason": "On holiday"}'),
+        an_entry("end-snooze", actor="job:snooze"),
+        an_entry("claim"),
+        an_entry("release"),
+        an_entry("owner"),
+        an_entry("owner", detail='{"after": {"owner": "UJONAS", "channel": "CNEWS"}}'),
+        an_entry("leave-channel"),
+        an_entry("handover", target=None, target_name=None, detail='{"giver": "UANA", "taker": "UJONAS"}'),
+        an_entry("escalate", target=None, target_name=None),
+        an_entry("escalate", target=None, target_name=None, detail='{"of": "CNEWS", "after": {"lead": "UJONAS"}}'),
+        an_entry("escalate", target=None, target_name=None, detail='{"of": "CNEWS", "after": null}'),
+        an_entry("escalated", actor="job:escalation", detail='{"lead": "UJONAS"}'),
         an_entry("audit-export", actor="cli", target=None, target_name=None),
     ]
     yield "history", messages.history(entries, None, NOW)
@@ -203,6 +294,8 @@ def threads() -> Iterator[tuple[str, Shown]]:
         NoteKind.REASON_CHANGED: {"cause": Cause.SCOPE_MISSING, "missing_scopes": ["asPlanted:read"]},
         NoteKind.LINK_FAILED: {"trouble": "code-refused", "link_works": True},
         NoteKind.SNOOZED: {"until": (NOW + timedelta(hours=4)).isoformat()},
+        NoteKind.SNOOZE_OVER: {"snoozed_by": "UJONAS"},
+        NoteKind.CALLED: {"person": "UJONAS"},
         NoteKind.RECOVERED: {"by": "repair", "seconds": 7500},
     }
     notes = [ThreadNote(what, NOW, "UMARIA", details.get(what, {})) for what in NoteKind]
@@ -213,12 +306,18 @@ def threads() -> Iterator[tuple[str, Shown]]:
         yield f"thread, recovered by {by}", messages.thread_reply([note], NOW)
     failed = ThreadNote(NoteKind.LINK_FAILED, NOW, detail={"trouble": "leaf-refused"})
     yield "thread, link failed for good", messages.thread_reply([failed], NOW)
+    over = ThreadNote(NoteKind.SNOOZE_OVER, NOW, detail={"snoozed_by": "UMARIA"})
+    yield "thread, snooze over by itself", messages.thread_reply([over], NOW)
+    silent = ThreadNote(NoteKind.SNOOZED, NOW, "UMARIA", {"until": None})
+    yield "thread, snoozed until recovery", messages.thread_reply([silent], NOW)
+    lead = ThreadNote(NoteKind.CALLED, NOW, detail={"person": "UJONAS"})
+    yield "thread, lead called", messages.thread_reply([lead], NOW)
     yield "thread, several at once", messages.thread_reply(notes, NOW)
 
 
 def everything() -> dict[str, Shown]:
     """All of them by what they are about."""
-    return dict([*incidents(), *invitations(), *states(), *stories(), *threads(), *answers()])
+    return dict([*incidents(), *casework(), *invitations(), *states(), *stories(), *threads(), *answers()])
 
 
 def page() -> str:

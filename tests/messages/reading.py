@@ -65,6 +65,7 @@ def elements(shown: Message | View) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for block in blocks_of(shown):
         found += block.get("elements", []) if block["type"] == "actions" else []
+        found += [block["accessory"]] if "accessory" in block else []
     return found
 
 

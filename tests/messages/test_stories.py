@@ -51,8 +51,8 @@ def test_a_connection_breaks_and_the_channel_knows_what_to_do() -> None:
         "Who must act: the grower",
         "Next step: Send a reconnect link. It takes the grower about two minutes.",
     ]
-    assert labels(card) == ["Send reconnect link"]
-    assert offers(card) == ["Check now", "What happened"]
+    assert labels(card) == ["Send reconnect link", "Acknowledge", "Claim"]
+    assert offers(card) == ["Snooze…", "Assign to somebody…", "Check now", "What happened"]
 
 
 @pytest.mark.parametrize(

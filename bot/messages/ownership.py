@@ -1,0 +1,107 @@
+"""Whose a grower is, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.messages.pieces import Message, actions, button, paragraphs, section
+from bot.messages.text import channel, count, escape, listing, mention
+from bot.reports import Owned
+from storage.records import Escalation, Handover, Moved
+
+NAMED = 20
+"""Growers that a hand-over names."""
+
+
+def owned(now: Owned, asker: str) -> Message:
+    """To whoever asked or changed it, with the buttons for what can be changed with one press."""
+    grower, name = now.grower, escape(now.grower.name)
+    if grower.owner is None:
+        told, offer = "nobody looks after this grower.", button("Claim", "claim", grower.id)
+        then = "Whoever claims it is called when its connection breaks."
+    elif grower.owner == asker:
+        told, offer = "you look after this grower.", button("Not mine", "release", grower.id)
+        then = "I mention you when its connection breaks."
+    else:
+        told, offer = f"{mention(grower.owner)} looks after this grower.", None
+        then = "I mention them when its connection breaks."
+        if now.incident is not None:
+            then = "It has an open alert: I have sent it to them by direct message."
+    where = f"Its alerts also go to {channel(grower.channel)}." if grower.channel else None
+    leave = button("No channel of its own", "leave-channel", grower.id) if grower.channel else None
+    buttons = [actions(offer, leave)] if offer or leave else []
+    blocks = (section(f"*{name}*: {told}", then, where), *buttons)
+    return Message(f"{name}: {_plain(now, asker)}", blocks)
+
+
+def _plain(now: Owned, asker: str) -> str:
+    owner = now.grower.owner
+    who = "nobody looks" if owner is None else "you look" if owner == asker else "a colleague looks"
+    return f"{who} after this grower."
+
+
+def handed_over(done: Handover) -> Message:
+    """To whoever ordered it: what moved."""
+    giver, taker = mention(done.giver), mention(done.taker)
+    if done.moved == Moved():
+        return Message("There was nothing to hand over.", (section(f"{giver} has nothing to hand over."),))
+    what = _what_moved(done.moved)
+    then = None if done.taker == done.by else "I have told them by direct message."
+    return Message(f"Handed over: {what}.", (section(f"*Everything {giver} had is with {taker} now:* {what}.", then),))
+
+
+def handover_received(done: Handover, names: Sequence[str]) -> Message:
+    """To whoever takes it: what is theirs now, and from whom."""
+    what = _what_moved(done.moved)
+    shown = [escape(name) for name in names[:NAMED]]
+    if len(done.moved.growers) > len(shown):
+        shown.append(f"{len(done.moved.growers) - len(shown):,} more")
+    lines = (
+        f"*You look after more from now on.* {mention(done.by)} gave you everything of {mention(done.giver)}: {what}.",
+        f"*Growers:* {', '.join(shown)}" if shown else None,
+        "`/fieldview status --mine` shows how your growers are.",
+    )
+    return Message(f"You look after more from now on: {what}.", tuple(paragraphs(*lines)))
+
+
+def _what_moved(moved: Moved) -> str:
+    parts = (
+        (len(moved.growers), "grower"),
+        (len(moved.links), "open link"),
+        (len(moved.assigned), "assigned alert"),
+        (len(moved.snoozes), "snooze"),
+        (len(moved.channels), "subscription"),
+        (len(moved.leads), "channel to be called for", "channels to be called for"),
+    )
+    return listing([count(*part) for part in parts if part[0]])
+
+
+def escalations(everywhere: Sequence[Escalation]) -> Message:
+    """How it is set in each channel."""
+    usage = "`/fieldview escalate #channel @lead 4h` sets it, `/fieldview escalate #channel off` ends it."
+    if not everywhere:
+        head = "No lead is told when nobody takes up an alert."
+        return Message(head, (section(f"*{head}*", usage),))
+    head = f"In {count(len(everywhere), 'channel')} a lead is told when nobody takes up an alert."
+    lines = [f"{channel(item.channel)}: {_rule(item)}" for item in everywhere]
+    return Message(head, tuple(paragraphs(f"*{head}*", *lines, usage)))
+
+
+def escalation_set(new: Escalation) -> Message:
+    head = f"*Set for {channel(new.channel)}:* {_rule(new)}."
+    then = "Once for each alert, by direct message. It stops when somebody acknowledges, assigns or snoozes the alert."
+    return Message(f"Alerts nobody takes up go to a lead after {_hours(new)}.", (section(head, then),))
+
+
+def escalation_ended(where: str, *, was: bool) -> Message:
+    told = f"For {channel(where)} no lead is told any more." if was else f"For {channel(where)} no lead was told."
+    return Message("No lead is told for that channel.", (section(told),))
+
+
+def _rule(item: Escalation) -> str:
+    zone = escape(item.zone.replace("_", " "))
+    return f"to {mention(item.lead)} after {_hours(item)} (Monday to Friday, 8:00 to 17:00, {zone})"
+
+
+def _hours(item: Escalation) -> str:
+    return count(item.minutes // 60, "working hour")

@@ -1,0 +1,130 @@
+"""Whose a grower is: the member of the team who is called when something breaks."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.announcer import Announcer
+from bot.errors import SomebodyWasFirst, UsageError
+from bot.journal import Deed, Journal
+from bot.people import left, teammate
+from bot.reports import Owned
+from bot.slack.client import SlackClient
+from bot.subscribing import Subscribing
+from storage import growers, handovers, incidents, owners
+from storage.database import Database
+from storage.records import AnnouncementKind, Grower, Handover, Moved
+
+HANDOVER_USAGE = "/fieldview handover @from @to"
+
+
+class Ownership:
+    """Each change is one transaction with its audit row and the edit of the grower's card, if one is open."""
+
+    def __init__(
+        self,
+        database: Database,
+        slack: SlackClient,
+        subscribing: Subscribing,
+        announcer: Announcer,
+        journal: Journal,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._slack = slack
+        self._subscribing = subscribing
+        self._announcer = announcer
+        self._journal = journal
+        self._clock = clock
+
+    async def of(self, grower: Grower) -> Owned:
+        """Whose the grower is now."""
+        return Owned(await self._now(grower), newly=False)
+
+    async def claim(self, grower: Grower, deed: Deed) -> Owned:
+        """Whoever asks becomes the owner. Raises SomebodyWasFirst when there is one."""
+        async with self._database.transaction() as session:
+            mine = await owners.claim(session, grower.id, deed.actor)
+            if mine is not None:
+                return await self._changed(session, mine, deed, replace(mine, owner=None))
+        now = await self._now(grower)
+        if now.owner != deed.actor:
+            raise SomebodyWasFirst(now, now.owner or "", "claimed this grower")
+        return Owned(now, newly=False)
+
+    async def release(self, grower: Grower, deed: Deed) -> Owned:
+        """Whoever asks is the owner no longer."""
+        async with self._database.transaction() as session:
+            free = await owners.release(session, grower.id, deed.actor)
+            if free is not None:
+                return await self._changed(session, free, deed, replace(free, owner=deed.actor))
+        return Owned(await self._now(grower), newly=False)
+
+    async def give(self, grower: Grower, owner: str | None, channel: str | None, deed: Deed) -> Owned:
+        """This member of the team becomes the owner, this channel the grower's own; None leaves it as it is.
+
+        Raises UsageError for who is no member and where the bot cannot post.
+        """
+        if owner:
+            await teammate(self._slack, owner)
+        if channel:
+            await self._subscribing.reachable(channel)
+        async with self._database.transaction() as session:
+            before = await growers.get(session, grower.id) or grower
+            given = await owners.give(session, grower.id, owner) if owner else None
+            moved = await owners.set_channel(session, grower.id, channel) if channel else None
+            if given or moved:
+                return await self._changed(session, moved or given or before, deed, before, told=given is not None)
+        return Owned(await self._now(grower), newly=False)
+
+    async def leave_channel(self, grower: Grower, deed: Deed) -> Owned:
+        """The grower has no channel of its own any more."""
+        async with self._database.transaction() as session:
+            before = await growers.get(session, grower.id) or grower
+            free = await owners.set_channel(session, grower.id, None)
+            if free is not None:
+                return await self._changed(session, free, deed, before, told=False)
+        return Owned(await self._now(grower), newly=False)
+
+    async def hand_over(self, giver: str, taker: str, deed: Deed) -> Handover:
+        """Everything of one person goes to another, or nothing does; the taker reads what it was. Raises UsageError."""
+        if giver == taker:
+            raise UsageError("That is the same person twice.", HANDOVER_USAGE)
+        await teammate(self._slack, taker)
+        async with self._database.transaction() as session:
+            moved = await handovers.move(session, giver, taker)
+            handover = Handover(uuid.uuid4().hex, giver, taker, deed.actor, self._clock(), moved)
+            if moved != Moved():
+                await handovers.keep(session, handover)
+                for incident in await handovers.open_incidents(session, moved):
+                    await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident)
+                if taker != deed.actor:
+                    await self._announcer.to_person(session, AnnouncementKind.HANDOVER, handover.id, taker)
+            numbers: dict[str, Any] = {name: len(ids) for name, ids in vars(moved).items()}
+            await self._journal.done(session, deed, giver=giver, taker=taker, **numbers)
+        await self._announcer.all_clear(left(giver))
+        return handover
+
+    async def _changed(
+        self, session: AsyncSession, grower: Grower, deed: Deed, before: Grower, *, told: bool = True
+    ) -> Owned:
+        """An edit of the card notifies nobody: an owner made by somebody else gets it by direct message."""
+        incident = await incidents.open_of_grower(session, grower.id)
+        if incident is not None:
+            if told and grower.owner and grower.owner != deed.actor:
+                await self._announcer.call(session, incident.id, grower.owner, deed.actor)
+            await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id)
+        was = {"owner": before.owner, "channel": before.channel}
+        now = {"owner": grower.owner, "channel": grower.channel}
+        await self._journal.done(session, deed, grower, before=was, after=now)
+        return Owned(grower, incident=incident)
+
+    async def _now(self, grower: Grower) -> Grower:
+        async with self._database.reading() as session:
+            return await growers.get(session, grower.id) or grower

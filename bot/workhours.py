@@ -1,0 +1,31 @@
+"""Working time: Monday to Friday, 8 to 17 o'clock, wherever the team is. Holidays are not known here."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+OPENS, CLOSES = time(8), time(17)
+WORKDAYS = 5
+
+
+def zone(name: str) -> ZoneInfo | None:
+    """The time zone of that name, such as "America/Chicago"; None when there is none."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def due(since: datetime, needed: timedelta, where: ZoneInfo) -> datetime:
+    """The moment when so much working time will have passed; `needed` is positive."""
+    day = since.astimezone(where).date()
+    while True:
+        if day.weekday() < WORKDAYS:
+            # Compared in UTC: on the days when clocks are changed, local times do not add up.
+            opens, closes = (datetime.combine(day, at, where).astimezone(UTC) for at in (OPENS, CLOSES))
+            begins = max(since.astimezone(UTC), opens)
+            if begins + needed <= closes:
+                return begins + needed
+            needed -= max(closes - begins, timedelta())
+        day += timedelta(days=1)

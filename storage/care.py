@@ -1,0 +1,94 @@
+"""What the team does about open incidents, kept on the incident's own row: nothing can be done to one that is over."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from storage.records import Grower, Incident
+from storage.tables import GrowerRow, IncidentRow
+
+_IS_OPEN = IncidentRow.recovered_at.is_(None)
+_IS_SNOOZED = IncidentRow.snoozed_by.is_not(None)
+
+
+async def acknowledge(session: AsyncSession, incident_id: str, by: str, at: datetime) -> Incident | None:
+    """None when somebody else has it already, or it is over."""
+    free = IncidentRow.acknowledged_by.is_(None)
+    return await _set(session, incident_id, free, acknowledged_by=by, acknowledged_at=at)
+
+
+async def assign(
+    session: AsyncSession,
+    incident_id: str,
+    to: str,
+    by: str,
+    reason: str | None,
+    at: datetime,
+    *,
+    instead_of: str | None,
+) -> Incident | None:
+    """Give the incident to somebody; None when it is not `instead_of` who has it any more, or it is over."""
+    unchanged = IncidentRow.assigned_to.is_not_distinct_from(instead_of)
+    return await _set(
+        session, incident_id, unchanged, assigned_to=to, assigned_by=by, assigned_at=at, assignment_reason=reason
+    )
+
+
+async def snooze(
+    session: AsyncSession, incident_id: str, by: str, until: datetime | None, reason: str, at: datetime
+) -> Incident | None:
+    """None when it is snoozed already, or over. Without `until` it stays so until the connection works again."""
+    awake = IncidentRow.snoozed_by.is_(None)
+    return await _set(
+        session, incident_id, awake, snoozed_by=by, snoozed_at=at, snoozed_until=until, snooze_reason=reason
+    )
+
+
+async def wake(session: AsyncSession, incident_id: str, at: datetime, *, only_if_due: bool = False) -> bool:
+    """End the snooze; False when there is none, it is over, or its time has not come."""
+    due = IncidentRow.snoozed_until <= at if only_if_due else _IS_SNOOZED
+    nobody: dict[str, Any] = {"snoozed_by": None, "snoozed_at": None, "snoozed_until": None, "snooze_reason": None}
+    return await _set(session, incident_id, due, woken_at=at, **nobody) is not None
+
+
+async def snoozed(session: AsyncSession, limit: int) -> list[tuple[Incident, Grower]]:
+    """Open incidents that are snoozed: those whose time comes first, then those without a time."""
+    rows = await session.execute(
+        select(IncidentRow, GrowerRow)
+        .join(GrowerRow, GrowerRow.id == IncidentRow.grower_id)
+        .where(_IS_OPEN, _IS_SNOOZED)
+        .order_by(IncidentRow.snoozed_until.is_(None), IncidentRow.snoozed_until, IncidentRow.id)
+        .limit(limit)
+    )
+    return [(incident.to_record(), grower.to_record()) for incident, grower in rows]
+
+
+async def count_snoozed(session: AsyncSession) -> int:
+    return await session.scalar(select(func.count()).select_from(IncidentRow).where(_IS_OPEN, _IS_SNOOZED)) or 0
+
+
+async def due_to_wake(session: AsyncSession, at: datetime, limit: int) -> list[Incident]:
+    """Open incidents whose snooze has run out."""
+    rows = await session.scalars(
+        select(IncidentRow)
+        .where(_IS_OPEN, IncidentRow.snoozed_until <= at)
+        .order_by(IncidentRow.snoozed_until, IncidentRow.id)
+        .limit(limit)
+    )
+    return [row.to_record() for row in rows]
+
+
+async def _set(session: AsyncSession, incident_id: str, if_: ColumnElement[bool], **values: Any) -> Incident | None:
+    """Compare and set on an open incident: of two at once, one gets it."""
+    row = await session.scalar(
+        update(IncidentRow)
+        .where(IncidentRow.id == incident_id, _IS_OPEN, if_)
+        .values(**values)
+        .returning(IncidentRow)
+        .execution_options(populate_existing=True)
+    )
+    return row.to_record() if row else None

@@ -1,0 +1,68 @@
+"""Everything of one member of the team given to another, in one go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from storage.consents import UNFINISHED
+from storage.records import Handover, Moved
+from storage.tables import ConsentRow, EscalationRow, GrowerRow, HandoverRow, IncidentRow, Row, SubscriptionRow
+
+
+async def move(session: AsyncSession, giver: str, taker: str) -> Moved:
+    """Growers, open links, snoozes and assignments of open incidents, subscriptions, and the channels they lead.
+
+    Rows are locked in the order in which a finished consent locks them, each table in the order of its ids.
+    """
+    links = await _give(session, ConsentRow.id, ConsentRow.asked_by, giver, taker, ConsentRow.state.in_(UNFINISHED))
+    growers = await _give(session, GrowerRow.id, GrowerRow.owner, giver, taker)
+    still_open = IncidentRow.recovered_at.is_(None)
+    snoozes = await _give(session, IncidentRow.id, IncidentRow.snoozed_by, giver, taker, still_open)
+    assigned = await _give(session, IncidentRow.id, IncidentRow.assigned_to, giver, taker, still_open)
+    channels = await _give(session, SubscriptionRow.channel, SubscriptionRow.made_by, giver, taker)
+    leads = await _give(session, EscalationRow.channel, EscalationRow.lead, giver, taker)
+    return Moved(tuple(growers), tuple(links), tuple(snoozes), tuple(assigned), tuple(channels), tuple(leads))
+
+
+async def keep(session: AsyncSession, handover: Handover) -> None:
+    """Remember it for the message that tells the taker."""
+    session.add(
+        HandoverRow(
+            id=handover.id,
+            giver=handover.giver,
+            taker=handover.taker,
+            by=handover.by,
+            at=handover.at,
+            moved={name: list(ids) for name, ids in vars(handover.moved).items()},
+        )
+    )
+    await session.flush()
+
+
+async def get(session: AsyncSession, handover_id: str) -> Handover | None:
+    row = await session.get(HandoverRow, handover_id, populate_existing=True)
+    return row.to_record() if row else None
+
+
+async def open_incidents(session: AsyncSession, moved: Moved) -> list[str]:
+    """The open incidents whose cards name somebody else from now on."""
+    rows = await session.scalars(
+        select(IncidentRow.id).where(
+            IncidentRow.recovered_at.is_(None),
+            or_(IncidentRow.grower_id.in_(moved.growers), IncidentRow.id.in_({*moved.snoozes, *moved.assigned})),
+        )
+    )
+    return sorted(rows)
+
+
+async def _give(session: AsyncSession, key: Any, holder: Any, giver: str, taker: str, *where: Any) -> list[str]:
+    mine = select(key).where(holder == giver, *where).order_by(key).with_for_update(key_share=True)
+    keys: list[str] = list(await session.scalars(mine))
+    table: type[Row] = key.class_
+    for start in range(0, len(keys), 500):
+        chosen = update(table).where(key.in_(keys[start:][:500])).values({holder.key: taker})
+        await session.execute(chosen.execution_options(synchronize_session=False))
+    return keys

@@ -1,0 +1,138 @@
+"""An alert that nobody takes up goes to a lead, once, in working hours."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.sandbox.slack.workspace import Message
+from tests.journeys.test_casework import breaks, recovers, snoozes
+from tests.stage import Stage, text_of
+
+SATO = "hana@sato.example"
+
+
+def until_monday_at_eight(now: datetime) -> timedelta:
+    """From then on eight hours are working hours, in UTC."""
+    monday = now.date() + timedelta(days=7 - now.weekday())
+    return datetime(monday.year, monday.month, monday.day, 8, tzinfo=UTC) - now
+
+
+async def is_monday_morning(stage: Stage) -> None:
+    stage.world.clock.advance(until_monday_at_eight(stage.world.clock()))
+
+
+async def sets(stage: Stage, rule: str = "#fieldview-alerts @linus 4h UTC") -> str:
+    return text_of(await stage.types(f"/fieldview escalate {rule}", stage.linus))
+
+
+async def later(stage: Stage, **span: float) -> None:
+    """Time passes, and every replica looks at the same moment."""
+    stage.world.clock.advance(timedelta(**span))
+    await asyncio.gather(*(stage.running.timer.round() for _ in range(3)))
+    await stage.delivered()
+
+
+def told(stage: Stage) -> list[Message]:
+    return stage.world.slack.posted(stage.world.slack.dm(stage.linus))
+
+
+async def test_a_lead_is_told_once_after_so_many_working_hours(stage: Stage) -> None:
+    await is_monday_morning(stage)
+    assert f"to <@{stage.linus}> after 4 working hours (Monday to Friday, 8:00 to 17:00, UTC)" in await sets(stage)
+    card = await breaks(stage)
+    await later(stage, hours=3, minutes=50)
+    assert told(stage) == []
+    await later(stage, minutes=15)
+    [message] = told(stage)
+    assert message.text.startswith(f"<@{stage.linus}> nobody has taken this up yet. Sato Family Orchards")
+    assert "Nobody has taken this up" in text_of(card)
+    await later(stage, days=3)
+    assert len(told(stage)) == 1
+    [row] = [entry for entry in await stage.audit() if entry.action == "escalated"]
+    assert (row.actor, row.outcome, row.target_name) == ("job:escalation", "done", "Sato Family Orchards")
+    await stage.presses(message, "acknowledge", stage.linus)
+    await stage.delivered()
+    assert "Nobody has taken this up" not in text_of(card)
+
+
+async def test_nights_and_weekends_do_not_count(stage: Stage) -> None:
+    await is_monday_morning(stage)
+    stage.world.clock.advance(timedelta(days=4, hours=8))
+    await sets(stage)
+    await breaks(stage)
+    await later(stage, days=2)
+    assert told(stage) == []
+    await later(stage, hours=20)
+    assert len(told(stage)) == 1
+
+
+@pytest.mark.parametrize("deed", ["acknowledge", "snooze", "recover"])
+async def test_it_stops_when_somebody_takes_it_up_or_it_is_over(stage: Stage, deed: str) -> None:
+    await is_monday_morning(stage)
+    await sets(stage)
+    card = await breaks(stage)
+    match deed:
+        case "acknowledge":
+            await stage.presses(card, "acknowledge")
+        case "snooze":
+            await snoozes(stage, card, stage.grace, "7d")
+        case "recover":
+            await recovers(stage)
+    await later(stage, hours=8)
+    assert told(stage) == []
+
+
+async def test_after_a_snooze_the_hours_begin_anew(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await is_monday_morning(stage)
+    await sets(stage)
+    card = await breaks(stage)
+    await later(stage, hours=3)
+    await snoozes(stage, card, stage.grace, "1h")
+    await later(stage, hours=1, minutes=1)
+    await later(stage, hours=3)
+    assert told(stage) == []
+    await later(stage, hours=18)
+    assert len(told(stage)) == 1
+
+
+async def test_only_the_channel_it_is_set_for_escalates_and_it_can_be_ended(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await is_monday_morning(stage)
+    assert "No lead is told" in text_of(await stage.types("/fieldview escalate", stage.linus))
+    await sets(stage, "#growers @linus 1h UTC")
+    assert "1 channel a lead is told" in text_of(await stage.types("/fieldview escalate", stage.linus))
+    await breaks(stage)
+    await later(stage, hours=4)
+    assert told(stage) == []
+    await sets(stage)
+    assert "no lead is told any more" in await sets(stage, "#fieldview-alerts off")
+    await later(stage, hours=4)
+    assert told(stage) == []
+    assert [deed for deed in await stage.deeds() if deed[0] == "escalate"] == [("escalate", "done")] * 5
+
+
+async def test_the_time_zone_is_the_one_of_whoever_sets_it(stage_on_sqlite: Stage) -> None:
+    assert "America/Chicago" in await sets(stage_on_sqlite, "#fieldview-alerts @linus 4")
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "@linus",
+        "#growers",
+        "#growers 4h",
+        "#growers @linus 0h",
+        "#growers @linus 100h",
+        "#growers @linus 4h Mars/Town",
+        "x",
+    ],
+)
+async def test_what_makes_no_sense_is_refused_and_nothing_is_set(stage_on_sqlite: Stage, rule: str) -> None:
+    stage = stage_on_sqlite
+    await sets(stage, rule)
+    assert await stage.deeds() == [("escalate", "refused")]
+    assert "No lead is told" in text_of(await stage.types("/fieldview escalate", stage.linus))

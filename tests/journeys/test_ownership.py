@@ -1,0 +1,192 @@
+"""Whose a grower is: claimed, given, called by name, handed over, and noticed when the owner is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from sqlalchemy import text as sql
+from structlog.testing import capture_logs
+
+from bot.people import PEOPLE
+from tests.journeys.test_casework import breaks, chooses, recovers, sends, snoozes
+from tests.stage import ADA, Stage, buttons_of, eventually, text_of
+
+SATO = "hana@sato.example"
+OWNED = "Sato Family Orchards"
+
+
+async def gives(stage: Stage, person: str, grower: str = OWNED, by: str | None = None) -> str:
+    return text_of(await stage.types(f"/fieldview owner {grower} @{person}", by))
+
+
+async def test_the_owner_is_called_by_name_where_slack_notifies(stage: Stage) -> None:
+    await stage.sweeps_now()
+    assert f"<@{stage.linus}> looks after this grower" in await gives(stage, "linus")
+    card = await breaks(stage)
+    assert card.text.startswith(f"<@{stage.linus}> {OWNED}")
+    assert f"Owner:* <@{stage.linus}>" in text_of(card)
+    assert "claim" not in buttons_of(card)
+    row = next(entry for entry in await stage.audit() if entry.action == "owner")
+    assert (row.actor, row.outcome, row.target_name) == (stage.grace, "done", OWNED)
+    assert json.loads(row.detail or "")["after"] == {"owner": stage.linus, "channel": None}
+
+
+async def test_a_card_without_owner_offers_to_claim_it_and_of_two_the_second_is_told(stage: Stage) -> None:
+    card = await breaks(stage)
+    assert "nobody yet" in text_of(card)
+    slack, people = stage.world.slack, (stage.grace, stage.linus)
+    await asyncio.gather(*(slack.click(who, card.channel, card.ts, "claim") for who in people))
+    await slack.until(lambda: all(slack.whispered(who) for who in people))
+    told = {who: text_of(slack.whispered(who)[-1]) for who in people}
+    [first] = [who for who in people if "you look after this grower" in told[who]]
+    [second] = [who for who in people if who != first]
+    assert f"<@{first}> was first" in told[second]
+    await stage.delivered()
+    assert f"Owner:* <@{first}>" in text_of(card)
+    released = await stage.presses(slack.whispered(first)[-1], "release", first)
+    assert "nobody looks after this grower" in text_of(released)
+    await stage.delivered()
+    assert "claim" in buttons_of(card)
+    deeds = [deed for deed in await stage.deeds() if deed[0] in ("claim", "release")]
+    assert sorted(deeds) == [("claim", "done"), ("claim", "refused"), ("release", "done")]
+
+
+async def test_who_becomes_owner_of_what_is_broken_already_gets_the_alert(stage: Stage) -> None:
+    card = await breaks(stage)
+    assert "I have sent it to them" in await gives(stage, "linus")
+    [message] = await stage.dm(stage.linus)
+    assert message.text.startswith(f"<@{stage.linus}> {OWNED}")
+    await stage.delivered()
+    assert f"Owner:* <@{stage.linus}>" in text_of(card)
+    await recovers(stage)
+    assert "works again" in text_of(message)
+
+
+async def test_who_asks_an_unowned_grower_for_consent_looks_after_it_and_nobody_is_replaced(stage: Stage) -> None:
+    told = await stage.types("/fieldview connect Ada Lovelace Farms", stage.linus)
+    assert "You look after Ada Lovelace Farms from now on" in text_of(told)
+    again = await stage.types("/fieldview connect Ada Lovelace Farms")
+    assert "from now on" not in text_of(again)
+    assert f"<@{stage.linus}> looks after" in text_of(await stage.types("/fieldview owner Ada Lovelace Farms"))
+
+
+async def test_a_grower_may_have_a_channel_of_its_own(stage: Stage) -> None:
+    await stage.sweeps_now()
+    told = await stage.types(f"/fieldview owner {OWNED} @grace #growers")
+    assert "alerts also go to" in text_of(told)
+    await breaks(stage)
+    assert OWNED in text_of((await stage.posted(stage.growers))[-1])
+    left = await stage.presses(await stage.types(f"/fieldview owner {OWNED}"), "leave-channel")
+    assert "alerts also go to" not in text_of(left)
+    await recovers(stage)
+    await stage.world.leaf.revoke(SATO)
+    await stage.sweeps_now()
+    await stage.posted(stage.alerts, 2)
+    await stage.delivered()
+    assert len(stage.world.slack.posted(stage.growers)) == 1
+
+
+async def test_only_members_own_growers_and_names_are_asked_for(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await stage.sweeps_now()
+    stage.world.slack.user(stage.ada).guest = "single"
+    assert "guest" in await gives(stage, "ada")
+    assert "I know no grower" in await gives(stage, "linus", "Sato Orchard Family")
+    assert [deed for deed in await stage.deeds() if deed[0] == "owner"] == [("owner", "refused")] * 2
+    assert "nobody looks after this grower" in text_of(await stage.types(f"/fieldview owner {OWNED}"))
+
+
+@pytest.mark.parametrize("written", ["--mine", "\u2014mine", "-- MINE"])
+async def test_ones_own_growers_at_a_glance(stage_on_sqlite: Stage, written: str) -> None:
+    stage = stage_on_sqlite
+    await breaks(stage)
+    assert "You look after no grower yet" in text_of(await stage.types(f"/fieldview status {written}"))
+    await gives(stage, "grace")
+    mine = text_of(await stage.types(f"/fieldview status {written}"))
+    assert "You look after 1 grower: 0 healthy, 1 broken" in mine
+    assert OWNED in mine
+    assert "2 growers" in text_of(await stage.types("/fieldview status"))
+
+
+async def test_one_command_hands_everything_over_and_the_taker_reads_what(stage: Stage) -> None:
+    card = await breaks(stage)
+    for grower in (OWNED, "Ada Lovelace Farms"):
+        await gives(stage, "grace", grower)
+    await stage.types("/fieldview subscribe")
+    await stage.types("/fieldview connect Ada Lovelace Farms")
+    await snoozes(stage, card, stage.grace, "recovery")
+    told = text_of(await stage.types("/fieldview handover @grace @linus"))
+    assert "2 growers, 1 open link, 1 snooze and 1 subscription" in told
+    [message] = await stage.dm(stage.linus)
+    assert "Ada Lovelace Farms, Sato Family Orchards" in text_of(message)
+    await stage.delivered()
+    assert f"by <@{stage.linus}>: On holiday" in text_of(card)
+    mine = text_of(await stage.types("/fieldview status --mine", stage.linus))
+    assert "You look after 2 growers" in mine
+    row = next(entry for entry in await stage.audit() if entry.action == "handover")
+    detail = json.loads(row.detail or "")
+    assert (detail["giver"], detail["taker"], detail["growers"], detail["links"]) == (stage.grace, stage.linus, 2, 1)
+    assert "nothing to hand over" in text_of(await stage.types("/fieldview handover @grace @linus"))
+    # The link the new owner never sent tells its outcome to them.
+    await stage.consents(await stage.link())
+    await stage.until_status(ADA, "healthy")
+    await stage.delivered()
+    assert any("Ada" in text_of(one) for one in stage.world.slack.posted(stage.world.slack.dm(stage.linus))[1:])
+
+
+async def test_a_hand_over_that_breaks_off_moves_nothing(stage: Stage) -> None:
+    await stage.sweeps_now()
+    await gives(stage, "grace")
+    async with stage.running.bot.database.transaction() as session:
+        await session.execute(sql("ALTER TABLE handovers RENAME TO elsewhere"))
+    with capture_logs():
+        await stage.types("/fieldview handover @grace @linus")
+    assert "You look after 1 grower" in text_of(await stage.types("/fieldview status --mine"))
+    assert ("handover", "crashed") in await stage.deeds()
+
+
+@pytest.mark.parametrize("typed", ["@grace", "@grace @grace", "@grace Linus", "Ada Lovelace Farms @linus", ""])
+async def test_a_hand_over_needs_two_people(stage_on_sqlite: Stage, typed: str) -> None:
+    await stage_on_sqlite.types(f"/fieldview handover {typed}")
+    assert await stage_on_sqlite.deeds() == [("handover", "refused")]
+
+
+async def test_an_owner_who_left_the_workspace_is_noticed_once_and_settled_by_the_command_it_names(
+    stage: Stage,
+) -> None:
+    await stage.sweeps_now()
+    await gives(stage, "linus")
+    looks = iter(range(9))
+
+    async def looks_at_people() -> None:
+        day = f"day-{next(looks)}"
+        await stage.running.jobs.start_now(PEOPLE, day, day)
+
+    await looks_at_people()
+    stage.world.slack.deactivate(stage.linus)
+    await looks_at_people()
+    [notice] = await stage.posted(stage.alerts)
+    command = f"/fieldview handover {stage.linus} @colleague"
+    assert "Linus Berg has left this workspace and still looks after 1 grower (Sato Family Orchards)" in text_of(notice)
+    assert command in text_of(notice)
+    await looks_at_people()
+    await stage.types(command.replace("colleague", "grace"))
+    await stage.delivered()
+
+    async def is_over() -> bool:
+        return "nobody needs to act any more" in text_of(notice)
+
+    await eventually(is_over)
+    assert "You look after 1 grower" in text_of(await stage.types("/fieldview status --mine"))
+    assert len(stage.world.slack.posted(stage.alerts)) == 1
+
+
+async def test_an_assigned_alert_goes_along(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    card = await breaks(stage)
+    await sends(stage, stage.grace, await chooses(stage, card, "assign", stage.grace), person=stage.grace)
+    assert "1 assigned alert" in text_of(await stage.types("/fieldview handover @grace @linus"))
+    await stage.delivered()
+    assert f"Assigned to* <@{stage.linus}>" in text_of(card)
