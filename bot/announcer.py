@@ -54,8 +54,8 @@ BUSY = 2.0
 FROZEN = {"is_inactive"}
 """Slack's word for an edit in a channel that was archived."""
 
-OUTBOX_RANK = 1
-"""When in a transaction the messages' rows are locked: before the audit trail, after everything else."""
+NOTICE_RANK, OUTBOX_RANK = 0, 1
+"""When in a transaction rows of notices and of messages are locked: after everything else, before the audit trail."""
 
 
 class Gone(Exception):
@@ -334,10 +334,15 @@ class Announcer:
             return [self._alert_channel]
         return [channel for channel in await self._subscribed(session) if channel != lost]
 
-    async def _notify(self, session: AsyncSession, kind: str, text: str) -> None:
-        notice = await notices.raise_once(session, kind, text, self._clock())
-        if notice is not None:
-            await self.to_operators(session, AnnouncementKind.OPERATOR_NOTICE, notice.id)
+    async def notify(self, session: AsyncSession, kind: str, text: str) -> None:
+        """`tell_operators` in the caller's transaction."""
+
+        async def tell() -> None:
+            notice = await notices.raise_once(session, kind, text, self._clock())
+            if notice is not None:
+                await self.to_operators(session, AnnouncementKind.OPERATOR_NOTICE, notice.id)
+
+        at_end(session, (NOTICE_RANK, kind), tell)
 
     async def _clear(self, session: AsyncSession, kind: str) -> None:
         notice = await notices.over(session, kind, self._clock())
@@ -347,7 +352,7 @@ class Announcer:
     async def tell_operators(self, kind: str, text: str) -> None:
         """Tell the operators once that the bot itself needs somebody; again only after `all_clear`."""
         async with self._database.transaction() as session:
-            await self._notify(session, kind, text)
+            await self.notify(session, kind, text)
 
     async def all_clear(self, kind: str) -> None:
         """End the notice of this kind, if one stands, and say so in its message."""

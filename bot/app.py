@@ -214,7 +214,9 @@ def _services(
         executor=executor,
         posts_per_second=tuning.posts_per_second,
     )
-    monitor = Monitor(database, leaf, announcer, journal, clock, fieldview.scopes)
+    monitor = Monitor(
+        database, leaf, announcer, journal, clock, fieldview.scopes, agreeing_reads=settings.agreeing_reads
+    )
     archive = Archive(database, leaf, clock)
     directory = Directory(database, leaf, slack)
     subscribing = Subscribing(database, slack, clock, settings.alert_channel)

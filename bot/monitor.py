@@ -25,7 +25,7 @@ from bot.journal import Journal
 from bot.leaf.client import LeafClient
 from bot.leaf.models import Credential, LeafUser
 from bot.leaf.statuses import meaning
-from storage import connections, consents, growers, incidents, sweeps
+from storage import connections, consents, growers, incidents, notices, sweeps
 from storage.database import Database
 from storage.records import (
     AnnouncementKind,
@@ -69,17 +69,42 @@ TROUBLES: dict[type[ProviderError], tuple[str, str]] = {
     ProviderRejected: (CONTRACT, _STRANGE),
 }
 
+AGREEING_READS = 2
+"""How many readings in a row must say the same before a change is believed."""
+
+LASTING = timedelta(hours=1)
+"""How long FieldView may fail Leaf over one grower before that is worth a message: most of it is over in minutes."""
+
+UNKNOWN_WORD = "unknown-word:"
+"""Beginning of the kinds of notices that tell operators of a word of Leaf's, once for each word."""
+
+WORD_STANDS = timedelta(days=1)
+"""How long at least the notice of a word stands, so that one which comes and goes is told once a day at most."""
+
 WORKERS = 4
 """Requests at a time when each grower has to be asked for alone; the pace bounds them, this only hides latency."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What Leaf said of one grower: the credential, or that there is none. `asked_at` is before Leaf was asked."""
+    """What Leaf said of one grower: the credential, or that there is none. `asked_at` is before Leaf was asked.
+
+    `voices` counts how often in a row it was said: by this reading, by those before it, by the alert that led to it.
+    """
 
     grower_id: str
     credential: Credential | None
     asked_at: datetime
+    voices: int = 1
+
+    @property
+    def says(self) -> tuple[CredentialStatus, Cause | None] | None:
+        """What Leaf's word means; None when there is no credential."""
+        return meaning(self.credential.status) if self.credential else None
+
+    def after(self, earlier: Reading) -> Reading:
+        """This reading with the voices of the one before it, when both say the same."""
+        return replace(self, voices=earlier.voices + 1) if self.says == earlier.says else self
 
 
 class Monitor:
@@ -93,6 +118,8 @@ class Monitor:
         journal: Journal,
         clock: Callable[[], datetime],
         needed_scopes: Sequence[str],
+        *,
+        agreeing_reads: int = AGREEING_READS,
     ) -> None:
         self._database = database
         self._leaf = leaf
@@ -100,17 +127,32 @@ class Monitor:
         self._journal = journal
         self._clock = clock
         self._needed_scopes = tuple(needed_scopes)
+        self._agreeing_reads = agreeing_reads
         self._leaf_embeds_status = False
 
     # One grower
 
-    async def check(self, grower_id: str, source: str) -> Connection | None:
-        """Ask Leaf about one grower now; returns what we believe afterwards. Raises ProviderError."""
+    async def check(self, grower_id: str, source: str, *, alerted: bool = False) -> Connection | None:
+        """Ask Leaf about one grower now, and again when that is news; returns what we believe afterwards.
+
+        `alerted`: Leaf itself has just said that this credential is not well. Raises ProviderError.
+        """
         await self._make_known(grower_id)
-        asked_at = self._clock()
-        await self.observe(Reading(grower_id, await self._leaf.credential(grower_id), asked_at), source)
+        reading = await self._read(grower_id)
+        if alerted and reading.says and reading.says[0] in (CredentialStatus.BROKEN, CredentialStatus.LIMITED):
+            reading = replace(reading, voices=2)
+        for _ in range(2 * self._agreeing_reads):
+            if await self.observe(reading, source):
+                break
+            reading = (await self._read(grower_id)).after(reading)
+        else:
+            log.warning("leaf contradicts itself, so nothing is believed", grower=grower_id)
         async with self._database.reading() as session:
             return await connections.get(session, grower_id)
+
+    async def _read(self, grower_id: str) -> Reading:
+        asked_at = self._clock()
+        return Reading(grower_id, await self._leaf.credential(grower_id), asked_at)
 
     async def _make_known(self, grower_id: str) -> None:
         async with self._database.reading() as session:
@@ -143,7 +185,7 @@ class Monitor:
         if grower_id is None:
             return await self._find_owner(credential_id)
         try:
-            await self.check(grower_id, "alert")
+            await self.check(grower_id, "alert", alerted=True)
         except ProviderError as failure:
             log.warning("leaf could not be asked after an alert", grower=grower_id, detail=failure.detail)
             return failure.retry_after or 15.0 if isinstance(failure, ProviderUnavailable) else 60.0
@@ -169,31 +211,47 @@ class Monitor:
         await self._announcer.tell_operators(f"unknown-credential:{credential_id[:64]}", text)
         return None
 
-    async def observe(self, reading: Reading, source: str) -> None:
-        """The reducer: believe the reading, and if that is news, write down and announce what follows from it."""
-        async with self._database.transaction() as session:
-            await self.apply(session, reading, source)
+    async def observe(self, reading: Reading, source: str) -> bool:
+        """The reducer: believe the reading, and if that is news, write down and announce what follows from it.
 
-    async def apply(self, session: AsyncSession, reading: Reading, source: str, consent: Consent | None = None) -> None:
+        False: it would be news, but too few readings agree so far, and nothing was changed.
+        """
+        async with self._database.transaction() as session:
+            return await self.apply(session, reading, source)
+
+    async def apply(self, session: AsyncSession, reading: Reading, source: str, consent: Consent | None = None) -> bool:
         """`observe` in the caller's transaction; `consent` is the one that Leaf has just accepted."""
         await growers.lock(session, reading.grower_id)
         known = await connections.get(session, reading.grower_id)
         seen = self._seen(reading, known, consent)
         if known is None and seen.status is CredentialStatus.ABSENT:
-            return
+            return True
         if known is not None and reading.asked_at < known.checked_at:
             # Something newer is known: a slow page must not undo what a consent has just achieved.
-            return
+            return True
         if consent is None and await self._is_of_hand_over(session, reading):
-            return
+            return True
+        if reading.voices + _speaks_for(consent, seen) < self._voices_needed(known, seen):
+            if consent is None:
+                return False
+            seen = _in_doubt(seen, known, consent)
         if known is not None and known.status is seen.status:
             if _differs(known, seen):
                 await connections.refresh(session, seen)
                 await self._restate(session, seen)
-            return
+            return True
         if await connections.change(session, seen, known.status if known else None, source):
             completed = consent.id if consent else known.completing_consent if known else None
             await self._follow(session, seen, completed, source)
+        return True
+
+    def _voices_needed(self, known: Connection | None, seen: Connection) -> int:
+        """How many readings must agree: one is enough for what tells nobody anything, and for what we did ourselves."""
+        if known is None:
+            quiet = seen.status in (CredentialStatus.HEALTHY, CredentialStatus.PENDING)
+        else:
+            quiet = (known.status, known.cause) == (seen.status, seen.cause)
+        return 1 if quiet or seen.status is CredentialStatus.ABSENT else self._agreeing_reads
 
     async def _is_of_hand_over(self, session: AsyncSession, reading: Reading) -> bool:
         """Whether we ourselves make room for a new credential at this moment, or have just put it there.
@@ -258,6 +316,8 @@ class Monitor:
         await incidents.restate(session, incident.id, seen.status, seen.cause, seen.raw_status, seen.missing_scopes)
         if (incident.cause, incident.missing_scopes) != (seen.cause, seen.missing_scopes):
             await self._note(session, incident, NoteKind.REASON_CHANGED, seen.checked_at, _reason(seen))
+        if seen.cause is Cause.UNKNOWN_STATUS:
+            await self._tell_of_word(session, incident.grower_name, seen.raw_status)
         if incident.cause is Cause.UNKNOWN_STATUS and seen.cause is not Cause.UNKNOWN_STATUS:
             # So far only the operators have heard of it.
             grower = await growers.get(session, incident.grower_id)
@@ -301,10 +361,20 @@ class Monitor:
         )
         await incidents.open_new(session, incident)
         if incident.cause is Cause.UNKNOWN_STATUS:
-            await self._announcer.to_operators(session, AnnouncementKind.INCIDENT, incident.id)
+            await self._tell_of_word(session, grower.name, now.raw_status)
         else:
             await self._announcer.to_channels(session, AnnouncementKind.INCIDENT, incident.id, grower.channel)
         await self._record(session, incident, "incident-opened", source)
+
+    async def _tell_of_word(self, session: AsyncSession, grower_name: str, raw: str | None) -> None:
+        """A word we do not know is the operators' to look into: once, however many growers have it."""
+        word = _word_kind(raw).removeprefix(UNKNOWN_WORD)
+        text = (
+            f"Leaf describes FieldView connections with a word I do not know: `{word}`. "
+            f"The first one is that of {grower_name}. I do not count them as working, and I blame no grower. "
+            "Ask Leaf what the word means; `/fieldview status` names everybody who has it."
+        )
+        await self._announcer.notify(session, _word_kind(raw), text)
 
     async def _end_incident(
         self, session: AsyncSession, incident: Incident, now: Connection, by: str, repair: str | None, source: str
@@ -383,6 +453,8 @@ class Monitor:
             sweep = await self._beat(sweep)
         if whole:
             await self._notice_the_gone(seen)
+        await self._notice_the_lasting()
+        await self._forget_words()
         return await self._finish(sweep)
 
     async def _look_at(self, users: Sequence[LeafUser], asked_at: datetime, sweep: Sweep) -> Sweep:
@@ -391,7 +463,8 @@ class Monitor:
             known = await connections.get_many(session, [user.id for user in users])
         await self._learn(users, stored)
         readings = await self._readings(users, asked_at, known)
-        changed = [reading for reading in readings if self._is_news(reading, known.get(reading.grower_id))]
+        news = [reading for reading in readings if self._is_news(reading, known.get(reading.grower_id))]
+        changed = await self._agreed(news, users, known, sweep.page)
         if changed:
             async with self._database.transaction() as session:
                 # In the order of ids, so that two who look at the same growers never wait for each other in a circle.
@@ -405,6 +478,31 @@ class Monitor:
             found=sweep.found + found,
             changed=sweep.changed + len(changed),
         )
+
+    async def _agreed(
+        self, news: list[Reading], users: Sequence[LeafUser], known: dict[str, Connection], page: int
+    ) -> list[Reading]:
+        """The news that Leaf repeats when the same page is read once more, or who is not told of on it is asked for."""
+        told = {user.id for user in users if self._is_told(user, known.get(user.id))}
+        for _ in range(self._agreeing_reads - 1):
+            doubtful = {reading.grower_id: reading for reading in news if not self._is_enough(reading, known)}
+            if not doubtful:
+                break
+            again = await self._again(doubtful, page if told & doubtful.keys() else None, known)
+            news = [reading for reading in news if reading.grower_id not in doubtful]
+            news += [reading.after(doubtful[reading.grower_id]) for reading in again]
+        return [reading for reading in news if self._is_enough(reading, known)]
+
+    async def _again(self, ids: Iterable[str], page: int | None, known: dict[str, Connection]) -> list[Reading]:
+        """These growers once more: by the page that told of them, and directly where there is none or no longer."""
+        wanted, asked_at = set(ids), self._clock()
+        users = (await self._leaf.users(page)).users if page is not None else ()
+        readings = await self._readings([user for user in users if user.id in wanted], asked_at, known)
+        return readings + await self._ask_each(sorted(wanted - {reading.grower_id for reading in readings}))
+
+    def _is_enough(self, reading: Reading, known: dict[str, Connection]) -> bool:
+        before = known.get(reading.grower_id)
+        return reading.voices >= self._voices_needed(before, self._seen(reading, before))
 
     def _is_news(self, reading: Reading, known: Connection | None) -> bool:
         seen = self._seen(reading, known)
@@ -485,6 +583,29 @@ class Monitor:
                 async with self._database.transaction() as session:
                     await self._let_go(session, grower_id, asked_at)
 
+    async def _notice_the_lasting(self) -> None:
+        """Growers over whom FieldView has failed Leaf for long: they get a message that says whose turn it is."""
+        before = self._clock() - LASTING
+        async with self._database.reading() as session:
+            lasting = await connections.unavailable_since(session, before)
+        for grower_id in lasting:
+            async with self._database.transaction() as session:
+                await growers.lock(session, grower_id)
+                known = await connections.get(session, grower_id)
+                still = known is not None and known.status is CredentialStatus.UNAVAILABLE
+                if known and still and await incidents.open_of_grower(session, grower_id) is None:
+                    await self._open_incident(session, known, "sweep")
+
+    async def _forget_words(self) -> None:
+        """Words of Leaf's that were told of long ago and that nobody has any more are over."""
+        before = self._clock() - WORD_STANDS
+        async with self._database.reading() as session:
+            old = [notice.kind for notice in await notices.standing(session) if notice.raised_at <= before]
+            in_use = {_word_kind(word) for word in await connections.unknown_words(session)}
+        for kind in old:
+            if kind.startswith(UNKNOWN_WORD) and kind not in in_use:
+                await self._announcer.all_clear(kind)
+
     async def _let_go(self, session: AsyncSession, grower_id: str, at: datetime) -> None:
         """Leaf has no such user any more: nothing is wrong with the connection, it is over."""
         await growers.mark_gone(session, grower_id, at)
@@ -531,6 +652,25 @@ def _is_ending(connection: Connection, now: datetime) -> bool:
     """Whether we were told to remove this credential, not long ago."""
     since = connection.disconnecting_at
     return since is not None and now - since < DISCONNECT_GRACE
+
+
+def _word_kind(raw: str | None) -> str:
+    """The kind of notice for a word of Leaf's."""
+    return UNKNOWN_WORD + (raw or "(none)").replace("`", "'")[:80]
+
+
+def _speaks_for(consent: Consent | None, seen: Connection) -> int:
+    """A consent that Leaf has accepted is a voice of its own for a healthy connection."""
+    return 1 if consent is not None and seen.status is CredentialStatus.HEALTHY else 0
+
+
+def _in_doubt(seen: Connection, known: Connection | None, consent: Consent) -> Connection:
+    """Leaf took the credential, and what it says of it has to be asked again: until then it is being set up."""
+    was_pending = known is not None and known.status is CredentialStatus.PENDING
+    changed_at = known.changed_at if known and was_pending else seen.checked_at
+    return replace(
+        seen, status=CredentialStatus.PENDING, cause=None, changed_at=changed_at, completing_consent=consent.id
+    )
 
 
 def _differs(known: Connection, seen: Connection) -> bool:

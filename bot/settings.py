@@ -92,6 +92,7 @@ class Settings(BaseSettings):
 
     alert_channel: str | None = None
     sweep_interval: Annotated[float, Field(gt=0, le=86_400)] = 300
+    agreeing_reads: Annotated[int, Field(ge=1, le=10)] = 2
     link_lifetime: Annotated[int, Field(ge=900, le=2_592_000)] = 604_800
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"

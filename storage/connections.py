@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.records import Connection, CredentialStatus, Grower, Transition
-from storage.tables import ConnectionRow, CredentialOwnerRow, GrowerRow, TransitionRow
+from storage.tables import ConnectionRow, CredentialOwnerRow, GrowerRow, IncidentRow, TransitionRow
 from storage.upserts import insert
 
 NEEDS_SOMEONE = (CredentialStatus.BROKEN, CredentialStatus.LIMITED, CredentialStatus.UNKNOWN)
@@ -94,6 +94,25 @@ async def needing_someone(
         .limit(limit)
     )
     return [(grower.to_record(), connection.to_record()) for grower, connection in await session.execute(query)]
+
+
+async def unavailable_since(session: AsyncSession, before: datetime) -> list[str]:
+    """Growers over whom FieldView has failed Leaf since before then and who have no open incident, by id."""
+    has_incident = select(IncidentRow.id).where(
+        IncidentRow.grower_id == ConnectionRow.grower_id, IncidentRow.recovered_at.is_(None)
+    )
+    query = select(ConnectionRow.grower_id).where(
+        ConnectionRow.status == CredentialStatus.UNAVAILABLE,
+        ConnectionRow.changed_at <= before,
+        ~has_incident.exists(),
+    )
+    return list(await session.scalars(query.order_by(ConnectionRow.grower_id)))
+
+
+async def unknown_words(session: AsyncSession) -> set[str | None]:
+    """Leaf's words in use that we do not understand."""
+    query = select(ConnectionRow.raw_status).where(ConnectionRow.status == CredentialStatus.UNKNOWN)
+    return set(await session.scalars(query.distinct()))
 
 
 async def transitions(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,6 +23,9 @@ BUSY_TIMEOUT = 30
 
 _LAST = "what comes last"
 """Where a session keeps what `at_end` was given."""
+
+_asked = itertools.count()
+"""Deeds of one rank are done in the order in which they were asked for."""
 
 
 class UnsupportedDatabase(ValueError):
@@ -60,13 +65,15 @@ def at_end(session: AsyncSession, rank: tuple[int | str, ...], deed: Callable[[]
 
     Rows that many transactions lock are locked here, in one order everywhere: so none waits for another in a circle.
     """
-    session.info.setdefault(_LAST, []).append((rank, deed))
+    heapq.heappush(session.info.setdefault(_LAST, []), (rank, next(_asked), deed))
 
 
 async def _do_what_comes_last(session: AsyncSession) -> None:
-    while deeds := session.info.pop(_LAST, []):
-        for _, deed in sorted(deeds, key=lambda item: item[0]):
-            await deed()
+    """The lowest rank first; what a deed asks for finds its place among those that are left."""
+    deeds = session.info.get(_LAST, [])
+    while deeds:
+        _, _, deed = heapq.heappop(deeds)
+        await deed()
 
 
 def parse(url: str) -> URL:

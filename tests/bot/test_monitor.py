@@ -144,8 +144,10 @@ async def test_what_was_unknown_and_turns_out_broken_reaches_the_channels(watch:
     await watch.settles()
     await watch.world.leaf.revoke(watch.ada)
     await watch.settles()
-    assert [len(watch.posts()), len(watch.posts(watch.alerts))] == [1, 1]
-    assert watch.ada.name in watch.posts()[0].text
+    [card], [notice, alert] = watch.posts(), watch.posts(watch.alerts)
+    assert "PURPLE_MONDAY" in notice.text
+    assert card.text == alert.text
+    assert watch.ada.name in card.text
 
 
 async def test_fieldview_being_down_is_no_alarm_and_repairs_nothing(watch: Watch) -> None:

@@ -67,6 +67,7 @@ def test_the_defaults_are_the_promised_ones() -> None:
         "port": 3000,
         "alert_channel": None,
         "sweep_interval": 300,
+        "agreeing_reads": 2,
         "link_lifetime": 604800,
         "log_level": "info",
         "log_format": "console",

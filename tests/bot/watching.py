@@ -134,10 +134,12 @@ ONE = r"^GET .*/climate-field-view-credentials$"
 
 
 @asynccontextmanager
-async def watching(database_url: str, *, alert_channel: bool = True, connected: bool = True) -> AsyncIterator[Watch]:
+async def watching(
+    database_url: str, *, alert_channel: bool = True, connected: bool = True, agreeing_reads: int = 2
+) -> AsyncIterator[Watch]:
     """The watching part of the bot until the block ends."""
     async with World.running() as world:
-        watch = _composed(world, Database(database_url, pool_size=20), alert_channel)
+        watch = _composed(world, Database(database_url, pool_size=20), alert_channel, agreeing_reads)
         if connected:
             world.leaf.connect(watch.ada)
             world.leaf.connect(world.leaf.add_user("Sato Family Orchards", "hana@sato.example", "L-1900"))
@@ -149,7 +151,7 @@ async def watching(database_url: str, *, alert_channel: bool = True, connected: 
             await watch.database.close()
 
 
-def _composed(world: World, database: Database, alert_channel: bool) -> Watch:
+def _composed(world: World, database: Database, alert_channel: bool, agreeing_reads: int) -> Watch:
     growers, alerts = world.slack.add_channel("growers"), world.slack.add_channel("alerts")
     naps, queue, clock = Naps(), Owed(), world.clock
     password = SecretStr(world.leaf.password)
@@ -159,7 +161,7 @@ def _composed(world: World, database: Database, alert_channel: bool) -> Watch:
         database, slack, queue, DataFlows(leaf), clock, alerts if alert_channel else None, posts_per_second=1000
     )
     journal = Journal(database, SecretStr("key"), clock)
-    monitor = Monitor(database, leaf, announcer, journal, clock, NEEDED_SCOPES)
+    monitor = Monitor(database, leaf, announcer, journal, clock, NEEDED_SCOPES, agreeing_reads=agreeing_reads)
     ada = world.leaf.add_user("Ada Lovelace Farms", "ada@example.com", "L-1815")
     return Watch(world, database, queue, leaf, slack, announcer, journal, monitor, naps, growers, alerts, ada)
 

@@ -49,12 +49,17 @@ async def test_what_comes_last_is_done_in_one_order_everywhere_and_not_after_a_f
     async def note(what: str) -> None:
         done.append(what)
 
+    async def decide() -> None:
+        done.append("decision")
+        at_end(session, (1, "aa"), lambda: note("message that follows from it"))
+
     async with database.transaction() as session:
         at_end(session, (2,), lambda: note("audit"))
+        at_end(session, (0,), decide)
         at_end(session, (1, "b"), lambda: note("second message"))
         at_end(session, (1, "a"), lambda: note("first message"))
         assert done == []
-    assert done == ["first message", "second message", "audit"]
+    assert done == ["decision", "first message", "message that follows from it", "second message", "audit"]
 
     async def interrupted() -> None:
         async with database.transaction() as session:
