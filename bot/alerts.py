@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
+from datetime import datetime
 from enum import Enum
 
 import structlog
 from pydantic import SecretStr
 
-from bot.jobs import Queue
+from bot.errors import ProviderError
+from bot.jobs import KEPT, Queue
 from bot.leaf import webhook
+from bot.leaf.client import LeafClient
 from bot.monitor import ALERT
 from storage.database import Database
 
 log = structlog.get_logger(__name__)
+
+REPLAY = "replay-alerts"
+"""The job that asks Leaf for the alerts it could not deliver; its subject is the tick."""
 
 _ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 """What a credential's id may look like: Leaf's are UUIDs, and nothing longer would fit where ids are kept."""
@@ -31,10 +38,23 @@ class Reception(Enum):
 class Alerts:
     """Takes alerts in: the signature over the raw bytes first, then a durable job that asks Leaf."""
 
-    def __init__(self, database: Database, queue: Queue, secret: SecretStr) -> None:
+    def __init__(
+        self,
+        database: Database,
+        queue: Queue,
+        secret: SecretStr,
+        leaf: LeafClient,
+        address: str,
+        clock: Callable[[], datetime],
+    ) -> None:
         self._database = database
         self._queue = queue
         self._secret = secret
+        self._leaf = leaf
+        self._address = address
+        self._clock = clock
+        self._replayed: set[str] = set()
+        """What this process has replayed already: the engine would not start it again, but need not be asked."""
 
     async def receive(self, body: bytes, signature: str) -> Reception:
         """NOTED when the alert is safely stored, or is one that needs no work; the same body starts one job only."""
@@ -44,11 +64,36 @@ class Alerts:
         if not webhook.is_genuine(self._secret, body, signature):
             log.warning("an alert without Leaf's signature")
             return Reception.UNSIGNED
+        return await self._noted(body)
+
+    async def replay_job(self, _: str) -> float | None:
+        """Job: the alerts that Leaf could not deliver while we were away, as if they came now; each starts one job."""
+        try:
+            failed = await self._leaf.failed_alerts()
+        except ProviderError as failure:
+            log.warning("leaf does not tell which alerts it could not deliver", detail=failure.detail)
+            return None
+        oldest = self._clock() - KEPT
+        for call in failed:
+            body = call.request_body.encode()
+            ours = call.url == self._address and (call.created_at is None or call.created_at > oldest)
+            if not ours or _key(body) in self._replayed or webhook.is_confirmation(body):
+                continue
+            if await self._noted(body) is Reception.UNREADABLE:
+                log.warning("an alert that leaf could not deliver cannot be read")
+            self._replayed.add(_key(body))
+        return None
+
+    async def _noted(self, body: bytes) -> Reception:
         alert = webhook.parse(body)
         if alert is None or (alert.credential_id and not _ID.fullmatch(alert.credential_id)):
             return Reception.UNREADABLE
         if webhook.concerns_fieldview(alert) and alert.credential_id:
-            key = f"{ALERT}-{hashlib.sha256(body).hexdigest()[:32]}"
             async with self._database.transaction() as session:
-                await self._queue.enqueue(session, ALERT, alert.credential_id, key)
+                await self._queue.enqueue(session, ALERT, alert.credential_id, _key(body))
         return Reception.NOTED
+
+
+def _key(body: bytes) -> str:
+    """The same body is the same alert, however often and on whichever way it comes."""
+    return f"{ALERT}-{hashlib.sha256(body).hexdigest()[:32]}"

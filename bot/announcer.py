@@ -5,19 +5,19 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import messages
-from bot.errors import ChannelUnreachable, ProviderRefusedUs, ProviderRejected, ProviderUnavailable
+from bot.errors import BotError, ChannelUnreachable, ProviderRefusedUs, ProviderRejected, ProviderUnavailable
 from bot.jobs import Queue
 from bot.messages import Message
-from bot.pace import Pace, pace_for
 from bot.reports import DataFlow, IncidentCard
 from bot.slack.client import Posted, SlackClient
+from bot.slack_pace import Rates, SlackPace
 from storage import (
     connections,
     consents,
@@ -37,8 +37,8 @@ log = structlog.get_logger(__name__)
 DELIVER = "deliver"
 """The job that brings one announcement up to date; its subject is the announcement's id."""
 
-POSTS_PER_SECOND = 1.0
-"""Slack's pace for one channel. Source: docs.slack.dev, rate limits."""
+EDITS_APART = 3.0
+"""Seconds between two edits of one message: what changes in between is shown by the second. See `has_news`."""
 
 
 UNFIT = {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"}
@@ -81,7 +81,8 @@ class Announcer:
         alert_channel: str | None,
         *,
         executor: str = "slot-0",
-        posts_per_second: float = POSTS_PER_SECOND,
+        rates: Rates = Rates(),  # noqa: B008 - frozen
+        edits_apart: float = EDITS_APART,
     ) -> None:
         self._database = database
         self._slack = slack
@@ -90,8 +91,8 @@ class Announcer:
         self._clock = clock
         self._alert_channel = alert_channel
         self._executor = executor
-        self._posts_per_second = posts_per_second
-        self._paces: dict[str, Pace] = {}
+        self._pace = SlackPace(database, rates)
+        self._edits_apart = timedelta(seconds=edits_apart)
 
     async def to_channels(
         self, session: AsyncSession, kind: AnnouncementKind, subject: str, also: str | None = None
@@ -123,11 +124,16 @@ class Announcer:
             note = ThreadNote(NoteKind.CALLED, self._clock(), by, {"person": person})
             await self.note_in_threads(session, AnnouncementKind.INCIDENT, incident, note)
 
-    async def has_news(self, session: AsyncSession, kind: AnnouncementKind, subject: str) -> None:
-        """Bring every message about the subject up to date, wherever it was posted."""
+    async def has_news(
+        self, session: AsyncSession, kind: AnnouncementKind, subject: str, *, prompt: bool = False
+    ) -> None:
+        """Bring every message about the subject up to date, wherever it was posted.
+
+        Edits that follow each other closely become one, some seconds later at most; `prompt` news do not wait.
+        """
 
         async def want_update() -> None:
-            for announcement in await outbox.want_update(session, kind, subject):
+            for announcement in await outbox.want_update(session, kind, subject, prompt=prompt):
                 await self._start(session, announcement)
 
         at_end(session, (OUTBOX_RANK, kind, subject), want_update)
@@ -158,7 +164,7 @@ class Announcer:
 
         async def take() -> None:
             announcement = await outbox.want(session, kind, subject, user, self._clock())
-            await outbox.showed(session, announcement.id, announcement.wanted, posted.channel, posted.ts)
+            await outbox.showed(session, announcement.id, announcement.wanted, posted.channel, posted.ts, self._clock())
 
         at_end(session, (OUTBOX_RANK, kind, subject), take)
 
@@ -171,6 +177,10 @@ class Announcer:
         if await self._waits_for_its_parent(announcement_id):
             return None
         while owed := await self._claimed(announcement_id, claimant):
+            if wait := self._more_may_follow(owed):
+                async with self._database.transaction() as session:
+                    await outbox.put_off(session, owed.id)
+                return wait
             try:
                 done = await self._show(owed)
             except (ProviderUnavailable, ProviderRefusedUs) as failure:
@@ -231,6 +241,12 @@ class Announcer:
             parent = await outbox.above(session, owed)
         return parent is not None and parent.is_owed
 
+    def _more_may_follow(self, owed: Announcement) -> float:
+        """The seconds until this edit may be shown; 0 for a first post, for what must not wait, and after a pause."""
+        if owed.shown_at is None or not owed.ts or owed.shown < owed.prompt:
+            return 0.0
+        return max(0.0, (owed.shown_at + self._edits_apart - self._clock()).total_seconds())
+
     async def _show(self, owed: Announcement) -> bool:
         if owed.kind is AnnouncementKind.THREAD:
             return await self._reply(owed)
@@ -241,7 +257,7 @@ class Announcer:
         async with self._database.transaction() as session:
             if not owed.shown:
                 await self._clear(session, _unreachable(owed.channel))
-            done = await outbox.showed(session, owed.id, owed.wanted, place.channel, place.ts)
+            done = await outbox.showed(session, owed.id, owed.wanted, place.channel, place.ts, self._clock())
             thread = await outbox.below(session, owed) if done else None
             if thread is not None and thread.is_owed:
                 await self._start(session, thread, again=f"-below-{owed.wanted}")
@@ -258,12 +274,12 @@ class Announcer:
             )
         place = None
         if notes and parent and parent.posted_channel and parent.ts and parent.gave_up_reason is None:
-            await self._pace(parent.posted_channel).turn()
+            await self._pace.turn_to_post(parent.posted_channel)
             below = Posted(parent.posted_channel, parent.ts)
             place = await self._slack.reply(below, messages.thread_reply(notes, self._clock()).payload())
         where = place or Posted(owed.posted_channel or owed.channel, owed.ts or "")
         async with self._database.transaction() as session:
-            return await outbox.showed(session, owed.id, owed.wanted, where.channel, where.ts)
+            return await outbox.showed(session, owed.id, owed.wanted, where.channel, where.ts, self._clock())
 
     async def _told(self, owed: Announcement, message: Message) -> Posted:
         """Show the message, or at least its text when Slack does not like how it is built."""
@@ -278,9 +294,9 @@ class Announcer:
             return await self._posted(owed, {**message.payload(), "blocks": []})
 
     async def _posted(self, owed: Announcement, payload: dict[str, Any]) -> Posted:
-        await self._pace(owed.posted_channel or owed.channel).turn()
         if owed.ts and owed.posted_channel:
             there = Posted(owed.posted_channel, owed.ts)
+            await self._pace.turn_to_edit()
             if await self._slack.update(there, payload):
                 return there
             if owed.reposts:
@@ -290,6 +306,7 @@ class Announcer:
                 await outbox.forget_message(session, owed.id)
             await outbox.attempting(session, owed.id, self._clock())
         metadata = {"event_type": "fieldview_announcement", "event_payload": {"id": owed.id}}
+        await self._pace.turn_to_post(owed.channel)
         return await self._slack.post(owed.channel, {**payload, "metadata": metadata})
 
     async def _later(self, owed: Announcement, failure: ProviderUnavailable | ProviderRefusedUs) -> float:
@@ -297,6 +314,9 @@ class Announcer:
             failures = await outbox.failed(session, owed.id)
         log.warning("slack does not take a message now", kind=owed.kind, failures=failures, detail=failure.detail)
         asked = failure.retry_after if isinstance(failure, ProviderUnavailable) else None
+        if asked:
+            is_edit = owed.ts is not None and owed.kind is not AnnouncementKind.THREAD
+            await self._pace.hold(owed.channel, asked, editing=is_edit)
         backoff = min(300.0, 2.0 ** min(failures, 9))
         return (asked or backoff) * random.uniform(1.0, 1.25)  # noqa: S311 - spreads retries
 
@@ -320,13 +340,31 @@ class Announcer:
 
     async def _fall_back(self, owed: Announcement, reason: str) -> None:
         text = f"I cannot post to <#{owed.channel}> any more: Slack says `{reason}`. What was meant for it comes here."
+        operator = await self._operator_for(owed.channel)
         async with self._database.transaction() as session:
             await subscriptions.mark_broken(session, owed.channel, reason)
             elsewhere = await self._elsewhere(session, owed.channel)
             self._owe(session, owed.kind, owed.subject, elsewhere)
             notice = await notices.raise_once(session, _unreachable(owed.channel), text, self._clock())
             if notice is not None:
-                self._owe(session, AnnouncementKind.OPERATOR_NOTICE, notice.id, elsewhere)
+                self._owe(session, AnnouncementKind.OPERATOR_NOTICE, notice.id, [*elsewhere, *operator])
+
+    async def _operator_for(self, channel: str) -> list[str]:
+        """Who is told in person that this channel is lost: whoever subscribed it, or else an admin of the workspace."""
+        async with self._database.reading() as session:
+            subscription = await subscriptions.get(session, channel)
+        if subscription is None and channel != self._alert_channel:
+            return []
+        try:
+            if subscription is not None and not (await self._slack.person(subscription.made_by)).is_gone:
+                return [subscription.made_by]
+        except BotError as failure:
+            log.warning("slack does not tell who subscribed a channel", channel=channel, detail=str(failure))
+        try:
+            return (await self._slack.admins())[:1]
+        except BotError as failure:
+            log.warning("slack does not tell who its admins are", channel=channel, detail=str(failure))
+            return []
 
     async def _elsewhere(self, session: AsyncSession, lost: str) -> list[str]:
         """Where operators look when this channel is lost: the alert channel, or all that are left without it."""
@@ -344,20 +382,20 @@ class Announcer:
 
         at_end(session, (NOTICE_RANK, kind), tell)
 
-    async def _clear(self, session: AsyncSession, kind: str) -> None:
-        notice = await notices.over(session, kind, self._clock())
+    async def _clear(self, session: AsyncSession, kind: str, text: str | None = None) -> None:
+        notice = await notices.over(session, kind, self._clock(), text)
         if notice is not None:
-            await self.has_news(session, AnnouncementKind.OPERATOR_NOTICE, notice.id)
+            await self.has_news(session, AnnouncementKind.OPERATOR_NOTICE, notice.id, prompt=True)
 
     async def tell_operators(self, kind: str, text: str) -> None:
         """Tell the operators once that the bot itself needs somebody; again only after `all_clear`."""
         async with self._database.transaction() as session:
             await self.notify(session, kind, text)
 
-    async def all_clear(self, kind: str) -> None:
-        """End the notice of this kind, if one stands, and say so in its message."""
+    async def all_clear(self, kind: str, text: str | None = None) -> None:
+        """End the notice of this kind, if one stands, and say so in its message; with `text`, in other words."""
         async with self._database.transaction() as session:
-            await self._clear(session, kind)
+            await self._clear(session, kind, text)
 
     async def _render(self, owed: Announcement) -> Message | None:
         """The message as it must look now; None when its subject is gone and there is nothing to say."""
@@ -412,11 +450,6 @@ class Announcer:
         if consent is None or grower is None or connection is None:
             return None
         return messages.connected(consent, grower, connection, await self._data.data_flow(grower.id), now)
-
-    def _pace(self, channel: str) -> Pace:
-        if channel not in self._paces:
-            self._paces[channel] = pace_for(self._database, f"slack:{channel}", self._posts_per_second)
-        return self._paces[channel]
 
 
 def _usable(consent: Consent, now: datetime) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -17,8 +17,8 @@ from starlette.types import ASGIApp
 from bot import jobs as engine
 from bot import replicas
 from bot.access import Access
-from bot.alerts import Alerts
-from bot.announcer import DELIVER, POSTS_PER_SECOND, Announcer
+from bot.alerts import REPLAY, Alerts
+from bot.announcer import DELIVER, EDITS_APART, Announcer
 from bot.archive import Archive
 from bot.background import Background
 from bot.bot import Bot
@@ -44,9 +44,11 @@ from bot.people import PEOPLE, People
 from bot.readiness import Readiness
 from bot.settings import Settings
 from bot.slack.client import SlackClient, Workspace
+from bot.slack_pace import Rates
 from bot.subscribing import Subscribing
 from bot.timer import Timer
 from bot.vault import Vault
+from bot.watchdog import Watchdog
 from handlers.pages import Pages
 from handlers.slack import bolt_app
 from handlers.slack_events import SlackEvents
@@ -68,7 +70,8 @@ class Tuning:
     """What tests and the demo turn: nothing an operator needs."""
 
     clock: Clock = system_clock
-    posts_per_second: float = POSTS_PER_SECOND
+    rates: Rates = field(default_factory=Rates)
+    edits_apart: float = EDITS_APART
     poll: float = 0.2
     unpaced: bool = False
     retries: int = 3
@@ -102,7 +105,7 @@ async def running(settings: Settings, tuning: Tuning = Tuning()) -> AsyncIterato
         jobs = Jobs(database, vault, executor=place.name, poll=tuning.poll)
         slack = SlackClient(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
         key = await vault.own_secret(database, KEY_NAME)
-        bot, leaf = _services(settings, tuning, database, vault, jobs, slack, key, place.name, stack)
+        bot, leaf, alerts = _services(settings, tuning, database, vault, jobs, slack, key, place.name, stack)
         await bot.announcer.forget_claims()
         await jobs.start()
         stack.push_async_callback(jobs.stop)
@@ -110,7 +113,9 @@ async def running(settings: Settings, tuning: Tuning = Tuning()) -> AsyncIterato
         bot.inviting.company = workspace.name
         background = Background()
         stack.push_async_callback(background.finish, 20.0)
-        timer = Timer(bot, jobs, place, timedelta(seconds=settings.sweep_interval))
+        interval = timedelta(seconds=settings.sweep_interval)
+        watchdog = Watchdog(database, bot.announcer, tuning.clock, interval)
+        timer = Timer(bot, jobs, place, watchdog, interval, replays=alerts is not None)
         stack.push_async_callback(timer.stop)
         slack_app = bolt_app(bot, workspace, background, settings.slack_signing_secret.get_secret_value())
         if settings.slack_app_token:
@@ -124,7 +129,7 @@ async def running(settings: Settings, tuning: Tuning = Tuning()) -> AsyncIterato
             public_url=settings.public_url,
             scopes=tuple(settings.fieldview_scopes.split()),
             slack_events=None if settings.slack_app_token else SlackEvents(slack_app, settings.slack_signing_secret),
-            alerts=Alerts(database, jobs, secret) if secret else None,
+            alerts=alerts,
         )
         timer.start()
         if secret:
@@ -195,7 +200,7 @@ def _services(
     audit_key: SecretStr,
     executor: str,
     stack: AsyncExitStack,
-) -> tuple[Bot, LeafClient]:
+) -> tuple[Bot, LeafClient, Alerts | None]:
     """Every service, wired; and the durable jobs, registered."""
     clock = tuning.clock
     leaf = leaf_client(settings, database, tuning)
@@ -212,7 +217,8 @@ def _services(
         clock,
         settings.alert_channel,
         executor=executor,
-        posts_per_second=tuning.posts_per_second,
+        rates=tuning.rates,
+        edits_apart=tuning.edits_apart,
     )
     monitor = Monitor(
         database, leaf, announcer, journal, clock, fieldview.scopes, agreeing_reads=settings.agreeing_reads
@@ -258,6 +264,10 @@ def _services(
         (PEOPLE, people.look),
     ):
         jobs.register(name, job)
+    secret, alerts = settings.leaf_webhook_secret, None
+    if secret:
+        alerts = Alerts(database, jobs, secret, leaf, f"{settings.public_url}/leaf/alerts", clock)
+        jobs.register(REPLAY, alerts.replay_job)
     bot = Bot(
         database=database,
         slack=slack,
@@ -277,4 +287,4 @@ def _services(
         readiness=Readiness(database, leaf, slack, clock, settings.sweep_interval),
         clock=clock,
     )
-    return bot, leaf
+    return bot, leaf, alerts

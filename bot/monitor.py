@@ -380,7 +380,7 @@ class Monitor:
         self, session: AsyncSession, incident: Incident, now: Connection, by: str, repair: str | None, source: str
     ) -> None:
         if await incidents.end(session, incident.id, now.changed_at, by, repair):
-            await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id)
+            await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id, prompt=True)
             lasted = (now.changed_at - incident.opened_at).total_seconds()
             await self._note(
                 session, incident, NoteKind.RECOVERED, now.changed_at, {"by": by, "seconds": max(0.0, lasted)}

@@ -18,11 +18,17 @@ class Pace(Protocol):
     async def turn(self) -> None:
         """Return when the next request may go out."""
 
+    async def hold(self, seconds: float) -> None:
+        """Nobody sends for so long: the provider asked for a pause."""
+
 
 class Unpaced:
     """No limit at all."""
 
     async def turn(self) -> None:
+        return
+
+    async def hold(self, seconds: float) -> None:
         return
 
 
@@ -48,6 +54,9 @@ class LocalPace:
         if at > now:
             await self._sleep(at - now)
 
+    async def hold(self, seconds: float) -> None:
+        self._next_at = max(self._next_at, self._seconds() + seconds)
+
 
 class SharedPace:
     """Turns agreed on in PostgreSQL by all replicas."""
@@ -62,6 +71,10 @@ class SharedPace:
             wait = await paces.reserve(session, self._name, self._interval)
         if wait > 0:
             await asyncio.sleep(wait)
+
+    async def hold(self, seconds: float) -> None:
+        async with self._database.transaction() as session:
+            await paces.hold(session, self._name, timedelta(seconds=seconds))
 
 
 def pace_for(database: Database, name: str, per_second: float) -> Pace:

@@ -12,11 +12,13 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from bot.alerts import REPLAY
 from bot.bot import Bot
 from bot.jobs import KEPT, Jobs
 from bot.monitor import SWEEP
 from bot.people import PEOPLE
 from bot.replicas import Place
+from bot.watchdog import Watchdog
 from storage import sweeps
 
 log = structlog.get_logger(__name__)
@@ -30,6 +32,9 @@ AFTER_FAILURE = 15.0
 ROUND = 30.0
 """Seconds between two looks at what falls due at a moment that is written in the database."""
 
+LOOK = 60.0
+"""Seconds at most between two looks of the watchdog."""
+
 SCAN = 2.0
 """Seconds between two looks for dead replicas."""
 
@@ -37,11 +42,15 @@ SCAN = 2.0
 class Timer:
     """Starts each sweep once, whichever replica's timer is first, because a sweep's name is its tick."""
 
-    def __init__(self, bot: Bot, jobs: Jobs, place: Place, sweep_interval: timedelta) -> None:
+    def __init__(
+        self, bot: Bot, jobs: Jobs, place: Place, watchdog: Watchdog, sweep_interval: timedelta, *, replays: bool
+    ) -> None:
         self._bot = bot
         self._jobs = jobs
         self._place = place
+        self._watchdog = watchdog
         self._interval = sweep_interval
+        self._replays = replays
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -49,6 +58,7 @@ class Timer:
             asyncio.create_task(self._every(self._interval.total_seconds(), self.tick)),
             asyncio.create_task(self._every(SCAN, self._watch_replicas)),
             asyncio.create_task(self._every(ROUND, self.round)),
+            asyncio.create_task(self._every(min(LOOK, self._interval.total_seconds()), self._watchdog.look)),
         ]
 
     async def stop(self) -> None:
@@ -62,6 +72,8 @@ class Timer:
         """Start this interval's sweep unless it was started already, then tidy up."""
         number = int(self._bot.clock().timestamp() // self._interval.total_seconds())
         await self._jobs.start_now(SWEEP, f"sweep-{number}", f"{SWEEP}-{number}")
+        if self._replays:
+            await self._jobs.start_now(REPLAY, f"tick-{number}", f"{REPLAY}-{number}")
         now = self._bot.clock()
         await self._jobs.start_now(PEOPLE, f"{now:%Y-%m-%d}", f"{PEOPLE}-{now:%Y-%m-%d}")
         if overdue := await self._bot.announcer.start_overdue(now - OVERDUE):

@@ -20,12 +20,12 @@ async def raise_once(session: AsyncSession, kind: str, text: str, at: datetime) 
     return row.to_record() if row else None
 
 
-async def over(session: AsyncSession, kind: str, at: datetime) -> Notice | None:
-    """End the standing notice of this kind; None when there is none."""
+async def over(session: AsyncSession, kind: str, at: datetime, text: str | None = None) -> Notice | None:
+    """End the standing notice of this kind, with other words if given; None when there is none."""
     row = await session.scalar(
         update(NoticeRow)
         .where(NoticeRow.kind == kind, NoticeRow.over_at.is_(None))
-        .values(over_at=at)
+        .values({"over_at": at} | ({"text": text} if text else {}))
         .returning(NoticeRow)
         .execution_options(populate_existing=True)
     )

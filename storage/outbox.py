@@ -37,7 +37,9 @@ async def want(session: AsyncSession, kind: AnnouncementKind, subject: str, chan
     return (await session.scalars(newest)).one().to_record()
 
 
-async def want_update(session: AsyncSession, kind: AnnouncementKind, subject: str) -> list[Announcement]:
+async def want_update(
+    session: AsyncSession, kind: AnnouncementKind, subject: str, *, prompt: bool = False
+) -> list[Announcement]:
     """Every message about the subject, wherever it stands, must be brought up to date.
 
     One that was given up is tried again: what stood in the way may be gone.
@@ -52,6 +54,7 @@ async def want_update(session: AsyncSession, kind: AnnouncementKind, subject: st
     wanted = []
     for row in rows:
         row.wanted += 1
+        row.prompt = row.wanted if prompt else row.prompt
         row.gave_up_reason = None
         wanted.append(row)
     await session.flush()
@@ -100,22 +103,13 @@ async def want_thread(
 async def above(session: AsyncSession, thread: Announcement) -> Announcement | None:
     """The message that the thread belongs to."""
     kind, _, subject = thread.subject.partition(":")
-    return await _one(session, AnnouncementKind(kind), subject, thread.channel)
+    return await find(session, AnnouncementKind(kind), subject, thread.channel)
 
 
 async def below(session: AsyncSession, parent: Announcement) -> Announcement | None:
     """The thread of a message, when there is one."""
     subject = thread_subject(parent.kind, parent.subject)
-    return await _one(session, AnnouncementKind.THREAD, subject, parent.channel)
-
-
-async def _one(session: AsyncSession, kind: AnnouncementKind, subject: str, channel: str) -> Announcement | None:
-    row = await session.scalar(
-        select(AnnouncementRow)
-        .where(AnnouncementRow.kind == kind, AnnouncementRow.subject == subject, AnnouncementRow.channel == channel)
-        .execution_options(populate_existing=True)
-    )
-    return row.to_record() if row else None
+    return await find(session, AnnouncementKind.THREAD, subject, parent.channel)
 
 
 async def get(session: AsyncSession, announcement_id: str) -> Announcement | None:
@@ -126,9 +120,9 @@ async def get(session: AsyncSession, announcement_id: str) -> Announcement | Non
 async def find(session: AsyncSession, kind: AnnouncementKind, subject: str, channel: str) -> Announcement | None:
     """The message about the subject that was meant for that channel or person."""
     row = await session.scalar(
-        select(AnnouncementRow).where(
-            AnnouncementRow.kind == kind, AnnouncementRow.subject == subject, AnnouncementRow.channel == channel
-        )
+        select(AnnouncementRow)
+        .where(AnnouncementRow.kind == kind, AnnouncementRow.subject == subject, AnnouncementRow.channel == channel)
+        .execution_options(populate_existing=True)
     )
     return row.to_record() if row else None
 
@@ -182,12 +176,21 @@ async def attempting(session: AsyncSession, announcement_id: str, at: datetime) 
     await session.execute(update(AnnouncementRow).where(AnnouncementRow.id == announcement_id).values(attempted_at=at))
 
 
-async def showed(session: AsyncSession, announcement_id: str, version: int, channel: str, ts: str) -> bool:
+async def put_off(session: AsyncSession, announcement_id: str) -> None:
+    """Let go of the claim without having shown anything."""
+    await session.execute(
+        update(AnnouncementRow).where(AnnouncementRow.id == announcement_id).values(claimed_by=None, claimed_until=None)
+    )
+
+
+async def showed(
+    session: AsyncSession, announcement_id: str, version: int, channel: str, ts: str, at: datetime
+) -> bool:
     """Slack shows this version; True when that is all that was wanted, False when a newer one is owed already."""
     await session.execute(
         update(AnnouncementRow)
         .where(AnnouncementRow.id == announcement_id)
-        .values(shown=version, posted_channel=channel, ts=ts, failures=0)
+        .values(shown=version, posted_channel=channel, ts=ts, failures=0, shown_at=at)
     )
     return await release(session, announcement_id)
 
@@ -235,7 +238,10 @@ async def give_up(session: AsyncSession, announcement_id: str, reason: str) -> N
 async def owed(session: AsyncSession, *, before: datetime | None = None, limit: int = 1000) -> list[Announcement]:
     """Messages not up to date, oldest first; with `before`, only those created earlier than that."""
     query = select(AnnouncementRow).where(
-        AnnouncementRow.shown < AnnouncementRow.wanted, AnnouncementRow.gave_up_reason.is_(None)
+        AnnouncementRow.shown < AnnouncementRow.wanted,
+        AnnouncementRow.gave_up_reason.is_(None),
+        # A newer version of this program that runs beside us may owe kinds that we do not know.
+        AnnouncementRow.kind.in_(list(AnnouncementKind)),
     )
     if before is not None:
         query = query.where(AnnouncementRow.created_at < before)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -25,9 +25,9 @@ async def reserve(session: AsyncSession, name: str, interval: timedelta) -> floa
     return max(0.0, float(until_next) - interval.total_seconds())
 
 
-async def hold(session: AsyncSession, name: str, until: datetime) -> None:
-    """Nobody sends before that moment: the provider asked for a pause."""
-    statement = insert(PaceRow).values(name=name, next_at=until)
+async def hold(session: AsyncSession, name: str, span: timedelta) -> None:
+    """Nobody sends for so long: the provider asked for a pause. PostgreSQL only, by its clock."""
+    statement = insert(PaceRow).values(name=name, next_at=func.clock_timestamp() + span)
     await session.execute(
         statement.on_conflict_do_update(
             index_elements=[PaceRow.name], set_={"next_at": func.greatest(PaceRow.next_at, statement.excluded.next_at)}

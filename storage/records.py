@@ -255,7 +255,10 @@ class AnnouncementKind(StrEnum):
 
 @dataclass(frozen=True)
 class Announcement:
-    """One living message: it must show version `wanted` of its subject and shows `shown` (0: not posted yet)."""
+    """One living message: it must show version `wanted` of its subject and shows `shown` (0: not posted yet).
+
+    Versions up to `prompt` are too important to wait for others that may follow.
+    """
 
     id: str
     kind: AnnouncementKind
@@ -269,6 +272,8 @@ class Announcement:
     failures: int = 0
     reposts: int = 0
     gave_up_reason: str | None = None
+    shown_at: datetime | None = None
+    prompt: int = 0
 
     @property
     def is_owed(self) -> bool:

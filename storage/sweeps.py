@@ -50,10 +50,12 @@ async def get(session: AsyncSession, sweep_id: str) -> Sweep | None:
     return row.to_record() if row else None
 
 
-async def last_finished(session: AsyncSession) -> Sweep | None:
-    row = await session.scalar(
-        select(SweepRow).where(SweepRow.finished_at.is_not(None)).order_by(SweepRow.finished_at.desc()).limit(1)
-    )
+async def last_finished(session: AsyncSession, *, before: datetime | None = None) -> Sweep | None:
+    """The sweep that ended last, of all or of those that ended before that moment."""
+    query = select(SweepRow).where(SweepRow.finished_at.is_not(None))
+    if before is not None:
+        query = query.where(SweepRow.finished_at < before)
+    row = await session.scalar(query.order_by(SweepRow.finished_at.desc()).limit(1))
     return row.to_record() if row else None
 
 

@@ -359,6 +359,8 @@ class AnnouncementRow(Row):
     failures: Mapped[int] = mapped_column(default=0)
     reposts: Mapped[int] = mapped_column(default=0)
     gave_up_reason: Mapped[str | None] = mapped_column(Text)
+    shown_at: Mapped[datetime | None]
+    prompt: Mapped[int] = mapped_column(default=0, server_default="0")
 
     def to_record(self) -> Announcement:
         return Announcement(
@@ -374,6 +376,8 @@ class AnnouncementRow(Row):
             failures=self.failures,
             reposts=self.reposts,
             gave_up_reason=self.gave_up_reason,
+            shown_at=self.shown_at,
+            prompt=self.prompt,
         )
 
 

@@ -18,6 +18,7 @@ from bot.sandbox.serving import Door, serving
 from bot.sandbox.slack.workspace import Message
 from bot.sandbox.world import World
 from bot.settings import Settings, load
+from bot.slack_pace import Rates
 from storage import audit, connections
 from storage.records import AuditEntry, Connection
 
@@ -246,7 +247,7 @@ async def set_up(
         }
         made = load(_env_file=None, **(usual | dict(detours) | settings))
         turned = tuning or Tuning()
-        turned = replace(turned, clock=world.clock, poll=0.02, posts_per_second=1000)
+        turned = replace(turned, clock=world.clock, poll=0.02, rates=Rates().times(1000), edits_apart=0.0)
         async with host(made, turned) as bot:
             door.app = bot.web
             yield Stage(world, made, url, bot, grace, linus, ada, growers, alerts)

@@ -154,6 +154,18 @@ class SlackClient:
         answer = await self._call("users.info", self.web.users_info(user=user), user)
         return _person(answer["user"])
 
+    async def admins(self) -> list[str]:
+        """The workspace's owners and admins who are still there, as user ids."""
+        found: list[str] = []
+        cursor = ""
+        while True:
+            answer = await self._call("users.list", self.web.users_list(limit=200, cursor=cursor))
+            people = [_person(user) for user in answer["members"]]
+            found += [person.id for person in people if person.is_admin and not (person.is_gone or person.is_bot)]
+            cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
+            if not cursor:
+                return found
+
     async def person_by_email(self, email: str) -> Person | None:
         """The member with this address; None when nobody has it or the bot may not look."""
         try:

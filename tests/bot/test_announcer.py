@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse
 
 from bot.announcer import Announcer
 from bot.dataflow import DataFlows
+from bot.slack_pace import Rates
 from storage import consents, notices
 from storage.database import Database
 from storage.records import AnnouncementKind, Consent, ConsentState
@@ -139,6 +140,62 @@ async def test_without_an_alert_channel_the_operators_are_found_in_the_subscribe
         await watch.announcer.tell_operators("leaf-login", "Leaf refuses the login")
         await watch.delivers()
         assert len(watch.posts()) == 1
+
+
+# Many changes in a row
+
+
+def calm(watch: Watch, edits_apart: float = 5.0) -> Announcer:
+    """The announcer as it runs in earnest, where edits of one message keep apart."""
+    watch.announcer._edits_apart = timedelta(seconds=edits_apart)
+    return watch.announcer
+
+
+async def news(watch: Watch) -> None:
+    incident = await watch.incident()
+    assert incident is not None
+    async with watch.database.transaction() as session:
+        await watch.announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id)
+
+
+async def test_edits_in_a_row_become_one_and_the_last_of_them_is_shown(alone: Watch) -> None:
+    announcer = calm(alone)
+    await broken(alone)
+    await alone.delivers()
+    for _ in range(4):
+        await news(alone)
+        wants = await alone.delivers()
+        assert all(want and 0 < want <= 5 for want in wants), "put off, not lost"
+    [card] = alone.posts()
+    assert card.edits == 0
+    alone.world.clock.advance(timedelta(seconds=5))
+    await asyncio.gather(*(announcer.deliver(owed.id) for owed in await alone.owed()))
+    assert card.edits == 1
+    assert await alone.owed() == []
+
+
+async def test_a_first_message_and_a_change_after_a_pause_are_shown_at_once(alone: Watch) -> None:
+    calm(alone)
+    await broken(alone)
+    await alone.delivers()
+    [card] = alone.posts()
+    alone.world.clock.advance(timedelta(seconds=6))
+    await news(alone)
+    assert await alone.delivers() == [None, None]
+    assert card.edits == 1
+
+
+async def test_a_recovery_does_not_wait(alone: Watch) -> None:
+    calm(alone)
+    await broken(alone)
+    await alone.delivers()
+    await news(alone)
+    await alone.delivers()
+    await repaired(alone)
+    await alone.delivers()
+    [card] = alone.posts()
+    assert "works again" in card.text
+    assert await alone.owed() == []
 
 
 # Deleted messages
@@ -278,6 +335,31 @@ def lose(watch: Watch, how: str) -> None:
             del slack.workspace.channels[watch.growers]
 
 
+async def test_whoever_subscribed_a_channel_is_told_in_person_that_it_is_lost(watch: Watch) -> None:
+    grace = watch.world.slack.add_user("grace", "Grace", "grace@greenacres.example")
+    await watch.subscribe_by(watch.growers, grace)
+    lose(watch, "archived")
+    await broken(watch)
+    await watch.delivers()
+    [told] = watch.posts(watch.world.slack.dm(grace))
+    assert watch.growers in told.text + repr(told.blocks)
+    await repaired(watch)
+    await watch.delivers()
+    assert len(watch.posts(watch.world.slack.dm(grace))) == 1
+
+
+async def test_when_that_person_left_an_admin_is_told(watch: Watch) -> None:
+    grace = watch.world.slack.add_user("grace", "Grace", "grace@greenacres.example")
+    linus = watch.world.slack.add_user("linus", "Linus", "linus@greenacres.example", admin=True)
+    await watch.subscribe_by(watch.growers, grace)
+    watch.world.slack.user(grace).deleted = True
+    lose(watch, "archived")
+    await broken(watch)
+    await watch.delivers()
+    assert len(watch.posts(watch.world.slack.dm(linus))) == 1
+    assert await watch.owed() == []
+
+
 @pytest.mark.parametrize("how", ["archived", "kicked", "deleted"])
 async def test_a_lost_channel_is_marked_and_its_news_come_to_the_alert_channel(watch: Watch, how: str) -> None:
     lose(watch, how)
@@ -384,7 +466,7 @@ async def test_every_channel_has_a_pace_of_its_own(sqlite_url: str) -> None:
             DataFlows(watch.leaf),
             watch.world.clock,
             watch.alerts,
-            posts_per_second=10,
+            rates=Rates(channel=10, workspace=1000),
         )
         started = watch.world.slack.ticks()
         for number in range(4):
@@ -396,6 +478,4 @@ async def test_every_channel_has_a_pace_of_its_own(sqlite_url: str) -> None:
         sent = [each for each in watch.world.slack.requests if each.method == "chat.postMessage"]
         in_alerts = [each.tick for each in sent if each.channel == watch.alerts]
         assert max(in_alerts) - started >= 0.29
-        assert paced._pace("C1") is paced._pace("C1")
-        assert paced._pace("C1") is not paced._pace("C2")
         await database.close()

@@ -22,6 +22,7 @@ from bot.sandbox.leaf import NEEDED_SCOPES, LeafUser
 from bot.sandbox.slack.workspace import Message
 from bot.sandbox.world import World
 from bot.slack.client import SlackClient
+from bot.slack_pace import Rates
 from storage import connections, incidents, outbox, subscriptions
 from storage.database import Database
 from storage.records import Announcement, Connection, Incident
@@ -119,6 +120,11 @@ class Watch:
         async with self.database.transaction() as session:
             await subscriptions.add(session, channel, "U1", self.world.clock())
 
+    async def subscribe_by(self, channel: str, user: str) -> None:
+        async with self.database.transaction() as session:
+            await subscriptions.remove(session, channel)
+            await subscriptions.add(session, channel, user, self.world.clock())
+
     async def broken_reason(self, channel: str) -> str | None:
         async with self.database.reading() as session:
             found = await subscriptions.get(session, channel)
@@ -158,7 +164,14 @@ def _composed(world: World, database: Database, alert_channel: bool, agreeing_re
     leaf = LeafClient(world.leaf_url, world.leaf.username, password, Unpaced(), sleep=naps)
     slack = SlackClient(world.slack.bot_token, world.slack.api_url)
     announcer = Announcer(
-        database, slack, queue, DataFlows(leaf), clock, alerts if alert_channel else None, posts_per_second=1000
+        database,
+        slack,
+        queue,
+        DataFlows(leaf),
+        clock,
+        alerts if alert_channel else None,
+        rates=Rates().times(1000),
+        edits_apart=0.0,
     )
     journal = Journal(database, SecretStr("key"), clock)
     monitor = Monitor(database, leaf, announcer, journal, clock, NEEDED_SCOPES, agreeing_reads=agreeing_reads)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+from sqlalchemy import text
 
 from bot.sandbox.leaf.alerts import LIMITED, UNAUTHENTICATED, signature
 from tests.consenting import settled, times
@@ -183,3 +184,82 @@ async def test_retries_hours_later_are_still_welcome(stage: Stage) -> None:
 async def test_without_a_secret_there_is_no_such_address(sqlite_url: str) -> None:
     async with set_up(sqlite_url, leaf_webhook_secret=None) as stage:
         assert (await sent(stage, alert(stage))).status_code == 404
+
+
+def failed_call(stage: Stage, body: bytes, **changes: Any) -> dict[str, Any]:
+    """How Leaf lists an alert that it could not deliver."""
+    call = {
+        "apiOwner": "owner",
+        "createdAt": stage.world.clock().strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "url": f"{stage.url}/leaf/alerts",
+        "requestBody": body.decode(),
+        "connectionError": "ConnectError",
+    }
+    return call | changes
+
+
+async def alert_jobs(stage: Stage) -> int:
+    """How many jobs alerts have started, by the engine's own account."""
+    table = "workflow_status" if stage.running.bot.database.is_sqlite else "dbos.workflow_status"
+    async with stage.running.bot.database.reading() as session:
+        return int(await session.scalar(text(f"SELECT count(*) FROM {table} WHERE name = 'alert'")) or 0)  # noqa: S608
+
+
+async def ticks(stage: Stage) -> None:
+    """The next interval begins; waits until Leaf was asked for what it could not deliver."""
+    stage.world.clock.advance(timedelta(seconds=stage.settings.sweep_interval))
+    before = len(stage.world.leaf.log.matching("GET .*/failed-calls$"))
+    await stage.running.timer.tick()
+
+    async def asked() -> bool:
+        return len(stage.world.leaf.log.matching("GET .*/failed-calls$")) > before
+
+    await eventually(asked)
+
+
+async def test_one_alert_five_times_out_of_order_and_hours_late_is_one_incident(stage: Stage) -> None:
+    await settled(stage)
+    first, second = alert(stage), alert(stage, timestamp="2026-11-24T12:00:05Z")
+    stage.world.leaf.set_status(SATO, "UNAUTHENTICATED")
+    stage.world.leaf.alerts.failed_calls += [failed_call(stage, body) for body in (second, first, second)]
+    stage.world.clock.advance(timedelta(hours=4))
+    await ticks(stage)
+    await stage.until_status(SATO, "broken")
+    for body in (first, second, first, second, first):
+        assert (await sent(stage, body)).status_code == 200
+    await ticks(stage)
+    await stage.delivered()
+    assert len(stage.world.slack.posted(stage.alerts)) == 1
+    assert await times(stage, "incident-opened") == 1
+    assert await alert_jobs(stage) == 2, "each body starts one job, whichever way it comes"
+
+
+async def test_after_downtime_a_missed_alert_is_asked_about_at_once(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await settled(stage)
+    before = len(stage.world.leaf.log.matching(CREDENTIAL))
+    stage.world.leaf.alerts.failed_calls.append(failed_call(stage, alert(stage)))
+    await ticks(stage)
+    await asked_leaf(stage, before)
+
+
+async def test_what_leaf_could_not_deliver_elsewhere_long_ago_or_readably_is_left(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await settled(stage)
+    for changes in (
+        {"url": "https://elsewhere.example/leaf/alerts"},
+        {"createdAt": "2020-01-01T00:00:00Z"},
+        {"requestBody": "{"},
+        {"requestBody": '{"message": "confirmation of webhook upon registration"}'},
+    ):
+        stage.world.leaf.alerts.failed_calls.append(failed_call(stage, alert(stage), **changes))
+    await ticks(stage)
+    await stage.delivered()
+    assert await alert_jobs(stage) == 0
+
+
+async def test_without_a_secret_leaf_is_not_asked_what_it_could_not_deliver(sqlite_url: str) -> None:
+    async with set_up(sqlite_url, leaf_webhook_secret=None) as stage:
+        await settled(stage)
+        await stage.running.timer.tick()
+        assert stage.world.leaf.log.matching("GET .*/failed-calls$") == []

@@ -391,11 +391,11 @@ async def test_a_message_that_changed_while_it_was_delivered_is_owed_again(datab
     await write(database, lambda session: outbox.claim(session, owed.id, "me", NOON))
     [newer] = await write(database, lambda session: outbox.want_update(session, INCIDENT, "i1"))
     assert newer.wanted == 2
-    assert not await write(database, lambda session: outbox.showed(session, owed.id, 1, "C1", "1.1"))
+    assert not await write(database, lambda session: outbox.showed(session, owed.id, 1, "C1", "1.1", NOON))
     again = await write(database, lambda session: outbox.claim(session, owed.id, "me", NOON))
     assert again is not None
     assert (again.shown, again.wanted, again.ts) == (1, 2, "1.1")
-    assert await write(database, lambda session: outbox.showed(session, owed.id, 2, "C1", "1.1"))
+    assert await write(database, lambda session: outbox.showed(session, owed.id, 2, "C1", "1.1", NOON))
     assert await write(database, lambda session: outbox.claim(session, owed.id, "me", NOON)) is None
     async with database.reading() as session:
         assert not await outbox.is_owed(session, owed.id)
@@ -407,7 +407,7 @@ async def test_failures_are_counted_until_something_was_shown(database: Database
     assert [await write(database, lambda session: outbox.failed(session, owed.id)) for _ in range(2)] == [1, 2]
     claimed = await write(database, lambda session: outbox.claim(session, owed.id, "somebody else", NOON))
     assert claimed is not None, "a failure frees the message"
-    await write(database, lambda session: outbox.showed(session, owed.id, 1, "C1", "1.1"))
+    await write(database, lambda session: outbox.showed(session, owed.id, 1, "C1", "1.1", NOON))
     await write(database, lambda session: outbox.forget_message(session, owed.id))
     async with database.reading() as session:
         stored = await outbox.get(session, owed.id)
