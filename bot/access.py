@@ -1,16 +1,26 @@
-"""Who may use the bot, and for what. When Slack cannot say who somebody is, nobody."""
+"""Who may use the bot, for what, and where. What Slack does not say counts as no.
+
+Everybody has the highest role that a rule gives them: a rule for all members, for a user group, a private channel's
+members or one person. Workspace admins, and whoever ADMINS names, are admins whatever the rules say.
+"""
 
 from __future__ import annotations
 
-import time
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.errors import BotError, NotAllowed
-from bot.slack.client import Person, SlackClient
-from storage.records import Role
+from bot.errors import BotError, ChannelUnreachable, NotAllowed
+from bot.slack.client import Channel, Person, SlackClient
+from bot.standing import Standing
+from storage import access_rules
+from storage.database import Database
+from storage.records import MEMBERS, AccessRule, Role
 
-REMEMBERED = 60.0
-"""Seconds for which a person's standing is not asked again."""
+NAMED = 3
+"""Admins that a refusal names at most."""
+
+TRY_AGAIN = "Try again in a minute."
 
 
 @dataclass(frozen=True)
@@ -24,33 +34,133 @@ class Admitted:
 class Access:
     """The gate in front of everything that is typed, clicked or opened in Slack."""
 
-    def __init__(self, slack: SlackClient) -> None:
-        self._slack = slack
-        self._known: dict[str, tuple[float, Person]] = {}
+    def __init__(self, database: Database, slack: SlackClient, first_admins: Sequence[str] = ()) -> None:
+        self._database = database
+        self._standing = Standing(slack)
+        self._first_admins = tuple(first_admins)
 
-    async def admit(self, user: str, team: str | None, home_team: str, needed: Role) -> Admitted:
-        """Let the person pass who has at least this role. Raises NotAllowed, also when Slack does not say."""
+    async def admit(
+        self, user: str, team: str | None, home_team: str, needed: Role, channel: str | None = None
+    ) -> Admitted:
+        """Let the person pass who has at least this role and asks where no outsider reads. Raises NotAllowed.
+
+        For what only admins may do, Slack is asked anew: whoever lost the role lost it at once.
+        """
         if needed is Role.GROWER:
             return Admitted(user, Role.GROWER)
-        if team and home_team and team != home_team:
+        rules = await self._rules()
+        fresh = needed is Role.ADMIN
+        try:
+            person, _ = await asyncio.gather(
+                self._insider(user, team, home_team, fresh=fresh), self._place_is_ours(channel)
+            )
+            role, in_doubt = await self._role(person, rules, fresh=fresh)
+        except NotAllowed as refused:
+            refused.admins = self._named(rules)
+            raise
+        if role.covers(needed):
+            return Admitted(user, role)
+        why = f"It takes the role of {article(needed)}, and yours is {article(role)}."
+        if role is Role.GROWER:
+            why = f"It takes the role of {article(needed)}, and you have none."
+        if in_doubt:
+            why += f" Slack did not answer when I asked for your groups. {TRY_AGAIN}"
+        raise NotAllowed("do this", why=why, admins=self._named(rules))
+
+    async def require_reach(self, user: str, channel: str, asked_in: str | None) -> None:
+        """Only admins reach into channels that they have not joined. Raises NotAllowed, also when Slack does not say.
+
+        Slack lets nobody type in a channel without being in it.
+        """
+        if channel == asked_in:
+            return
+        why = f"It takes an admin, or somebody who has joined <#{channel}>."
+        try:
+            if await self.role_of(user) is Role.ADMIN or await self._standing.is_in_channel(user, channel, fresh=True):
+                return
+        except ChannelUnreachable:
+            why += " I cannot see that channel: invite me to it with `/invite`."
+        except BotError:
+            why += f" Slack does not tell me who has. {TRY_AGAIN}"
+        raise NotAllowed("do this", why=why, admins=self._named(await self._rules()))
+
+    async def role_of(self, user: str) -> Role:
+        """The role of somebody who was admitted. Raises BotError when Slack does not answer."""
+        return (await self._role(await self._standing.person(user), await self._rules(), fresh=False))[0]
+
+    async def _rules(self) -> list[AccessRule]:
+        async with self._database.reading() as session:
+            return await access_rules.everything(session)
+
+    async def _insider(self, user: str, team: str | None, home_team: str, *, fresh: bool) -> Person:
+        if team and team != home_team:
             raise NotAllowed("use this bot", "somebody of the workspace it is installed in")
         try:
-            person = await self._person(user)
+            person = await self._standing.person(user, fresh=fresh)
         except BotError as failure:
-            raise NotAllowed("use this bot", "again in a minute, Slack does not tell me who you are") from failure
+            raise NotAllowed("use this bot", why=f"Slack does not tell me who you are. {TRY_AGAIN}") from failure
+        if home_team not in (person.teams or {team}):
+            raise NotAllowed("use this bot", "somebody of the workspace it is installed in")
         if person.is_outsider or person.is_bot or person.is_gone:
             raise NotAllowed("use this bot as a guest", "a full member of this workspace")
-        role = Role.ADMIN if person.is_admin else Role.OPERATOR
-        if not role.covers(needed):
-            raise NotAllowed("do this: it takes the role of an admin", "a workspace admin")
-        return Admitted(user, role)
-
-    async def _person(self, user: str) -> Person:
-        known = self._known.get(user)
-        if known and time.monotonic() - known[0] < REMEMBERED:
-            return known[1]
-        person = await self._slack.person(user)
-        if len(self._known) > 10_000:
-            self._known.clear()
-        self._known[user] = (time.monotonic(), person)
         return person
+
+    async def _place_is_ours(self, channel: str | None) -> None:
+        """A direct message is read by whoever asks: the answer is shown to nobody else."""
+        if channel is None or channel.startswith("D"):
+            return
+        try:
+            found = await self._standing.channel(channel)
+        except BotError as failure:
+            raise NotAllowed(
+                "use this bot",
+                why="I cannot see this conversation, so I cannot tell who reads it. "
+                "Write to me directly, or invite me here with `/invite`.",
+            ) from failure
+        if found.is_shared:
+            raise NotAllowed(
+                "use this bot",
+                why="People of another organisation read this channel. "
+                "Write to me directly, or in a channel of your own.",
+            )
+
+    async def _role(self, person: Person, rules: Sequence[AccessRule], *, fresh: bool) -> tuple[Role, bool]:
+        """The highest role that anything gives, and whether Slack left open if there is a higher one."""
+        if person.is_admin or person.id in self._first_admins:
+            return Role.ADMIN, False
+        role = next((rule.role for rule in rules if rule.subject == MEMBERS), Role.OPERATOR)
+        in_doubt = False
+        first = [AccessRule(group, Role.ADMIN) for group in self._first_admins if group.startswith("S")]
+        for rule in sorted([*rules, *first], key=lambda rule: rule.role.rank, reverse=True):
+            if role.covers(rule.role):
+                continue
+            try:
+                if await self._is_meant(person, rule.subject, fresh=fresh):
+                    role = rule.role
+            except BotError:
+                in_doubt = True
+        return role, in_doubt
+
+    async def _is_meant(self, person: Person, subject: str, *, fresh: bool) -> bool:
+        if subject.startswith("S"):
+            return await self._standing.is_in_group(person.id, subject, fresh=fresh)
+        if subject.startswith(("C", "G")):
+            # A channel that anybody can join, or that others share, gives nobody anything.
+            if not gives_roles(await self._standing.channel(subject, fresh=fresh)):
+                return False
+            return await self._standing.is_in_channel(person.id, subject, fresh=fresh)
+        return subject == person.id
+
+    def _named(self, rules: Sequence[AccessRule]) -> tuple[str, ...]:
+        by_rule = [rule.subject for rule in rules if rule.role is Role.ADMIN]
+        people = [subject for subject in (*self._first_admins, *by_rule) if subject.startswith(("U", "W"))]
+        return tuple(dict.fromkeys(people))[:NAMED]
+
+
+def gives_roles(channel: Channel) -> bool:
+    """Whether being in this channel may stand for a role: somebody has to let people in, and nobody from outside."""
+    return channel.is_private and not channel.is_shared and not channel.is_archived
+
+
+def article(role: Role) -> str:
+    return f"{'a' if role in (Role.VIEWER, Role.GROWER) else 'an'} {role}"

@@ -18,9 +18,11 @@ from bot.messages import Message
 from bot.reports import DataFlow, IncidentCard
 from bot.slack.client import Posted, SlackClient
 from bot.slack_pace import Rates, SlackPace
+from bot.standing import Standing
 from storage import (
     connections,
     consents,
+    disconnections,
     growers,
     handovers,
     incidents,
@@ -56,6 +58,11 @@ FROZEN = {"is_inactive"}
 
 NOTICE_RANK, OUTBOX_RANK = 0, 1
 """When in a transaction rows of notices and of messages are locked: after everything else, before the audit trail."""
+SHARING_REMEMBERED = 5.0
+"""Seconds for which a channel counts as ours alone without asking Slack again."""
+
+OUTSIDERS = "outsiders_read_it"
+"""Our own word for a channel that another organisation shares, or is invited to: nothing about growers goes there."""
 
 
 class Gone(Exception):
@@ -93,6 +100,7 @@ class Announcer:
         self._executor = executor
         self._pace = SlackPace(database, rates)
         self._edits_apart = timedelta(seconds=edits_apart)
+        self._standing = Standing(slack, remembered=SHARING_REMEMBERED)
 
     async def to_channels(
         self, session: AsyncSession, kind: AnnouncementKind, subject: str, also: str | None = None
@@ -248,6 +256,7 @@ class Announcer:
         return max(0.0, (owed.shown_at + self._edits_apart - self._clock()).total_seconds())
 
     async def _show(self, owed: Announcement) -> bool:
+        await self._read_by_us_alone(owed.posted_channel or owed.channel)
         if owed.kind is AnnouncementKind.THREAD:
             return await self._reply(owed)
         message = await self._render(owed)
@@ -309,6 +318,12 @@ class Announcer:
         await self._pace.turn_to_post(owed.channel)
         return await self._slack.post(owed.channel, {**payload, "metadata": metadata})
 
+    async def _read_by_us_alone(self, channel: str) -> None:
+        """Growers are named to nobody outside. Raises ChannelUnreachable for a channel that others share, and whatever
+        Slack answers when it does not say: then nothing is posted either."""
+        if channel.startswith(("C", "G")) and (await self._standing.channel(channel)).is_shared:
+            raise ChannelUnreachable(channel, OUTSIDERS)
+
     async def _later(self, owed: Announcement, failure: ProviderUnavailable | ProviderRefusedUs) -> float:
         async with self._database.transaction() as session:
             failures = await outbox.failed(session, owed.id)
@@ -339,12 +354,13 @@ class Announcer:
         await self.tell_operators(f"unfit:{owed.kind}", text)
 
     async def _fall_back(self, owed: Announcement, reason: str) -> None:
-        text = f"I cannot post to <#{owed.channel}> any more: Slack says `{reason}`. What was meant for it comes here."
+        why = f"Slack says `{reason}`" if reason != OUTSIDERS else "people of another organisation read it"
+        text = f"I cannot post to <#{owed.channel}> any more: {why}. What was meant for it comes here."
         operator = await self._operator_for(owed.channel)
         async with self._database.transaction() as session:
             await subscriptions.mark_broken(session, owed.channel, reason)
             elsewhere = await self._elsewhere(session, owed.channel)
-            self._owe(session, owed.kind, owed.subject, elsewhere)
+            self._owe(session, owed.kind, owed.subject, elsewhere or operator)
             notice = await notices.raise_once(session, _unreachable(owed.channel), text, self._clock())
             if notice is not None:
                 self._owe(session, AnnouncementKind.OPERATOR_NOTICE, notice.id, [*elsewhere, *operator])
@@ -413,6 +429,10 @@ class Announcer:
                 consent = await self._consent(owed.subject)
                 # The link is in that message and nowhere else: it stays as long as the grower may need it again.
                 return messages.invitation_dm_closed(consent, now) if consent and not _usable(consent, now) else None
+            case AnnouncementKind.DISCONNECTION:
+                async with self._database.reading() as session:
+                    wanted = await disconnections.get(session, owed.subject)
+                return messages.disconnection(wanted, now) if wanted else None
             case AnnouncementKind.OPERATOR_NOTICE:
                 async with self._database.reading() as session:
                     notice = await notices.get(session, owed.subject)

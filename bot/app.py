@@ -27,6 +27,7 @@ from bot.completion import COMPLETE, Completion
 from bot.consent_news import ConsentNews
 from bot.dataflow import DataFlows
 from bot.directory import Directory
+from bot.disconnecting import END, NAP, Disconnecting
 from bot.errors import ProviderUnavailable
 from bot.escalating import Escalating
 from bot.fieldview.client import FieldViewClient
@@ -41,6 +42,7 @@ from bot.monitor import ALERT, CHECK, SWEEP, Monitor
 from bot.ownership import Ownership
 from bot.pace import Unpaced, pace_for
 from bot.people import PEOPLE, People
+from bot.permitting import Permitting
 from bot.readiness import Readiness
 from bot.settings import Settings
 from bot.slack.client import SlackClient, Workspace
@@ -73,6 +75,7 @@ class Tuning:
     rates: Rates = field(default_factory=Rates)
     edits_apart: float = EDITS_APART
     poll: float = 0.2
+    nap: float = NAP
     unpaced: bool = False
     retries: int = 3
 
@@ -255,10 +258,25 @@ def _services(
         queue=jobs,
         clock=clock,
     )
+    disconnecting = Disconnecting(
+        database=database,
+        leaf=leaf,
+        monitor=monitor,
+        archive=archive,
+        data=data,
+        announcer=announcer,
+        journal=journal,
+        queue=jobs,
+        clock=clock,
+        time_to_undo=timedelta(seconds=settings.disconnect_undo),
+        needs_two=settings.disconnect_needs_two,
+        nap=tuning.nap,
+    )
     for name, job in (
         (DELIVER, announcer.deliver),
         (COMPLETE, completion.complete),
         (CHECK, monitor.check_job),
+        (END, disconnecting.end),
         (ALERT, monitor.alert_job),
         (SWEEP, monitor.sweep_job),
         (PEOPLE, people.look),
@@ -268,20 +286,23 @@ def _services(
     if secret:
         alerts = Alerts(database, jobs, secret, leaf, f"{settings.public_url}/leaf/alerts", clock)
         jobs.register(REPLAY, alerts.replay_job)
+    access = Access(database, slack, settings.first_admins)
     bot = Bot(
         database=database,
         slack=slack,
-        access=Access(slack),
+        access=access,
         directory=directory,
+        disconnecting=disconnecting,
         inviting=inviting,
         journey=journey,
         completion=completion,
-        health=Health(database, leaf, monitor, archive, data, clock),
+        health=Health(database, monitor, archive, data, clock),
         monitor=monitor,
         casework=Casework(database, slack, announcer, journal, clock),
         ownership=Ownership(database, slack, subscribing, announcer, journal, clock),
         escalating=Escalating(database, slack, subscribing, announcer, journal, clock),
         subscribing=subscribing,
+        permitting=Permitting(database, slack, clock, settings.first_admins),
         announcer=announcer,
         journal=journal,
         readiness=Readiness(database, leaf, slack, clock, settings.sweep_interval),

@@ -11,6 +11,7 @@ from bot.announcer import Announcer
 from bot.casework import Casework
 from bot.completion import Completion
 from bot.directory import Directory
+from bot.disconnecting import Disconnecting
 from bot.escalating import Escalating
 from bot.health import Health
 from bot.inviting import Inviting
@@ -18,6 +19,7 @@ from bot.journal import Journal
 from bot.journey import Journey
 from bot.monitor import Monitor
 from bot.ownership import Ownership
+from bot.permitting import Permitting
 from bot.readiness import Readiness
 from bot.slack.client import SlackClient
 from bot.subscribing import Subscribing
@@ -35,12 +37,14 @@ class Bot:
     inviting: Inviting
     journey: Journey
     completion: Completion
+    disconnecting: Disconnecting
     health: Health
     monitor: Monitor
     casework: Casework
     ownership: Ownership
     escalating: Escalating
     subscribing: Subscribing
+    permitting: Permitting
     announcer: Announcer
     journal: Journal
     readiness: Readiness

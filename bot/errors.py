@@ -51,13 +51,16 @@ class UsageError(BotError):
 
 @dataclass
 class NotAllowed(BotError):
-    """This person may not do this; `whom_to_ask` is a phrase like "a workspace admin"."""
+    """This person may not do this. `whom_to_ask` is a phrase like "a workspace admin", `why` a sentence, and `admins`
+    are the Slack ids of people who may help."""
 
     deed: str
     whom_to_ask: str = "a workspace admin"
+    why: str = field(default="", kw_only=True)
+    admins: Sequence[str] = field(default=(), kw_only=True)
 
     def __str__(self) -> str:
-        return f"You may not {self.deed} here. Ask {self.whom_to_ask}."
+        return " ".join(filter(None, (f"You may not {self.deed} here.", self.why, f"Ask {self.whom_to_ask}.")))
 
 
 @dataclass

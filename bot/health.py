@@ -1,4 +1,4 @@
-"""What people ask and order: how is a connection, what happened to it, end it."""
+"""What people ask: how is a connection, what happened to it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.archive import Archive
 from bot.dataflow import DataFlows
-from bot.errors import ProviderError, ProviderUnavailable
-from bot.leaf.client import LeafClient
-from bot.monitor import Monitor, Reading
+from bot.errors import ProviderError
+from bot.monitor import Monitor
 from bot.reports import Overview, StatusReport, Timeline, TimelineFact
 from storage import audit, connections, consents, incidents, leaf_events, sweeps
 from storage.database import Database
@@ -42,19 +41,17 @@ WORST_FIRST = (
 
 
 class Health:
-    """Status, events and the end of connections."""
+    """Status, events and history."""
 
     def __init__(
         self,
         database: Database,
-        leaf: LeafClient,
         monitor: Monitor,
         archive: Archive,
         data: DataFlows,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
-        self._leaf = leaf
         self._monitor = monitor
         self._archive = archive
         self._data = data
@@ -150,32 +147,6 @@ class Health:
         async with self._database.reading() as session:
             sealed = await audit.latest(session, target=grower.id if grower else None, limit=limit)
         return [item.entry for item in sealed]
-
-    async def disconnect(self, grower: Grower) -> bool:
-        """Remove the credential at Leaf, its events archived first; False when there was none. Raises ProviderError,
-        ProviderUnavailable with `in_doubt` when Leaf did not say whether it did it."""
-        exists = await self._leaf.credential(grower.id) is not None
-        if exists:
-            await self._archive.keep(grower.id)
-        await self._expect_absence(grower, self._clock())
-        if exists:
-            await self._remove(grower)
-        await self._monitor.observe(Reading(grower.id, None, self._clock()), "disconnect")
-        return exists
-
-    async def _remove(self, grower: Grower) -> None:
-        try:
-            await self._leaf.delete_credential(grower.id)
-        except ProviderError as failure:
-            if isinstance(failure, ProviderUnavailable) and failure.maybe_done:
-                failure.in_doubt = True
-            else:
-                await self._expect_absence(grower, None)
-            raise
-
-    async def _expect_absence(self, grower: Grower, since: datetime | None) -> None:
-        async with self._database.transaction() as session:
-            await connections.set_disconnecting(session, grower.id, since)
 
 
 def _moment(fact: TimelineFact) -> datetime:

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
-from storage.records import AuditEntry, Connection, Consent, CredentialStatus, Grower, Incident, LeafEvent, Transition
+from storage.records import (
+    AuditEntry,
+    Connection,
+    Consent,
+    CredentialStatus,
+    Disconnection,
+    Grower,
+    Incident,
+    LeafEvent,
+    Transition,
+)
 
 
 @dataclass(frozen=True)
@@ -116,3 +126,16 @@ class IncidentCard:
     connection: Connection | None
     consent: Consent | None = None
     data: DataFlow | None = None
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What ending a connection would cost, and how it would go: `events` are kept whatever happens."""
+
+    grower: Grower
+    connection: Connection | None
+    data: DataFlow | None
+    events: int
+    under_way: Disconnection | None
+    time_to_undo: timedelta
+    needs_two: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -19,6 +20,9 @@ FIELDVIEW_SCOPES = (
     "asHarvested:read asPlanted:read asApplied:read fields:read resourceOwners:read farmOrganizations:read"
 )
 """What Leaf needs to read from FieldView. Source: Leaf's FieldView tutorial."""
+
+
+_SLACK_SUBJECT = re.compile(r"[USW][A-Z0-9]{2,31}")
 
 
 def _web_address(value: str) -> str:
@@ -90,14 +94,17 @@ class Settings(BaseSettings):
     host: Text = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 3000
 
+    admins: str | None = None
     alert_channel: str | None = None
+    disconnect_undo: Annotated[int, Field(ge=0, le=86_400)] = 600
+    disconnect_needs_two: bool = False
     sweep_interval: Annotated[float, Field(gt=0, le=86_400)] = 300
     agreeing_reads: Annotated[int, Field(ge=1, le=10)] = 2
     link_lifetime: Annotated[int, Field(ge=900, le=2_592_000)] = 604_800
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
 
-    @field_validator("slack_app_token", "leaf_webhook_secret", "alert_channel", mode="before")
+    @field_validator("slack_app_token", "leaf_webhook_secret", "admins", "alert_channel", mode="before")
     @classmethod
     def _empty_is_absent(cls, value: object) -> object:
         return None if isinstance(value, str) and not value.strip() else value
@@ -127,6 +134,13 @@ class Settings(BaseSettings):
             raise ValueError("must be a bare address without a path")
         return value
 
+    @field_validator("admins")
+    @classmethod
+    def _are_slack_ids(cls, value: str | None) -> str | None:
+        if value and not all(_SLACK_SUBJECT.fullmatch(part.strip()) for part in value.split(",")):
+            raise ValueError("must be comma-separated Slack ids of people (U…) or user groups (S…)")
+        return value
+
     @field_validator("encryption_keys")
     @classmethod
     def _are_fernet_keys(cls, value: SecretStr) -> SecretStr:
@@ -147,6 +161,11 @@ class Settings(BaseSettings):
         except UnsupportedDatabase as fault:
             raise ValueError(str(fault)) from None
         return value
+
+    @property
+    def first_admins(self) -> tuple[str, ...]:
+        """Slack ids of people and user groups who are admins whatever the rules in Slack say."""
+        return tuple(part.strip() for part in (self.admins or "").split(",") if part.strip())
 
     @property
     def is_secure(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot import messages
 from bot.bot import Bot
+from bot.permitting import Changed
 from handlers.call import Reply, Request
 from storage.records import CredentialStatus, Grower
 
@@ -41,5 +42,20 @@ async def told(bot: Bot, grower: Grower, days: int, page: int, *, replace: bool 
 
 async def asked_to_disconnect(bot: Bot, grower: Grower) -> Reply:
     """The question before a connection is ended."""
-    connection = await bot.health.connection(grower)
-    return Reply(messages.disconnect_question(grower, connection, bot.clock()), detail={"asked": True})
+    loss = await bot.disconnecting.loss(grower)
+    return Reply(messages.disconnect_question(loss, bot.clock()), detail={"asked": True})
+
+
+async def permissions(bot: Bot) -> Reply:
+    """Who may do what."""
+    known = await bot.permitting.permissions()
+    return Reply(messages.access(known.rules, known.first_admins))
+
+
+def permitted(changed: Changed, *, replace: bool = False) -> Reply:
+    """A rule was made, changed or taken back."""
+    return Reply(
+        messages.access_changed(changed.subject, changed.before, changed.after),
+        replace=replace,
+        detail={"subject": changed.subject, "before": changed.before, "after": changed.after},
+    )

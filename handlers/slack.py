@@ -185,7 +185,9 @@ class SlackEdge:
     async def _worked(self, asked: Asked, work: Callable[[], Awaitable[Reply]]) -> tuple[Reply, str]:
         request = asked.request
         try:
-            await self._bot.access.admit(request.user, request.team, self._workspace.team_id, asked.role)
+            await self._bot.access.admit(
+                request.user, request.team, self._workspace.team_id, asked.role, request.channel
+            )
             reply = await work()
         except BotError as problem:
             log.info("not done", reason=type(problem).__name__)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.records import LeafEvent
@@ -33,3 +33,9 @@ async def of_grower(
         query = query.where(LeafEventRow.at >= since)
     rows = await session.scalars(query.order_by(LeafEventRow.at.desc(), LeafEventRow.id.desc()).limit(limit))
     return [row.to_record() for row in rows]
+
+
+async def count(session: AsyncSession, grower_id: str) -> int:
+    """How many of the grower's events are archived."""
+    query = select(func.count()).select_from(LeafEventRow).where(LeafEventRow.grower_id == grower_id)
+    return await session.scalar(query) or 0

@@ -17,10 +17,27 @@ class Role(StrEnum):
     OPERATOR = "operator"
     ADMIN = "admin"
 
+    @property
+    def rank(self) -> int:
+        return list(Role).index(self)
+
     def covers(self, needed: Role) -> bool:
         """Whether this role is enough where `needed` is asked for."""
-        ranks = list(Role)
-        return ranks.index(self) >= ranks.index(needed)
+        return self.rank >= needed.rank
+
+
+MEMBERS = "members"
+"""The subject of the rule for all full members of the workspace."""
+
+
+@dataclass(frozen=True)
+class AccessRule:
+    """Gives a role: `subject` is the id of a user group, a private channel or a person in Slack, or MEMBERS."""
+
+    subject: str
+    role: Role
+    made_by: str | None = None
+    made_at: datetime | None = None
 
 
 class CredentialStatus(StrEnum):
@@ -192,6 +209,40 @@ class Incident:
     care: Care = Care()
 
 
+class DisconnectionState(StrEnum):
+    """WAITING for a second person, SCHEDULED until the time to undo is over, ENDING at Leaf; the rest is final."""
+
+    WAITING = "waiting"
+    SCHEDULED = "scheduled"
+    ENDING = "ending"
+    DONE = "done"
+    UNDONE = "undone"
+    LAPSED = "lapsed"
+    SUPERSEDED = "superseded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Disconnection:
+    """Somebody wants a connection ended. `due_at` is when it happens, or when waiting for a second person ends.
+
+    Only the credential of `credential_id` is meant: a newer one stays.
+    """
+
+    id: str
+    grower_id: str
+    grower_name: str
+    credential_id: str
+    asked_by: str
+    asked_at: datetime
+    due_at: datetime
+    state: DisconnectionState
+    agreed_by: str | None = None
+    ended_by: str | None = None
+    ended_at: datetime | None = None
+    trouble: str | None = None
+
+
 @dataclass(frozen=True)
 class Subscription:
     """A channel that wants alerts. `broken_reason` is Slack's word for why it cannot be reached any more."""
@@ -251,6 +302,7 @@ class AnnouncementKind(StrEnum):
     OPERATOR_NOTICE = "operator-notice"
     THREAD = "thread"
     HANDOVER = "handover"
+    DISCONNECTION = "disconnection"
 
 
 @dataclass(frozen=True)

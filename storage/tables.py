@@ -12,6 +12,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 from storage.records import (
+    AccessRule,
     Announcement,
     AnnouncementKind,
     AuditEntry,
@@ -21,6 +22,8 @@ from storage.records import (
     Consent,
     ConsentState,
     CredentialStatus,
+    Disconnection,
+    DisconnectionState,
     Escalation,
     Grower,
     Handover,
@@ -29,6 +32,7 @@ from storage.records import (
     Moved,
     NoteKind,
     Notice,
+    Role,
     SealedEntry,
     Subscription,
     Sweep,
@@ -330,6 +334,18 @@ class HandoverRow(Row):
         return Handover(self.id, self.giver, self.taker, self.by, self.at, moved)
 
 
+class AccessRuleRow(Row):
+    __tablename__ = "access_rules"
+
+    subject: Mapped[str] = mapped_column(String(32), primary_key=True)
+    role: Mapped[str] = mapped_column(String(16))
+    made_by: Mapped[str] = mapped_column(String(32))
+    made_at: Mapped[datetime]
+
+    def to_record(self) -> AccessRule:
+        return AccessRule(self.subject, Role(self.role), self.made_by, self.made_at)
+
+
 class AnnouncementRow(Row):
     """The outbox: whatever has `shown < wanted` and has not given up is still owed to somebody."""
 
@@ -396,6 +412,49 @@ class ThreadNoteRow(Row):
 
     def to_record(self) -> ThreadNote:
         return ThreadNote(NoteKind(self.what), self.at, self.by, self.detail)
+
+
+class DisconnectionRow(Row):
+    __tablename__ = "disconnections"
+    __table_args__ = (
+        # One under way per grower, whoever asks and however often.
+        Index(
+            "uq_disconnections_open",
+            "grower_id",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    grower_id: Mapped[str] = mapped_column(ForeignKey("growers.id"), index=True)
+    grower_name: Mapped[str] = mapped_column(Text)
+    credential_id: Mapped[str] = mapped_column(String(64))
+    asked_by: Mapped[str] = mapped_column(String(32))
+    asked_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(16))
+    agreed_by: Mapped[str | None] = mapped_column(String(32))
+    ended_by: Mapped[str | None] = mapped_column(String(32))
+    ended_at: Mapped[datetime | None]
+    trouble: Mapped[str | None] = mapped_column(Text)
+
+    def to_record(self) -> Disconnection:
+        return Disconnection(
+            id=self.id,
+            grower_id=self.grower_id,
+            grower_name=self.grower_name,
+            credential_id=self.credential_id,
+            asked_by=self.asked_by,
+            asked_at=self.asked_at,
+            due_at=self.due_at,
+            state=DisconnectionState(self.state),
+            agreed_by=self.agreed_by,
+            ended_by=self.ended_by,
+            ended_at=self.ended_at,
+            trouble=self.trouble,
+        )
 
 
 class LeafEventRow(Row):

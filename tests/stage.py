@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from cryptography.fernet import Fernet
+from sqlalchemy import select
 
 from bot.app import Running, Tuning, running
 from bot.sandbox.serving import Door, serving
@@ -21,6 +22,7 @@ from bot.settings import Settings, load
 from bot.slack_pace import Rates
 from storage import audit, connections
 from storage.records import AuditEntry, Connection
+from storage.tables import DisconnectionRow
 
 ADA = "ada@example.com"
 
@@ -115,6 +117,18 @@ class Stage:
         async def so() -> bool:
             connection = await self.connection(email)
             return connection is not None and connection.status == status
+
+        await eventually(so)
+
+    async def time_to_undo_passes(self) -> None:
+        """Eleven minutes go by, and what waited for them to pass is done, or tried when Leaf does not let it."""
+        self.world.clock.advance(timedelta(minutes=11))
+
+        async def so() -> bool:
+            due = (DisconnectionRow.ended_at.is_(None), DisconnectionRow.due_at <= self.world.clock())
+            waits = select(DisconnectionRow.id).where(*due, DisconnectionRow.trouble.is_(None))
+            async with self.running.bot.database.reading() as session:
+                return await session.scalar(waits) is None
 
         await eventually(so)
 
@@ -247,7 +261,8 @@ async def set_up(
         }
         made = load(_env_file=None, **(usual | dict(detours) | settings))
         turned = tuning or Tuning()
-        turned = replace(turned, clock=world.clock, poll=0.02, rates=Rates().times(1000), edits_apart=0.0)
+        fast = Rates().times(1000)
+        turned = replace(turned, clock=world.clock, poll=0.02, nap=0.1, rates=fast, edits_apart=0.0)
         async with host(made, turned) as bot:
             door.app = bot.web
             yield Stage(world, made, url, bot, grace, linus, ada, growers, alerts)

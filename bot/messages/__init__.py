@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.messages.access import access, access_changed
 from bot.messages.casework import (
     acknowledged,
     assign_modal,
@@ -14,7 +15,7 @@ from bot.messages.casework import (
 from bot.messages.choosing import choose_grower, chosen_command, create_grower_modal, unknown_grower
 from bot.messages.consents import connected, consent_outcome
 from bot.messages.deeds import history
-from bot.messages.endings import disconnect_cancelled, disconnect_question, disconnected
+from bot.messages.endings import disconnect_cancelled, disconnect_question, disconnection, not_connected
 from bot.messages.home import home
 from bot.messages.incidents import incident
 from bot.messages.invitations import already_connected, invitation, invitation_dm, invitation_dm_closed
@@ -36,6 +37,8 @@ from bot.messages.timeline import timeline
 __all__ = [
     "MORE",
     "Message",
+    "access",
+    "access_changed",
     "acknowledged",
     "already_connected",
     "assign_modal",
@@ -50,6 +53,7 @@ __all__ = [
     "disconnect_cancelled",
     "disconnect_question",
     "disconnected",
+    "disconnection",
     "escalation_ended",
     "escalation_set",
     "escalations",
@@ -62,6 +66,7 @@ __all__ = [
     "invitation",
     "invitation_dm",
     "invitation_dm_closed",
+    "not_connected",
     "operator_notice",
     "overview",
     "owned",

@@ -9,6 +9,7 @@ from typing import Any
 
 from slack_sdk.models.blocks import Block
 
+from bot.messages.access import whom
 from bot.messages.pieces import Message, paragraphs, quiet, section
 from bot.messages.text import channel, code, count, escape, mention
 from bot.messages.times import moment
@@ -123,9 +124,18 @@ def _disconnected(whom: str, detail: Detail) -> str:
         return f"was asked whether to disconnect {whom}"
     if detail.get("cancelled"):
         return f"kept {whom} connected"
+    if detail.get("disconnection"):
+        return f"wanted {whom} disconnected"
     if detail.get("removed") is False:
         return f"disconnected {whom}, where no connection was left"
     return f"disconnected {whom}"
+
+
+def _disconnect_ended(whom: str, detail: Detail) -> str:
+    whom = whom or "a grower"
+    if detail.get("state") == "done":
+        return f"disconnected {whom}"
+    return f"kept {whom} connected ({code(str(detail.get('state')))})"
 
 
 def _looked(what: str) -> Callable[[str, Detail], str]:
@@ -136,6 +146,13 @@ def _in_channel(verb: str) -> Callable[[str, Detail], str]:
     return lambda whom, detail: (
         f"{verb} {channel(str(detail['channel']))}" if detail.get("channel") else f"{verb} a channel"
     )
+
+
+def _permitted(whom_: str, detail: Detail) -> str:
+    if not detail.get("subject"):
+        return "looked at who may do what"
+    was, now = (str(detail.get(key) or "no rule") for key in ("before", "after"))
+    return f"changed who may do what: {whom(str(detail['subject']))}, {code(was)} → {code(now)}"
 
 
 def _plain(words: str, *, whom: str = "") -> Callable[[str, Detail], str]:
@@ -196,6 +213,9 @@ def _consent_failed(whom: str, detail: Detail) -> str:
 _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
     "connect": _asked,
     "disconnect": _disconnected,
+    "disconnect-agree": _plain("agreed to disconnect", whom="a grower"),
+    "disconnect-undo": _plain("undid the disconnecting of", whom="a grower"),
+    "disconnect-ended": _disconnect_ended,
     "status": _looked("the status"),
     "events": _looked("what happened"),
     "history": _looked("the history"),
@@ -211,6 +231,7 @@ _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
     "snooze": _snoozed,
     "end-snooze": _plain("ended the snooze of", whom="a grower"),
     "snoozes": lambda whom, detail: "looked at what is snoozed",
+    "access": _permitted,
     "help": lambda whom, detail: "asked what I can do",
     "subscribe": _in_channel("subscribed"),
     "unsubscribe": _in_channel("unsubscribed"),

@@ -17,7 +17,7 @@ from bot.errors import (
 )
 from bot.messages.casework import not_done
 from bot.messages.pieces import Message, paragraphs, quiet, section
-from bot.messages.text import code, escape, sentence, unmarked
+from bot.messages.text import code, escape, listing, mention, sentence, unmarked
 from bot.messages.times import lasting, moment
 from storage.records import Notice
 
@@ -49,6 +49,10 @@ def problem(error: BotError) -> Message:
             # What was typed stands in these sentences: it must not pass for markup of ours.
             told = escape(str(error), 300)
             return Message(told, (section(told),))
+        case NotAllowed() if error.admins:
+            refusal = " ".join(filter(None, (f"You may not {error.deed} here.", error.why)))
+            names = listing([*map(mention, error.admins), error.whom_to_ask], "or")
+            return Message(unmarked(sentence(str(error))), (section(f"{sign}{sentence(refusal)} Ask {names}."),))
         case ProviderRejected(code=reason) if reason:
             told = f"{escape(error.provider)} did not accept this. Its reason: "
             return Message(f"{told}{escape(reason)}", (section(f"{sign}{told}{code(reason)}"),))

@@ -46,7 +46,7 @@ ILL = {"internal_error", "fatal_error", "service_unavailable", "request_timeout"
 
 @dataclass(frozen=True)
 class Person:
-    """A member of the workspace; an outsider is a guest or belongs to another workspace. `zone` is IANA's name."""
+    """Somebody in Slack; an outsider is a guest or a stranger. `zone` is IANA's name, `teams` the workspaces."""
 
     id: str
     name: str
@@ -56,6 +56,7 @@ class Person:
     is_bot: bool
     is_gone: bool
     zone: str | None = None
+    teams: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class Channel:
     is_member: bool
     is_archived: bool
     is_shared: bool
+    is_private: bool = False
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,31 @@ class SlackClient:
             is_member=bool(found.get("is_member") or found.get("is_im")),
             is_archived=bool(found.get("is_archived")),
             is_shared=bool(found.get("is_ext_shared") or found.get("is_pending_ext_shared")),
+            is_private=bool(found.get("is_private")),
         )
+
+    async def is_in_channel(self, channel: str, user: str) -> bool:
+        """Whether the person has joined the channel."""
+        cursor = ""
+        while True:
+            page = self.web.conversations_members(channel=channel, cursor=cursor, limit=1000)
+            answer = await self._call("conversations.members", page, channel)
+            if user in answer["members"]:
+                return True
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
+            if not cursor:
+                return False
+
+    async def group_members(self, group: str) -> frozenset[str]:
+        """The people in a user group. Raises ProviderRejected when there is no such group, or it is switched off."""
+        answer = await self._call("usergroups.users.list", self.web.usergroups_users_list(usergroup=group))
+        return frozenset(map(str, answer["users"]))
+
+    async def group_named(self, handle: str) -> str | None:
+        """The id of the user group with this handle."""
+        answer = await self._call("usergroups.list", self.web.usergroups_list())
+        found = [str(group["id"]) for group in answer["usergroups"] if group.get("handle") == handle]
+        return found[0] if found else None
 
     async def open_view(self, trigger_id: str, view: View) -> str:
         """Open a modal; returns its id. Raises ProviderRejected with `expired_trigger_id` when it took too long."""
@@ -251,6 +277,7 @@ def _retry_after(response: Any) -> float:
 
 def _person(user: Mapping[str, Any]) -> Person:
     profile: Mapping[str, Any] = user.get("profile") or {}
+    enterprise: Mapping[str, Any] = user.get("enterprise_user") or {}
     return Person(
         id=str(user["id"]),
         name=str(profile.get("real_name") or user.get("real_name") or user.get("name") or user["id"]),
@@ -260,4 +287,5 @@ def _person(user: Mapping[str, Any]) -> Person:
         is_bot=bool(user.get("is_bot")),
         is_gone=bool(user.get("deleted")),
         zone=user.get("tz") or None,
+        teams=frozenset(str(team) for team in (user.get("team_id"), *(enterprise.get("teams") or ())) if team),
     )

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bot.bot import Bot
-from handlers.actions import casework, choosing, connecting, disconnecting, looking, owning
+from handlers.actions import casework, choosing, connecting, disconnecting, looking, owning, permitting
 from handlers.call import Click, Reply
 from storage.records import Role
 
@@ -54,4 +54,7 @@ ACTIONS: dict[str, Action] = {
     "disconnect": Action("disconnect", Role.ADMIN, disconnecting.ask),
     "disconnect-confirm": Action("disconnect", Role.ADMIN, disconnecting.confirm),
     "disconnect-cancel": Action("disconnect", Role.ADMIN, disconnecting.cancel),
+    "disconnect-agree": Action("disconnect-agree", Role.ADMIN, disconnecting.agree),
+    "disconnect-undo": Action("disconnect-undo", Role.OPERATOR, disconnecting.undo),
+    "access-remove": Action("access", Role.ADMIN, permitting.remove),
 }

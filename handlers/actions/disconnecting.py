@@ -1,4 +1,4 @@
-"""Buttons that end a connection."""
+"""Buttons that end a connection, agree to it, or undo it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from bot import messages
 from bot.bot import Bot
 from handlers.call import Click, Reply
 from handlers.replies import asked_to_disconnect
+from storage.records import Disconnection
 
 
 async def ask(click: Click, bot: Bot) -> Reply:
@@ -16,12 +17,36 @@ async def ask(click: Click, bot: Bot) -> Reply:
 async def confirm(click: Click, bot: Bot) -> Reply:
     """The answer was yes."""
     grower = click.about(await bot.directory.by_id(click.value))
-    removed = await bot.health.disconnect(grower)
-    done = messages.disconnected(grower, bot.clock(), had_credential=removed)
-    return Reply(done, replace=True, detail={"removed": removed})
+    wanted = await bot.disconnecting.begin(grower, click.user)
+    if wanted is None:
+        return Reply(messages.not_connected(grower), replace=True, detail={"removed": False})
+    detail = {"disconnection": wanted.id, "state": wanted.state, "due": wanted.due_at.isoformat()}
+    return Reply(messages.disconnection(wanted, bot.clock()), replace=True, detail=detail)
 
 
 async def cancel(click: Click, bot: Bot) -> Reply:
     """The answer was no."""
     grower = click.about(await bot.directory.by_id(click.value))
     return Reply(messages.disconnect_cancelled(grower), replace=True, detail={"cancelled": True})
+
+
+async def agree(click: Click, bot: Bot) -> Reply:
+    """A second person says yes."""
+    await _about(click, bot)
+    return _stands(click, bot, await bot.disconnecting.agree(click.value, click.user))
+
+
+async def undo(click: Click, bot: Bot) -> Reply:
+    """Nothing is ended after all."""
+    await _about(click, bot)
+    return _stands(click, bot, await bot.disconnecting.undo(click.value, click.user))
+
+
+async def _about(click: Click, bot: Bot) -> None:
+    wanted = await bot.disconnecting.of(click.value)
+    click.about(await bot.directory.by_id(wanted.grower_id))
+
+
+def _stands(click: Click, bot: Bot, wanted: Disconnection) -> Reply:
+    message = messages.disconnection(wanted, bot.clock())
+    return Reply(message, replace=click.is_ephemeral, detail={"disconnection": wanted.id, "state": wanted.state})

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bot.bot import Bot
 from handlers.call import Call, Reply
 from handlers.commands import (
+    access,
     connect,
     disconnect,
     escalate,
@@ -65,6 +66,7 @@ COMMANDS: dict[str, Command] = {
         ),
         Command("snoozes", "", "Which alerts are snoozed, and ending that", Role.VIEWER, snoozes.snoozes),
         Command("history", "[grower]", "Who did what", Role.VIEWER, history.history),
+        Command("access", "[who] [role]", "Who may do what", Role.ADMIN, access.access),
         Command("help", "", "What I can do", Role.VIEWER, help.help),
     )
 }

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, date, datetime, timedelta
 
-import pytest
-
-from bot.errors import ProviderUnavailable
 from bot.health import PAGE, STRIP, strip
-from bot.monitor import Reading
 from bot.reports import TimelineFact
 from storage.records import CredentialStatus, Grower, Transition
 from tests.stage import Stage
@@ -86,53 +81,3 @@ async def test_the_story_is_told_from_the_archive_when_leaf_is_down(stage: Stage
     told = await bot.health.timeline(grower, 30, 0)
     assert "long ago" in repr(told.facts)
     assert told.why_archived_only
-
-
-async def test_a_sweep_that_looked_before_the_delete_and_speaks_after_it_raises_no_alarm(stage: Stage) -> None:
-    """The sweep's page was read with the credential on it, and is believed while we wait for Leaf to delete it."""
-    grower, bot = await hana(stage), stage.running.bot
-    asked_at = stage.world.clock()
-    credential = await bot.health._leaf.credential(grower.id)
-    slow = stage.world.leaf.faults.slow(0.3, "^DELETE")
-    ending = asyncio.create_task(bot.health.disconnect(grower))
-    await stage.world.slack.until(lambda: slow.hits)
-    await bot.monitor.observe(Reading(grower.id, credential, asked_at), "sweep")
-    assert await ending
-    await stage.sweeps_now()
-    await stage.until_status(HANA, "absent")
-    await stage.delivered()
-    assert stage.world.slack.posted(stage.alerts) == []
-
-
-async def test_an_end_nobody_confirmed_is_called_that(stage: Stage) -> None:
-    grower, bot = await hana(stage), stage.running.bot
-    stage.world.leaf.faults.outage("^DELETE")
-    with pytest.raises(ProviderUnavailable) as doubt:
-        await bot.health.disconnect(grower)
-    assert doubt.value.in_doubt
-    assert "Nothing was changed" not in str(doubt.value)
-    stage.world.leaf.faults.heal()
-    assert await bot.health.disconnect(grower), "and it can be tried again"
-    assert not await bot.health.disconnect(grower), "there is nothing left"
-
-
-async def test_what_leaf_will_not_delete_stays_ours_to_watch(stage: Stage) -> None:
-    grower, bot = await hana(stage), stage.running.bot
-    stage.world.leaf.faults.outage("^DELETE", status=429)
-    with pytest.raises(ProviderUnavailable) as refused:
-        await bot.health.disconnect(grower)
-    assert not refused.value.in_doubt
-    stage.world.leaf.faults.heal()
-    stage.world.leaf.disconnect(HANA)
-    await stage.sweeps_now()
-    await stage.until_status(HANA, "broken")
-
-
-async def test_ending_what_somebody_else_has_just_ended_is_no_alarm(stage: Stage) -> None:
-    grower, bot = await hana(stage), stage.running.bot
-    stage.world.leaf.disconnect(HANA)
-    assert not await bot.health.disconnect(grower)
-    await stage.sweeps_now()
-    await stage.until_status(HANA, "absent")
-    await stage.delivered()
-    assert stage.world.slack.posted(stage.alerts) == []

@@ -205,3 +205,30 @@ async def test_ctrl_c_while_it_waits_for_slack_ends_it(sqlite_url: str, tmp_path
         await eventually(lambda: _true("slack does not answer" in story.program.output), within=60)
         story.program.is_told_to_stop()
         assert await story.program.exit_code() == 0
+
+
+async def test_killed_while_leaf_removes_a_connection_it_is_removed_once(sqlite_url: str, tmp_path: Path) -> None:
+    async with outside(sqlite_url, tmp_path, DISCONNECT_UNDO="1") as story:
+        slack, leaf = story.world.slack, story.world.leaf
+        leaf.connect(ADA)
+        linus = slack.add_user("linus", admin=True)
+        slack.invite(story.growers, linus)
+        removing = leaf.faults.slow(60, "^DELETE", times=1)
+        await slack.command(linus, story.growers, "/fieldview disconnect Ada Lovelace Farms")
+        await slack.until(lambda: slack.whispered(linus), timeout=60)
+        question = slack.whispered(linus)[-1]
+        await slack.click(linus, question.channel, question.ts, "disconnect-confirm")
+        await eventually(lambda: _true(removing.hits > 0), within=60)
+        await story.program.is_killed()
+        leaf.faults.heal()
+        await story.program.starts()
+        await eventually(lambda: _ended(story), within=60)
+        assert leaf.find(ADA).credential is None
+        assert [call.status for call in leaf.log.matching("^DELETE .*credentials")].count(204) == 1
+
+
+async def _ended(story: Outside) -> bool:
+    async with story.database.reading() as session:
+        actions = [sealed.entry.action async for sealed in audit.everything(session)]
+    assert actions.count("disconnect-ended") <= 1
+    return "disconnect-ended" in actions

@@ -29,6 +29,8 @@ SCOPES: dict[str, set[str]] = {
     "conversations_members": {"channels:read", "groups:read"},
     "conversations_open": {"im:write"},
     "team_info": {"team:read"},
+    "usergroups_list": {"usergroups:read"},
+    "usergroups_users_list": {"usergroups:read"},
     "users_info": {"users:read"},
     "users_list": {"users:read"},
     "users_lookupByEmail": {"users:read", "users:read.email"},

@@ -16,14 +16,18 @@ from bot.messages import Message
 from bot.reports import Handled, Owned, Snoozes
 from handlers.commands.help import overview as commands
 from storage.records import (
+    MEMBERS,
+    AccessRule,
     Care,
     Cause,
     ConsentState,
     CredentialStatus,
+    DisconnectionState,
     Escalation,
     Handover,
     Moved,
     NoteKind,
+    Role,
     ThreadNote,
 )
 from tests.messages.people import (
@@ -33,7 +37,9 @@ from tests.messages.people import (
     a_card,
     a_connection,
     a_consent,
+    a_disconnection,
     a_grower,
+    a_loss,
     a_notice,
     a_recovered_card,
     a_report,
@@ -224,7 +230,18 @@ def stories() -> Iterator[tuple[str, Shown]]:
         an_entry("status", outcome="failed"),
         an_entry("disconnect", detail='{"asked": true}'),
         an_entry("disconnect", detail='{"cancelled": true}'),
-        an_entry("disconnect", detail='{"removed": true}'),
+        an_entry("disconnect", detail='{"disconnection": "d1", "state": "scheduled"}'),
+        an_entry("disconnect-agree"),
+        an_entry("disconnect-undo"),
+        an_entry("disconnect-ended", actor="job:disconnect", detail='{"state": "done"}'),
+        an_entry("disconnect-ended", actor="job:disconnect", detail='{"state": "superseded"}'),
+        an_entry("access", target=None, target_name=None),
+        an_entry(
+            "access",
+            target=None,
+            target_name=None,
+            detail='{"subject": "S0CSTEAM", "before": null, "after": "operator"}',
+        ),
         an_entry("choose-grower", detail='{"command": "disconnect", "asked": true}'),
         an_entry("subscribe", target=None, target_name=None, detail='{"channel": "CNEWS", "newly": true}'),
         an_entry(
@@ -270,15 +287,38 @@ def answers() -> Iterator[tuple[str, Shown]]:
     yield "unknown grower, nobody similar", messages.unknown_grower("Zzz", [], "status", may_create=False)
     yield "typed wrong", messages.problem(UsageError("Which grower?", "/fieldview connect <grower>"))
     yield "not allowed", messages.problem(NotAllowed("use this bot as a guest", "a full member of this workspace"))
+    yield (
+        "not allowed, and whom to ask",
+        messages.problem(
+            NotAllowed("do this", why="It takes the role of an admin, and yours is an operator.", admins=["UMARIA"])
+        ),
+    )
+    yield (
+        "not allowed in this channel",
+        messages.problem(NotAllowed("use this bot", why="People of another organisation read this channel.")),
+    )
+    rules = [
+        AccessRule("S0CSTEAM", Role.OPERATOR),
+        AccessRule("CCLOSED", Role.VIEWER),
+        AccessRule("UMARIA", Role.ADMIN),
+    ]
+    yield "access", messages.access([], [])
+    yield "access, with rules", messages.access([AccessRule(MEMBERS, Role.GROWER), *rules], ["UBOSS", "S0BOSSES"])
+    yield "access changed", messages.access_changed("S0CSTEAM", None, Role.OPERATOR)
+    yield "access taken back", messages.access_changed(MEMBERS, Role.VIEWER, None)
     yield "Leaf down", messages.problem(ProviderUnavailable("Leaf"))
     yield "channel unreachable", messages.problem(ChannelUnreachable("CGONE", "is_archived"))
     yield "crash", messages.crash("4f2a9c")
     yield "working", messages.working()
     yield "new grower", messages.create_grower_modal("Okafor Farms")
-    yield "disconnect?", messages.disconnect_question(GROWER, a_connection(), NOW)
-    yield "disconnect what is not connected?", messages.disconnect_question(GROWER, None, NOW)
-    yield "disconnected", messages.disconnected(GROWER, NOW, had_credential=True)
-    yield "was not connected", messages.disconnected(GROWER, NOW, had_credential=False)
+    yield "disconnect?", messages.disconnect_question(a_loss(), NOW)
+    yield "disconnect, with two?", messages.disconnect_question(a_loss(needs_two=True, data=None, events=0), NOW)
+    yield "disconnect what is not connected?", messages.disconnect_question(a_loss(connection=None), NOW)
+    for state in DisconnectionState:
+        yield f"disconnecting, {state}", messages.disconnection(a_disconnection(state), NOW)
+    trouble = a_disconnection(DisconnectionState.ENDING, trouble="leaf-down")
+    yield "disconnecting, Leaf is down", messages.disconnection(trouble, NOW)
+    yield "was not connected", messages.not_connected(GROWER)
     yield "kept", messages.disconnect_cancelled(GROWER)
     yield "subscribed", messages.subscribed("CNEWS", newly=True, also_default=False)
     yield "subscribed before", messages.subscribed("CNEWS", newly=False, also_default=True)

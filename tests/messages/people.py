@@ -6,13 +6,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.reports import DataFlow, IncidentCard, Invitation, Overview, StatusReport, Timeline
+from bot.reports import DataFlow, IncidentCard, Invitation, Loss, Overview, StatusReport, Timeline
 from storage.records import (
     AuditEntry,
     Cause,
     Connection,
     Consent,
     CredentialStatus,
+    Disconnection,
+    DisconnectionState,
     Grower,
     Incident,
     LeafEvent,
@@ -172,3 +174,24 @@ def a_timeline(**changes: Any) -> Timeline:
 def a_notice(**changes: Any) -> Notice:
     text = "I cannot post to <#CGONE> any more: Slack says `is_archived`. What was meant for it comes here."
     return replace(Notice("n1", "unreachable:CGONE", text, before(hours=3)), **changes)
+
+
+def a_loss(**changes: Any) -> Loss:
+    usual = Loss(GROWER, a_connection(), FLOW, 112, None, timedelta(minutes=10), needs_two=False)
+    return replace(usual, **changes)
+
+
+def a_disconnection(state: DisconnectionState, **changes: Any) -> Disconnection:
+    usual = Disconnection(
+        id="d1",
+        grower_id=GROWER.id,
+        grower_name=GROWER.name,
+        credential_id="c1",
+        asked_by="UMARIA",
+        asked_at=before(minutes=3),
+        due_at=NOW + timedelta(minutes=7),
+        state=state,
+        ended_by="UBOSS" if state is DisconnectionState.UNDONE else None,
+        ended_at=None if state in (DisconnectionState.WAITING, DisconnectionState.SCHEDULED) else NOW,
+    )
+    return replace(usual, **changes)

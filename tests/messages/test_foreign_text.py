@@ -21,6 +21,7 @@ from tests.messages.people import (
     a_connection,
     a_consent,
     a_grower,
+    a_loss,
     a_recovered_card,
     a_report,
     a_timeline,
@@ -112,8 +113,8 @@ def every(said: str) -> list[Shown]:
         messages.problem(AmbiguousGrower(said, [])),
         messages.problem(ProviderRejected("Leaf", code=f"x{said}")),
         messages.crash(said),
-        messages.disconnect_question(grower, spoken(a_connection(), said), NOW),
-        messages.disconnected(grower, NOW, had_credential=True),
+        messages.disconnect_question(a_loss(grower=grower, connection=spoken(a_connection(), said)), NOW),
+        messages.not_connected(grower),
         messages.disconnect_cancelled(grower),
         messages.already_connected(grower, spoken(a_connection(), said), NOW),
     ]

@@ -17,7 +17,7 @@ from bot.errors import (
     UnknownGrower,
     UsageError,
 )
-from storage.records import Cause, Consent, ConsentState, CredentialStatus
+from storage.records import Cause, Consent, ConsentState, CredentialStatus, DisconnectionState
 from tests.messages.people import (
     FLOW,
     GROWER,
@@ -26,7 +26,9 @@ from tests.messages.people import (
     a_card,
     a_connection,
     a_consent,
+    a_disconnection,
     a_grower,
+    a_loss,
     a_notice,
     a_recovered_card,
     a_report,
@@ -339,10 +341,10 @@ def test_a_day_with_much_on_it_is_told_in_full() -> None:
 
 
 def test_disconnecting_asks_first_and_then_says_what_is_left_to_do() -> None:
-    question = messages.disconnect_question(GROWER, a_connection(), NOW)
+    question = messages.disconnect_question(a_loss(), NOW)
     assert action_ids(question) == ["disconnect-confirm", "disconnect-cancel"]
     assert "FieldView itself is not told" in seen(question)
-    done = seen(messages.disconnected(GROWER, NOW, had_credential=True))
+    done = seen(messages.disconnection(a_disconnection(DisconnectionState.DONE), NOW))
     assert "One thing is left. FieldView itself is not told" in done
 
 

@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from .core import Core
 from .workspace import Channel, Message, User
 
+FOREIGN_TEAM = "T0FOREIGN1"
+"""The workspace of strangers who were given no other."""
+
 
 class Administration(Core):
     """People and channels may be named by id or by name everywhere. LookupError when there is none."""
@@ -20,10 +23,11 @@ class Administration(Core):
         admin: bool = False,
         guest: str | None = None,
         stranger: bool = False,
+        team: str | None = None,
         title: str = "",
         tz: str = "America/Chicago",
     ) -> str:
-        """Add a member (`guest`: "multi" or "single"; `stranger`: from another company) and return the id."""
+        """Add a member (`guest`: "multi" or "single"; `stranger`, `team`: from another company) and return the id."""
         user_id = self.workspace.new_id("U")
         address = email if email is not None else f"{name}@{self.workspace.team['domain']}.example"
         user = User(
@@ -36,6 +40,7 @@ class Administration(Core):
             guest=guest,
             stranger=stranger,
             tz=tz,
+            team=team or (FOREIGN_TEAM if stranger else None),
         )
         self.workspace.add_user(user)
         return user_id
@@ -105,6 +110,12 @@ class Administration(Core):
         self.changes.ring()
         kind = ("group" if where.is_private else "channel") + ("_archive" if archived else "_unarchive")
         self.announce(kind, {"type": kind, "channel": where.id, "user": self.user(by).id if by else self.bot.id})
+
+    def share(self, channel: str, *, pending: bool = False) -> None:
+        """Another organisation comes into the channel, or is invited to (`pending`); the app hears nothing of it."""
+        where = self.channel(channel)
+        where.is_ext_shared, where.is_pending_ext_shared = not pending, pending
+        self.changes.ring()
 
     def rename_channel(self, channel: str, name: str) -> None:
         where = self.channel(channel)

@@ -17,7 +17,8 @@ def escape(text: str) -> str:
 
 
 def with_mentions(text: str, workspace: Workspace, *, labelled: bool) -> str:
-    """Escaped text with known @names and #channels as `<@U…>` and `<#C…>`, in commands labelled `|name`."""
+    """Escaped text with known @names, #channels and @groups as `<@U…>`, `<#C…>` and `<!subteam^S…>`, in commands
+    labelled `|name`."""
 
     def link(match: re.Match[str]) -> str:
         sign, typed = match.groups()
@@ -27,6 +28,9 @@ def with_mentions(text: str, workspace: Workspace, *, labelled: bool) -> str:
             if found is not None:
                 label = f"|{found.name}" if labelled else ""
                 return f"<{sign}{found.id}{label}>{typed[len(name) :]}"
+            if sign == "@" and (group := _group(workspace, name)):
+                label = f"|@{name}" if labelled else ""
+                return f"<!subteam^{group}{label}>{typed[len(name) :]}"
             name = name[:-1] if name[-1] in ".-" else ""
         return match.group()
 
@@ -35,6 +39,10 @@ def with_mentions(text: str, workspace: Workspace, *, labelled: bool) -> str:
 
 def _channel(workspace: Workspace, name: str) -> Channel | None:
     return next((each for each in workspace.channels.values() if each.name == name and not each.is_im), None)
+
+
+def _group(workspace: Workspace, handle: str) -> str | None:
+    return next((key for key, group in workspace.usergroups.items() if group["handle"] == handle), None)
 
 
 def with_links(text: str) -> str:

@@ -31,7 +31,10 @@ DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 @dataclass(eq=False)
 class User:
-    """A member, a guest (`multi` or `single` channel), a stranger from another company, or a bot."""
+    """A member, a guest (`multi` or `single` channel), a stranger, somebody of another `team`, or a bot.
+
+    Slack calls strangers only those whom the app meets in no shared channel.
+    """
 
     id: str
     name: str
@@ -44,6 +47,7 @@ class User:
     stranger: bool = False
     tz: str = "America/Chicago"
     deleted: bool = False
+    team: str | None = None
 
     @property
     def color(self) -> str:
@@ -56,7 +60,7 @@ class User:
             profile["email"] = self.email
         return {
             "id": self.id,
-            "team_id": team_id,
+            "team_id": self.team or team_id,
             "name": self.name,
             "real_name": self.real_name,
             "deleted": self.deleted,
@@ -133,6 +137,7 @@ class Channel:
     is_private: bool = False
     is_archived: bool = False
     is_ext_shared: bool = False
+    is_pending_ext_shared: bool = False
     messages: list[Message] = field(default_factory=list)
     last_read: dict[str, str] = field(default_factory=dict)
 

@@ -30,6 +30,7 @@ def channel_json(core: Core, channel: Channel) -> Json:
         "is_archived": channel.is_archived,
         "is_private": channel.is_private,
         "is_ext_shared": channel.is_ext_shared,
+        "is_pending_ext_shared": channel.is_pending_ext_shared,
         "is_shared": channel.is_ext_shared,
         "is_org_shared": False,
         "context_team_id": core.workspace.team["id"],

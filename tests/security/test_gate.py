@@ -1,0 +1,144 @@
+"""Every entry there is passes the gate: walked through the registries, so that a new one is tested by being there."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from handlers.actions import ACTIONS
+from handlers.call import Reply
+from handlers.commands import COMMANDS
+from handlers.views import FORMS
+from storage import access_rules
+from storage.records import MEMBERS, Role
+from tests.security.test_slack_requests import FORM, Sender
+from tests.stage import Stage, eventually, set_up
+
+REGISTRIES: dict[str, dict[str, Any]] = {"command": COMMANDS, "button": ACTIONS, "form": FORMS}
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One thing somebody can do in Slack."""
+
+    kind: str
+    name: str
+
+    @property
+    def declared(self) -> Any:
+        return REGISTRIES[self.kind][self.name]
+
+    def body(self, stage: Stage, who: str) -> str:
+        """What Slack sends when this person does it."""
+        if self.kind == "command":
+            fields = {"command": "/fieldview", "text": self.name, "user_id": who, "channel_id": stage.growers}
+            return str(httpx.QueryParams(fields | {"team_id": stage.world.slack.workspace.team["id"]}))
+        home = stage.world.slack.workspace.team["id"]
+        payload: dict[str, Any] = {"team": {"id": home}, "user": {"id": who, "team_id": home}, "trigger_id": "1.1"}
+        if self.kind == "button":
+            payload |= {"type": "block_actions", "channel": {"id": stage.growers}, "container": {}}
+            payload |= {"actions": [{"action_id": self.name, "block_id": "b", "value": "v"}]}
+        else:
+            payload |= {
+                "type": "view_submission",
+                "view": {"id": "V1", "type": "modal", "callback_id": self.name, "state": {"values": {}}},
+            }
+        return str(httpx.QueryParams({"payload": json.dumps(payload)}))
+
+
+def entries() -> Iterator[Entry]:
+    for kind, registry in REGISTRIES.items():
+        yield from (Entry(kind, name) for name in registry)
+
+
+@pytest.fixture
+async def watched(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Stage, list[str]]]:
+    """A bot whose entries do nothing but note that they were reached."""
+    reached: list[str] = []
+
+    def noting(name: str) -> Callable[..., Any]:
+        async def run(request: Any, bot: Any) -> Reply:
+            reached.append(name)
+            return Reply()
+
+        return run
+
+    for registry in REGISTRIES.values():
+        for name, entry in list(registry.items()):
+            replaced = {"run": noting(name)} | ({"faults": lambda form: {}} if hasattr(entry, "faults") else {})
+            monkeypatch.setitem(registry, name, dataclasses.replace(entry, **replaced))
+    async with set_up(sqlite_url) as stage:
+        yield stage, reached
+
+
+async def does(stage: Stage, entry: Entry, who: str) -> str:
+    """The person does it; returns the outcome in the audit trail."""
+    before = len(await stage.audit())
+    async with httpx.AsyncClient(base_url=stage.url) as http:
+        assert (await Sender(stage, http).send(entry.body(stage, who), FORM)).status_code == 200
+
+    async def noted() -> bool:
+        return len(await stage.audit()) > before
+
+    await eventually(noted)
+    return (await stage.audit())[-1].outcome
+
+
+async def set_members(stage: Stage, role: Role) -> None:
+    async with stage.running.bot.database.transaction() as session:
+        await access_rules.put(session, MEMBERS, role, stage.linus, stage.world.clock())
+
+
+async def test_whoever_has_less_than_the_declared_role_reaches_nothing(watched: tuple[Stage, list[str]]) -> None:
+    stage, reached = watched
+    for below, enough in zip(list(Role)[:-1], list(Role)[1:], strict=True):
+        await set_members(stage, below)
+        for entry in entries():
+            if entry.declared.role is enough:
+                assert await does(stage, entry, stage.grace) == "refused", entry
+        assert reached == []
+
+
+async def test_whoever_has_the_declared_role_gets_through(watched: tuple[Stage, list[str]]) -> None:
+    stage, reached = watched
+    for role in (Role.GROWER, Role.VIEWER, Role.OPERATOR, Role.ADMIN):
+        await set_members(stage, role)
+        for entry in entries():
+            if entry.declared.role is role:
+                assert await does(stage, entry, stage.grace) == "done", entry
+                assert reached.pop() == entry.name
+
+
+@pytest.mark.parametrize("who", ["guest", "stranger", "of another workspace", "bot", "unknown to Slack"])
+async def test_outsiders_reach_nothing_but_what_is_for_growers(watched: tuple[Stage, list[str]], who: str) -> None:
+    stage, reached = watched
+    slack = stage.world.slack
+    outsider = slack.add_user(
+        "outsider",
+        admin=True,
+        guest="multi" if who == "guest" else None,
+        stranger=who == "stranger",
+        team="T0ELSEWHERE" if who == "of another workspace" else None,
+    )
+    if who == "bot":
+        slack.user(outsider).is_bot = True
+    if who == "unknown to Slack":
+        slack.faults.outage("users.info")
+    for entry in entries():
+        if entry.declared.role is not Role.GROWER:
+            assert await does(stage, entry, outsider) == "refused", entry
+    assert reached == []
+
+
+async def test_where_outsiders_read_nobody_reaches_anything(watched: tuple[Stage, list[str]]) -> None:
+    stage, reached = watched
+    stage.world.slack.share(stage.growers)
+    for entry in entries():
+        if entry.declared.role is not Role.GROWER and entry.kind != "form":
+            assert await does(stage, entry, stage.linus) == "refused", entry
+    assert reached == []
