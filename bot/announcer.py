@@ -23,16 +23,18 @@ from storage import (
     connections,
     consents,
     disconnections,
+    first_data,
     growers,
     handovers,
     incidents,
     notices,
     outbox,
+    silences,
     subscriptions,
     thread_notes,
 )
 from storage.database import Database, at_end
-from storage.records import Announcement, AnnouncementKind, Consent, ConsentState, NoteKind, ThreadNote
+from storage.records import Announcement, AnnouncementKind, Consent, ConsentState, FirstData, NoteKind, ThreadNote
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +49,11 @@ UNFIT = {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"}
 """Slack's words for a message that it will show nowhere as it is; its plain text it may."""
 
 PRIVATE = (AnnouncementKind.CONSENT_INVITATION, AnnouncementKind.CONSENT_OUTCOME, AnnouncementKind.HANDOVER)
+PRIVATE = (
+    AnnouncementKind.CONSENT_INVITATION,
+    AnnouncementKind.CONSENT_OUTCOME,
+    AnnouncementKind.NO_DATA_YET,
+)
 """What is meant for one person and for nobody else."""
 
 BUSY = 2.0
@@ -424,7 +431,8 @@ class Announcer:
                 return await self._connected(owed.subject, now)
             case AnnouncementKind.CONSENT_OUTCOME:
                 consent = await self._consent(owed.subject)
-                return messages.consent_outcome(consent, now) if consent else None
+                first = await self._first_data(owed.subject)
+                return messages.consent_outcome(consent, now, first=first) if consent else None
             case AnnouncementKind.CONSENT_INVITATION:
                 consent = await self._consent(owed.subject)
                 # The link is in that message and nowhere else: it stays as long as the grower may need it again.
@@ -444,6 +452,13 @@ class Announcer:
                 return messages.handover_received(handover, names) if handover else None
             case AnnouncementKind.THREAD:
                 raise AssertionError("a thread is replied to, not rendered")
+            case AnnouncementKind.SILENCES:
+                async with self._database.reading() as session:
+                    told = await silences.of_round(session, owed.subject)
+                return messages.silences(told) if told else None
+            case AnnouncementKind.NO_DATA_YET:
+                consent, first = await self._consent(owed.subject), await self._first_data(owed.subject)
+                return messages.no_data_yet(consent, first) if consent and first else None
 
     async def _consent(self, consent_id: str) -> Consent | None:
         async with self._database.reading() as session:
@@ -469,7 +484,14 @@ class Announcer:
             connection = await connections.get(session, consent.grower_id) if consent else None
         if consent is None or grower is None or connection is None:
             return None
-        return messages.connected(consent, grower, connection, await self._data.data_flow(grower.id), now)
+        first = await self._first_data(consent_id)
+        # Who is followed is told of from what we know; Leaf need not be asked once more.
+        data = None if first else await self._data.data_flow(grower.id)
+        return messages.connected(consent, grower, connection, data, now, first)
+
+    async def _first_data(self, consent_id: str) -> FirstData | None:
+        async with self._database.reading() as session:
+            return await first_data.get(session, consent_id)
 
 
 def _usable(consent: Consent, now: datetime) -> bool:

@@ -31,6 +31,8 @@ from bot.disconnecting import END, NAP, Disconnecting
 from bot.errors import ProviderUnavailable
 from bot.escalating import Escalating
 from bot.fieldview.client import FieldViewClient
+from bot.first_data import FOLLOW, FirstDataWatch
+from bot.freshness import DataWatch
 from bot.health import Health
 from bot.inviting import Inviting
 from bot.jobs import Jobs
@@ -44,7 +46,9 @@ from bot.pace import Unpaced, pace_for
 from bot.people import PEOPLE, People
 from bot.permitting import Permitting
 from bot.readiness import Readiness
+from bot.season import Season
 from bot.settings import Settings
+from bot.silence import FRESHNESS, SILENCE, Rules, Silences
 from bot.slack.client import SlackClient, Workspace
 from bot.slack_pace import Rates
 from bot.subscribing import Subscribing
@@ -168,6 +172,15 @@ async def journal_of(settings: Settings) -> AsyncIterator[Journal]:
         await database.close()
 
 
+def rules_of(settings: Settings) -> Rules:
+    """When a healthy connection without new data is worth a word."""
+    return Rules(
+        stale_after=timedelta(days=settings.stale_after_days),
+        stale_after_in_season=timedelta(days=settings.stale_after_days_in_season),
+        season=Season.parse(settings.season) if settings.season else None,
+    )
+
+
 def form_targets(settings: Settings) -> tuple[str, ...]:
     """The origins a consent form may lead to; Chrome holds redirects after a POST against them."""
     parts = urlsplit(settings.fieldview_authorize_url)
@@ -211,7 +224,7 @@ def _services(
     fieldview = fieldview_client(settings)
     stack.push_async_callback(fieldview.close)
     journal = Journal(database, audit_key, clock)
-    data = DataFlows(leaf)
+    data = DataFlows(database, leaf, clock)
     announcer = Announcer(
         database,
         slack,
@@ -230,6 +243,9 @@ def _services(
     directory = Directory(database, leaf, slack)
     subscribing = Subscribing(database, slack, clock, settings.alert_channel)
     people = People(database, slack, announcer)
+    data_watch = DataWatch(database, leaf, data, clock, settings.leaf_requests_per_second)
+    first_data = FirstDataWatch(database, data, announcer, journal, clock)
+    silences = Silences(database, data_watch, archive, data, announcer, journal, clock, rules_of(settings))
     news = ConsentNews(announcer, journal)
     inviting = Inviting(
         database=database,
@@ -280,6 +296,9 @@ def _services(
         (ALERT, monitor.alert_job),
         (SWEEP, monitor.sweep_job),
         (PEOPLE, people.look),
+        (FRESHNESS, silences.look_job),
+        (SILENCE, silences.tell_job),
+        (FOLLOW, first_data.follow),
     ):
         jobs.register(name, job)
     secret, alerts = settings.leaf_webhook_secret, None
@@ -303,6 +322,9 @@ def _services(
         escalating=Escalating(database, slack, subscribing, announcer, journal, clock),
         subscribing=subscribing,
         permitting=Permitting(database, slack, clock, settings.first_admins),
+        data_watch=data_watch,
+        silences=silences,
+        first_data=first_data,
         announcer=announcer,
         journal=journal,
         readiness=Readiness(database, leaf, slack, clock, settings.sweep_interval),

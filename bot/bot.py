@@ -13,6 +13,8 @@ from bot.completion import Completion
 from bot.directory import Directory
 from bot.disconnecting import Disconnecting
 from bot.escalating import Escalating
+from bot.first_data import FirstDataWatch
+from bot.freshness import DataWatch
 from bot.health import Health
 from bot.inviting import Inviting
 from bot.journal import Journal
@@ -21,6 +23,7 @@ from bot.monitor import Monitor
 from bot.ownership import Ownership
 from bot.permitting import Permitting
 from bot.readiness import Readiness
+from bot.silence import Silences
 from bot.slack.client import SlackClient
 from bot.subscribing import Subscribing
 from storage.database import Database
@@ -43,6 +46,9 @@ class Bot:
     casework: Casework
     ownership: Ownership
     escalating: Escalating
+    data_watch: DataWatch
+    silences: Silences
+    first_data: FirstDataWatch
     subscribing: Subscribing
     permitting: Permitting
     announcer: Announcer

@@ -22,12 +22,13 @@ from bot.errors import (
     ProviderUnavailable,
 )
 from bot.fieldview.client import FieldViewClient, Grant
+from bot.first_data import FOLLOW
 from bot.jobs import Queue
 from bot.leaf.client import LeafClient
 from bot.leaf.models import Credential
 from bot.monitor import CHECK, Monitor, Reading
 from bot.vault import Unreadable, Vault
-from storage import connections, consents
+from storage import connections, consents, first_data
 from storage.database import Database
 from storage.records import AnnouncementKind, Consent, ConsentState, CredentialStatus, NoteKind, Trouble
 
@@ -230,6 +231,8 @@ class Completion:
             connection = await connections.get(session, consent.grower_id)
             if connection is None or connection.status is not CredentialStatus.HEALTHY:
                 await self._queue.enqueue(session, CHECK, consent.grower_id, f"{CHECK}-consent-{consent.id}")
+            await first_data.begin(session, done.id, done.grower_id, now)
+            await self._queue.enqueue(session, FOLLOW, done.id, f"{FOLLOW}-{done.id}")
             await self._news.record(session, done, "consent-completed", "done", "")
         for notice in ("fieldview-configuration", "fieldview-gibberish", "leaf-login"):
             await self._announcer.all_clear(notice)

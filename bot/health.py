@@ -12,7 +12,7 @@ from bot.dataflow import DataFlows
 from bot.errors import ProviderError
 from bot.monitor import Monitor
 from bot.reports import Overview, StatusReport, Timeline, TimelineFact
-from storage import audit, connections, consents, incidents, leaf_events, sweeps
+from storage import audit, connections, consents, first_data, incidents, leaf_events, silences, sweeps
 from storage.database import Database
 from storage.records import AuditEntry, Connection, CredentialStatus, Grower, Transition
 
@@ -67,6 +67,7 @@ class Health:
                 waiting_for_consent=await consents.waiting(session, self._clock(), owner),
                 as_of=last.finished_at if last else None,
                 owner=owner,
+                silent=await silences.standing(session, owner),
             )
 
     async def connection(self, grower: Grower) -> Connection | None:
@@ -87,6 +88,8 @@ class Health:
             last = await sweeps.last_finished(session)
             incident = await incidents.open_of_grower(session, grower.id)
             consent = await consents.latest_of_grower(session, grower.id)
+            silence = await silences.open_of_grower(session, grower.id)
+            first = await first_data.get(session, consent.id) if consent else None
         looked = [last.started_at] if last else []
         looked += [connection.checked_at] if connection else []
         return StatusReport(
@@ -98,6 +101,8 @@ class Health:
             incident=incident,
             consent=consent,
             data=data,
+            silence=None if silence and data and data.synced_at and data.synced_at > silence.since else silence,
+            first=None if first and data and data.synced_at and data.synced_at >= first.since else first,
         )
 
     async def timeline(self, grower: Grower, days: int, page: int) -> Timeline:

@@ -12,9 +12,11 @@ from storage.records import (
     Consent,
     CredentialStatus,
     Disconnection,
+    FirstData,
     Grower,
     Incident,
     LeafEvent,
+    Silence,
     Transition,
 )
 
@@ -30,13 +32,17 @@ class DataFlow:
 
 @dataclass(frozen=True)
 class Overview:
-    """All growers at a glance, or those of `owner`. `as_of` is the end of the last complete sweep, None before it."""
+    """All growers at a glance, or those of `owner`. `as_of` is the end of the last complete sweep, None before it.
+
+    `silent` are healthy by status, but nothing comes in; they are not among those who need someone.
+    """
 
     counts: Mapping[CredentialStatus, int]
     needing_someone: Sequence[tuple[Grower, Connection]]
     waiting_for_consent: int
     as_of: datetime | None
     owner: str | None = None
+    silent: Sequence[tuple[Grower, Silence]] = ()
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,8 @@ class StatusReport:
     incident: Incident | None = None
     consent: Consent | None = None
     data: DataFlow | None = None
+    silence: Silence | None = None
+    first: FirstData | None = None
 
 
 TimelineFact = LeafEvent | Transition | AuditEntry

@@ -11,6 +11,7 @@ from cryptography.fernet import Fernet
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from bot.season import Season
 from storage.database import UnsupportedDatabase
 from storage.database import parse as parse_database_url
 
@@ -36,6 +37,12 @@ def _web_address(value: str) -> str:
         raise ValueError("must be an http or https address")
     if parts.username or parts.password:
         raise ValueError("must not hold a user name or password")
+    return value
+
+
+def _season(value: str | None) -> str | None:
+    if value is not None:
+        Season.parse(value)
     return value
 
 
@@ -100,11 +107,14 @@ class Settings(BaseSettings):
     disconnect_needs_two: bool = False
     sweep_interval: Annotated[float, Field(gt=0, le=86_400)] = 300
     agreeing_reads: Annotated[int, Field(ge=1, le=10)] = 2
+    stale_after_days: Annotated[float, Field(gt=0, le=365)] = 14
+    season: Annotated[str | None, AfterValidator(_season)] = None
+    stale_after_days_in_season: Annotated[float, Field(gt=0, le=365)] = 5
     link_lifetime: Annotated[int, Field(ge=900, le=2_592_000)] = 604_800
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
 
-    @field_validator("slack_app_token", "leaf_webhook_secret", "admins", "alert_channel", mode="before")
+    @field_validator("slack_app_token", "leaf_webhook_secret", "admins", "alert_channel", "season", mode="before")
     @classmethod
     def _empty_is_absent(cls, value: object) -> object:
         return None if isinstance(value, str) and not value.strip() else value

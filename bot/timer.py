@@ -14,10 +14,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.alerts import REPLAY
 from bot.bot import Bot
+from bot.freshness import SLOT
 from bot.jobs import KEPT, Jobs
 from bot.monitor import SWEEP
 from bot.people import PEOPLE
 from bot.replicas import Place
+from bot.silence import FRESHNESS, SILENCE, TOLD_AT
 from bot.watchdog import Watchdog
 from storage import sweeps
 
@@ -56,6 +58,7 @@ class Timer:
     def start(self) -> None:
         self._tasks = [
             asyncio.create_task(self._every(self._interval.total_seconds(), self.tick)),
+            asyncio.create_task(self._every(SLOT.total_seconds(), self.look_at_data)),
             asyncio.create_task(self._every(SCAN, self._watch_replicas)),
             asyncio.create_task(self._every(ROUND, self.round)),
             asyncio.create_task(self._every(min(LOOK, self._interval.total_seconds()), self._watchdog.look)),
@@ -86,6 +89,14 @@ class Timer:
         """Do what has fallen due. Every replica looks; compare-and-set in the database makes it happen once."""
         await self._bot.casework.wake_due()
         await self._bot.escalating.call_leads()
+
+    async def look_at_data(self) -> None:
+        """Start this slot's reading of how fresh data is; once a day, what is told of it."""
+        now = self._bot.clock()
+        slot = int(now.timestamp() // SLOT.total_seconds())
+        await self._jobs.start_now(FRESHNESS, f"slot-{slot}", f"{FRESHNESS}-{slot}")
+        day = (now - TOLD_AT).date().isoformat()
+        await self._jobs.start_now(SILENCE, day, f"{SILENCE}-{day}")
 
     async def _watch_replicas(self) -> None:
         if not await self._place.is_held():

@@ -39,3 +39,13 @@ async def count(session: AsyncSession, grower_id: str) -> int:
     """How many of the grower's events are archived."""
     query = select(func.count()).select_from(LeafEventRow).where(LeafEventRow.grower_id == grower_id)
     return await session.scalar(query) or 0
+
+
+async def newest_success(session: AsyncSession, grower_id: str) -> datetime | None:
+    """When FieldView last served Leaf for this grower, as far as the archive tells."""
+    return await session.scalar(
+        select(LeafEventRow.at)
+        .where(LeafEventRow.grower_id == grower_id, LeafEventRow.status_code.between(200, 299))
+        .order_by(LeafEventRow.at.desc())
+        .limit(1)
+    )

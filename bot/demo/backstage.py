@@ -96,6 +96,7 @@ class Director:
             raise NotPossible("The clock goes forward, at most 40 days at a time.")
         now = self._world.clock.advance(timedelta(seconds=seconds))
         await self._bot.timer.tick()
+        await self._bot.timer.look_at_data()
         return f"It is {now:%A %d %B, %H:%M} UTC."
 
     async def _to_grower(self, verb: str, grower: str) -> str:

@@ -132,8 +132,15 @@ class LeafClient:
         response = await self._request("GET", RESOURCES, params=params, accept=(404,))
         if response.status_code == 404:
             return None
-        summaries = _parsed(TypeAdapter(Summaries), response).summaries
-        return summaries[0] if summaries else None
+        return next(iter(_summaries(response)), None)
+
+    async def data_summaries(self, page: int) -> tuple[Summary, ...]:
+        """One page of what Leaf holds of everybody. That Leaf answers this without a user is not documented.
+
+        Also raises ProviderRejected, when it does not.
+        """
+        params: dict[str, str | int] = {"provider": PROVIDER, "page": page, "size": PAGE_SIZE}
+        return _summaries(await self._request("GET", RESOURCES, params=params))
 
     async def webhooks(self) -> tuple[Webhook, ...]:
         return _parsed(_Webhooks, await self._request("GET", ALERTS))
@@ -282,6 +289,12 @@ def _parsed(shape: TypeAdapter[_T], response: httpx.Response) -> _T:
         return shape.validate_json(response.content)
     except ValidationError as invalid:
         raise ProviderGibberish("Leaf", detail=f"{invalid.error_count()} fields did not parse") from None
+
+
+def _summaries(response: httpx.Response) -> tuple[Summary, ...]:
+    """Leaf's summaries of FieldView data, whatever else the answer holds."""
+    summaries = _parsed(TypeAdapter(Summaries), response).summaries
+    return tuple(summary for summary in summaries if (summary.provider or PROVIDER).casefold() == PROVIDER.casefold())
 
 
 def _total(response: httpx.Response, page: int, shown: int) -> int:

@@ -33,6 +33,11 @@ def _dict_or_none(value: Any) -> Any:
     return value if isinstance(value, dict) and value else None
 
 
+def _number(value: Any) -> Any:
+    """Leaf counts farms and fields; should it ever list them, they are counted here."""
+    return len(value) if isinstance(value, list) else value if isinstance(value, int) else 0
+
+
 def _texts(value: Any) -> Any:
     if isinstance(value, str):
         return value.split()
@@ -91,8 +96,10 @@ class ProviderEvent(Answer):
 class Summary(Answer):
     """What Leaf's integrations service holds of one user's data."""
 
-    farms: int = 0
-    fields: int = 0
+    user_id: MaybeText = Field(None, alias="leafUserId")
+    provider: MaybeText = None
+    farms: Annotated[int, BeforeValidator(_number)] = 0
+    fields: Annotated[int, BeforeValidator(_number)] = 0
     synced_at: Moment = Field(None, alias="syncReferenceTime")
 
 

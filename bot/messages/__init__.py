@@ -16,6 +16,7 @@ from bot.messages.choosing import choose_grower, chosen_command, create_grower_m
 from bot.messages.consents import connected, consent_outcome
 from bot.messages.deeds import history
 from bot.messages.endings import disconnect_cancelled, disconnect_question, disconnection, not_connected
+from bot.messages.first_data import no_data_yet
 from bot.messages.home import home
 from bot.messages.incidents import incident
 from bot.messages.invitations import already_connected, invitation, invitation_dm, invitation_dm_closed
@@ -29,6 +30,7 @@ from bot.messages.ownership import (
 )
 from bot.messages.pieces import MORE, Message
 from bot.messages.replies import crash, help_text, operator_notice, problem, working
+from bot.messages.silences import silences
 from bot.messages.status import connection_status, overview
 from bot.messages.subscriptions import subscribed, subscription_greeting, unsubscribed
 from bot.messages.threads import thread_reply
@@ -66,11 +68,13 @@ __all__ = [
     "invitation",
     "invitation_dm",
     "invitation_dm_closed",
+    "no_data_yet",
     "not_connected",
     "operator_notice",
     "overview",
     "owned",
     "problem",
+    "silences",
     "snooze_ended",
     "snooze_modal",
     "snoozed",

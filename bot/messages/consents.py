@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from bot.messages.first_data import first_data_line
 from bot.messages.pieces import Message, actions, button, quiet, section
 from bot.messages.text import count, escape, mention, unmarked
 from bot.messages.times import lasting, moment
 from bot.messages.vocabulary import missing_parts, trouble
 from bot.reports import DataFlow
-from storage.records import Connection, Consent, ConsentState, CredentialStatus, Grower
+from storage.records import Connection, Consent, ConsentState, CredentialStatus, FirstData, Grower
 
 UNDER_WAY = (ConsentState.EXCHANGING, ConsentState.DELIVERING)
 """The grower has agreed, and the rest is ours."""
@@ -103,7 +104,12 @@ def data_line(data: DataFlow | None, since: datetime | None = None) -> str:
 
 
 def connected(
-    consent: Consent, grower: Grower, connection: Connection, data: DataFlow | None, now: datetime
+    consent: Consent,
+    grower: Grower,
+    connection: Connection,
+    data: DataFlow | None,
+    now: datetime,
+    first: FirstData | None = None,
 ) -> Message:
     """The channel hears that a grower is connected."""
     name = escape(grower.name)
@@ -112,7 +118,7 @@ def connected(
         f"🟢 *{name}* connected FieldView.",
         account_line(consent.account_email or connection.account_email, grower),
         f"{asked} asked {moment(consent.created_at)}{_took(consent)}.",
-        data_line(data),
+        first_data_line(first) if first else data_line(data),
     ]
     left_out = missing_parts(connection.missing_scopes) if connection.missing_scopes else None
     blocks = (section(*lines, left_out), actions(button("Show status", "show-status", grower.id)))
@@ -133,12 +139,14 @@ def _took(consent: Consent) -> str:
     return f"; it was done {lasting(consent.finished_at - consent.created_at)} later" if consent.finished_at else ""
 
 
-def consent_outcome(consent: Consent, now: datetime, connection: Connection | None = None) -> Message:
+def consent_outcome(
+    consent: Consent, now: datetime, connection: Connection | None = None, first: FirstData | None = None
+) -> Message:
     """The agent who asked hears what became of it, and what to do next.
 
     `connection` is what Leaf has said of it since; without it, nothing is claimed about how well it works.
     """
-    sign, head, then = _outcome(consent, escape(consent.grower_name), now, connection)
+    sign, head, then = _outcome(consent, escape(consent.grower_name), now, connection, first)
     offer = button("Send a new link", "send-link", consent.grower_id) if _may_ask_again(consent, now) else None
     show = button("Show status", "show-status", consent.grower_id)
     code_word = f"Code word of this link: {escape(consent.code_word)}"
@@ -159,10 +167,12 @@ Outcome = tuple[str, str, str]
 """A sign, what happened, and what comes next."""
 
 
-def _outcome(consent: Consent, name: str, now: datetime, connection: Connection | None) -> Outcome:
+def _outcome(
+    consent: Consent, name: str, now: datetime, connection: Connection | None, first: FirstData | None
+) -> Outcome:
     match consent.state:
         case ConsentState.CONNECTED:
-            return _through(consent, name, connection)
+            return _through(consent, name, connection, first)
         case ConsentState.DECLINED:
             then = "Nothing is shared. Talk to them first; a new link helps only if they want one."
             return "⚪", f"{name} said no.", then
@@ -185,7 +195,7 @@ def _failed(consent: Consent) -> str:
     return f"{why} Ask them once more with a new link."
 
 
-def _through(consent: Consent, name: str, connection: Connection | None) -> Outcome:
+def _through(consent: Consent, name: str, connection: Connection | None, first: FirstData | None) -> Outcome:
     account = f"FieldView account: {escape(consent.account_email)}. " if consent.account_email else ""
     match connection.status if connection else CredentialStatus.HEALTHY:
         case CredentialStatus.PENDING | CredentialStatus.UNAVAILABLE:
@@ -199,7 +209,7 @@ def _through(consent: Consent, name: str, connection: Connection | None) -> Outc
             return "🟠", f"{name} agreed, but it does not work yet.", account + then
         case CredentialStatus.HEALTHY:
             then = "Leaf now has the connection and brings in the data; there is nothing left for you to do."
-            return "🟢", f"{name} agreed and is connected.", account + then
+            return "🟢", f"{name} agreed and is connected.", account + (first_data_line(first) if first else then)
 
 
 def _unfinished(consent: Consent, name: str, now: datetime) -> Outcome:

@@ -29,6 +29,8 @@ _ACTORS = {
     "job:alert": "an alert from Leaf",
     "job:snooze": "the time that was set",
     "job:escalation": "the clock",
+    "job:silence": "the look at new data",
+    "job:first-data": "the look at new data",
 }
 
 _OUTCOMES = {
@@ -210,6 +212,22 @@ def _consent_failed(whom: str, detail: Detail) -> str:
     return f"could not finish connecting {whom or 'a grower'}" + (f": {trouble(str(why))}" if why else "")
 
 
+def _first_data(whom: str, detail: Detail) -> str:
+    holds = f"{count(int(detail.get('farms') or 0), 'farm')} and {count(int(detail.get('fields') or 0), 'field')}"
+    return f"saw the first data of {whom or 'a grower'}: {holds}"
+
+
+def _silence_told(whom: str, detail: Detail) -> str:
+    stale, lapsing = int(detail.get("stale") or 0), int(detail.get("lapsing") or 0)
+    told = f"told of {count(stale, 'grower')} without new data" if stale else ""
+    may_lapse = f"told of {count(lapsing, 'permission')} that may run out" if lapsing else ""
+    return " and ".join(filter(None, (told, may_lapse))) or "looked for growers without new data"
+
+
+def _silence_over(whom: str, detail: Detail) -> str:
+    return f"took back what was said of {count(int(detail.get('growers') or 0), 'grower')} without new data"
+
+
 _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
     "connect": _asked,
     "disconnect": _disconnected,
@@ -250,6 +268,10 @@ _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
     "alert-received": _plain("warned of a connection", whom=""),
     "incident-opened": _opened,
     "incident-recovered": _plain("closed the alert about", whom="a grower"),
+    "first-data": _first_data,
+    "first-data-missing": _plain("found that no data has come in yet from", whom="a grower"),
+    "silence-told": _silence_told,
+    "silence-over": _silence_over,
     "audit-export": lambda whom, detail: "exported the audit trail",
 }
 

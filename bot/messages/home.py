@@ -8,7 +8,7 @@ from slack_sdk.models.blocks import Block, DividerBlock
 from slack_sdk.models.views import View
 
 from bot.messages.pieces import actions, button, heading, named, quiet, section
-from bot.messages.status import age, in_need, needs, tally, waiting
+from bot.messages.status import age, in_need, needs, silent, tally, waiting
 from bot.messages.text import count
 from bot.messages.times import lasting
 from bot.messages.vocabulary import cause_of
@@ -23,7 +23,7 @@ def home(o: Overview, *, is_admin: bool, now: datetime) -> View:
     """Who needs somebody, with the buttons to act, and what the bot can do."""
     blocks: list[Block] = [
         heading("FieldView connections"),
-        section(f"*{count(sum(o.counts.values()), 'grower')}:* {tally(o)}", needs(o, now), waiting(o)),
+        section(f"*{count(sum(o.counts.values()), 'grower')}:* {tally(o)}", needs(o, now), waiting(o), silent(o)),
         quiet(age(o, now)),
     ]
     for grower, connection in o.needing_someone[:SHOWN]:

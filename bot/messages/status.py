@@ -8,16 +8,21 @@ from datetime import datetime, timedelta
 from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement, RawTextObject, TableBlock
 
 from bot.messages.consents import UNDER_WAY, account_line, data_line, is_waiting, needs_operator, next_repair, standing
-from bot.messages.pieces import OPTIONS, Message, actions, button, grower_menu, named, quiet, section
+from bot.messages.first_data import first_data_status
+from bot.messages.pieces import OPTIONS, Message, actions, button, grower_menu, named, paragraphs, quiet, section
+from bot.messages.silences import silence_line, silence_of
 from bot.messages.text import capital, code, count, escape, literal, sentence, utf16
 from bot.messages.times import ago, lasting, since
 from bot.messages.vocabulary import SIGNS, STATE_MEANS, STATES, cause_of, explained, missing_parts
 from bot.reports import Overview, StatusReport
-from storage.records import Cause, Connection, Consent, ConsentState, CredentialStatus, Grower
+from storage.records import Cause, Connection, Consent, ConsentState, CredentialStatus, Grower, SilenceKind
 
 TABLE_ROWS = 100
 TABLE_TEXT = 9000
 """Characters in all cells of a table; Slack takes 10,000."""
+
+SILENT = 30
+"""Growers without new data that are listed."""
 
 STALE = timedelta(hours=1)
 """Older knowledge than this is told as something of the past."""
@@ -33,12 +38,13 @@ def overview(o: Overview, now: datetime) -> Message:
         return _nobody(o, now)
     needing = in_need(o)
     head = f"{'You look after ' if o.owner else ''}{count(growers, 'grower')}: {tally(o)}."
-    blocks: list[Block] = [section(f"*{needs(o, now)}*", head, waiting(o)), quiet(age(o, now))]
+    blocks: list[Block] = [section(f"*{needs(o, now)}*", head, waiting(o), silent(o)), quiet(age(o, now))]
     if o.needing_someone:
         table = _table(o.needing_someone, now)
         more = needing - (len(table.rows) - 1)
         menu = grower_menu([grower for grower, _ in o.needing_someone], "show-status", "Look at a grower…")
         blocks += [table, *([quiet(_unlisted(more, needing))] if more > 0 else []), actions(menu)]
+    blocks += _silent(o, now)
     return Message(f"{needs(o, now)} {head}", tuple(blocks))
 
 
@@ -84,6 +90,23 @@ def waiting(o: Overview) -> str | None:
     if not o.waiting_for_consent:
         return None
     return f"{count(o.waiting_for_consent, 'link is', 'links are')} out and waiting for the grower."
+
+
+def silent(o: Overview) -> str | None:
+    """How many are connected and well, as far as Leaf says, and yet bring nothing."""
+    if not o.silent:
+        return None
+    return f"{count(len(o.silent), 'healthy connection brings', 'healthy connections bring')} no new data."
+
+
+def _silent(o: Overview, now: datetime) -> list[Block]:
+    if not o.silent:
+        return []
+    lines = [silence_line(grower, silence, now) for grower, silence in o.silent[:SILENT]]
+    more = len(o.silent) - SILENT
+    unlisted = f"…and {count(more, 'more grower')}." if more > 0 else None
+    menu = grower_menu([grower for grower, _ in o.silent], "show-status", "Look at a silent one…")
+    return [*paragraphs("*Connected, but nothing new comes in*", *lines, unlisted), actions(menu)]
 
 
 def age(o: Overview, now: datetime) -> str:
@@ -186,6 +209,10 @@ def _particulars(report: StatusReport, status: CredentialStatus, now: datetime) 
         lines.append(missing_parts(connection.missing_scopes))
     if report.data:
         lines.append(data_line(report.data))
+    if report.first and report.first.came_at is None and status is CredentialStatus.HEALTHY:
+        lines.append(first_data_status(report.first))
+    if report.silence and status is CredentialStatus.HEALTHY:
+        lines += silence_of(report.silence, now)
     if consent and _still_matters(consent, status, now):
         lines.append(standing(consent, now))
     if report.grower.gone_at:
@@ -226,6 +253,8 @@ def _send_button(report: StatusReport, status: CredentialStatus, now: datetime) 
     connection, consent = report.connection, report.consent
     if report.grower.gone_at or (consent and (consent.state in UNDER_WAY or needs_operator(consent))):
         return None
+    if status is CredentialStatus.HEALTHY and report.silence and report.silence.kind is SilenceKind.LAPSING:
+        return button("Send a link anyway", "connect-anyway", report.grower.id)
     connect = status is CredentialStatus.ABSENT and not (connection and connection.cause)
     if not connect and not (connection and _who_acts(report) and cause_of(connection).asks_grower):
         return None

@@ -463,7 +463,7 @@ async def test_every_channel_has_a_pace_of_its_own(sqlite_url: str) -> None:
             database,
             watch.slack,
             watch.queue,
-            DataFlows(watch.leaf),
+            DataFlows(database, watch.leaf, watch.world.clock),
             watch.world.clock,
             watch.alerts,
             rates=Rates(channel=10, workspace=1000),

@@ -167,7 +167,7 @@ def _composed(world: World, database: Database, alert_channel: bool, agreeing_re
         database,
         slack,
         queue,
-        DataFlows(leaf),
+        DataFlows(database, leaf, clock),
         clock,
         alerts if alert_channel else None,
         rates=Rates().times(1000),

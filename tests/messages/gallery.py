@@ -28,6 +28,8 @@ from storage.records import (
     Moved,
     NoteKind,
     Role,
+    SilenceEnd,
+    SilenceKind,
     ThreadNote,
 )
 from tests.messages.people import (
@@ -38,11 +40,13 @@ from tests.messages.people import (
     a_connection,
     a_consent,
     a_disconnection,
+    a_first,
     a_grower,
     a_loss,
     a_notice,
     a_recovered_card,
     a_report,
+    a_silence,
     a_timeline,
     an_entry,
     an_incident,
@@ -185,6 +189,14 @@ def invitations() -> Iterator[tuple[str, Shown]]:
     for status in (CredentialStatus.PENDING, CredentialStatus.LIMITED, CredentialStatus.BROKEN):
         connection = a_connection(status, missing_scopes=("asPlanted:read",) * (status is CredentialStatus.LIMITED))
         yield f"outcome, connected but {status}", messages.consent_outcome(through, NOW, connection)
+    came, missed = a_first(came_at=before(days=2, hours=20), farms=2, fields=31), a_first(missed_at=NOW)
+    for wait, first in (("waiting", a_first()), ("came", came), ("missed", missed)):
+        yield f"outcome, first data {wait}", messages.consent_outcome(through, NOW, first=first)
+        yield f"connected, first data {wait}", messages.connected(through, GROWER, a_connection(), None, NOW, first)
+        report = a_report(a_connection(), consent=through, first=first, data=None)
+        yield f"status, first data {wait}", messages.connection_status(report, NOW)
+    yield "no data yet", messages.no_data_yet(through, missed)
+    yield "no data yet, came after all", messages.no_data_yet(through, a_first(came_at=NOW, farms=1, fields=1))
     yield "already connected", messages.already_connected(GROWER, a_connection(), NOW)
     yield "connected", messages.connected(through, GROWER, a_connection(), FLOW, NOW)
     partly = a_connection(missing_scopes=("asHarvested:read",), account_email="bob@elsewhere.example")
@@ -215,6 +227,27 @@ def states() -> Iterator[tuple[str, Shown]]:
     yield "overview, many", messages.overview(many_in_need(150), NOW)
     yield "home", messages.home(an_overview(), is_admin=True, now=NOW)
     yield "home, many", messages.home(many_in_need(30), is_admin=False, now=NOW)
+
+
+def silences() -> Iterator[tuple[str, Shown]]:
+    hill, novak = a_grower(id="g-2", name="Hill & Dale"), a_grower(id="g-3", name="Novák")
+    stale, lapsing = a_silence(), a_silence(SilenceKind.LAPSING, since=before(days=25))
+    never = a_silence(ever=False)
+    yield "silences", messages.silences([(GROWER, stale), (novak, never), (hill, lapsing)])
+    yield "silences, one", messages.silences([(GROWER, stale)])
+    yield "silences, permissions alone", messages.silences([(hill, lapsing)])
+    ends = [(a_grower(name=end.title()), a_silence(ended_at=NOW, ended_by=end)) for end in SilenceEnd]
+    yield "silences, some settled", messages.silences([(GROWER, stale), *ends])
+    yield "silences, all settled", messages.silences(ends)
+    many = [(a_grower(id=f"g-{n}", name=f"Farm number {n}"), stale) for n in range(400)]
+    yield "silences, many", messages.silences([*many, *[(grower, lapsing) for grower, _ in many]])
+    for silence in (stale, never, lapsing):
+        report = a_report(a_connection(), silence=silence)
+        yield f"status, silent {silence.kind} {silence.ever}", messages.connection_status(report, NOW)
+    few = an_overview(silent=[(GROWER, stale), (hill, lapsing)])
+    yield "overview, silent", messages.overview(few, NOW)
+    yield "overview, many silent", messages.overview(an_overview(silent=many), NOW)
+    yield "home, silent", messages.home(few, is_admin=False, now=NOW)
 
 
 def stories() -> Iterator[tuple[str, Shown]]:
@@ -253,6 +286,12 @@ def stories() -> Iterator[tuple[str, Shown]]:
         an_entry("consent-failed", actor="job:consent", outcome="failed", detail='{"trouble": "leaf-refused"}'),
         an_entry("incident-opened", actor="job:sweep", detail='{"cause": "grower-must-act", "status": "X"}'),
         an_entry("incident-recovered", actor="job:sweep"),
+        an_entry(
+            "silence-told", actor="job:silence", target=None, target_name=None, detail='{"stale": 3, "lapsing": 1}'
+        ),
+        an_entry("first-data", actor="job:first-data", detail='{"farms": 2, "fields": 31}'),
+        an_entry("first-data-missing", actor="job:first-data"),
+        an_entry("silence-over", actor="job:silence", target=None, target_name=None, detail='{"growers": 1}'),
         an_entry("create-grower"),
         an_entry("help", target=None, target_name=None, outcome="crashed"),
         an_entry("acknowledge", via="button"),
@@ -357,7 +396,7 @@ def threads() -> Iterator[tuple[str, Shown]]:
 
 def everything() -> dict[str, Shown]:
     """All of them by what they are about."""
-    return dict([*incidents(), *casework(), *invitations(), *states(), *stories(), *threads(), *answers()])
+    return dict([*incidents(), *casework(), *invitations(), *states(), *silences(), *stories(), *threads(), *answers()])
 
 
 def page() -> str:

@@ -15,10 +15,13 @@ from storage.records import (
     CredentialStatus,
     Disconnection,
     DisconnectionState,
+    FirstData,
     Grower,
     Incident,
     LeafEvent,
     Notice,
+    Silence,
+    SilenceKind,
     Transition,
 )
 
@@ -169,6 +172,18 @@ def a_timeline(**changes: Any) -> Timeline:
         days=[(today - timedelta(days=29 - n), status) for n, status in enumerate(worst)],
     )
     return replace(timeline, **changes)
+
+
+def a_first(**changes: Any) -> FirstData:
+    """Connected three days ago."""
+    return replace(FirstData("c0ffee", GROWER.id, before(days=3)), **changes)
+
+
+def a_silence(kind: SilenceKind = SilenceKind.STALE, **changes: Any) -> Silence:
+    """Told this morning; the newest data is sixteen days old."""
+    lapses_at = NOW + timedelta(days=5) if kind is SilenceKind.LAPSING else None
+    silence = Silence("s1", GROWER.id, kind, "silence-2026-11-24", before(days=16), True, before(hours=2), lapses_at)
+    return replace(silence, **changes)
 
 
 def a_notice(**changes: Any) -> Notice:

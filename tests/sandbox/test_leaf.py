@@ -633,3 +633,36 @@ async def test_a_wrong_verb_is_explained(
     assert answer.status_code == status
     assert answer.json()["ok"] is False
     assert answer.json()["error"]
+
+
+async def test_leaf_lists_everybodys_data_refuses_to_or_repeats_itself(owner: httpx.AsyncClient, leaf: Leaf) -> None:
+    resources = "/services/integrations/api/resources"
+    leaf.populate(3)
+    assert await leaf.sync_everybody(2, 8) == 3
+
+    async def listed(page: int) -> list[str]:
+        answer = await owner.get(resources, params={"provider": "ClimateFieldView", "page": page, "size": 2})
+        return [summary["leafUserId"] for summary in answer.json()["summaries"]]
+
+    everybody = [user.id for user in leaf.users]
+    assert [*await listed(0), *await listed(1)] == everybody
+    leaf.switch(lists_resources="one_page")
+    assert await listed(1) == everybody[:2]
+    leaf.switch(lists_resources="nobody")
+    assert await listed(0) == []
+    leaf.switch(lists_resources="refuses")
+    assert (await owner.get(resources, params={"provider": "ClimateFieldView"})).status_code == 400
+    one = await owner.get(resources, params={"provider": "ClimateFieldView", "leafUserId": everybody[0]})
+    assert one.json()["summaries"][0]["fields"] == 8
+
+
+async def test_data_can_stand_still_while_the_credential_stays_well(owner: httpx.AsyncClient, leaf: Leaf) -> None:
+    leaf.populate(1)
+    [grower] = leaf.users
+    leaf.stand_still(grower, days=20, fields=5)
+    asked = {"provider": "ClimateFieldView", "leafUserId": grower.id}
+    answer = await owner.get("/services/integrations/api/resources", params=asked)
+    synced_at = datetime.fromisoformat(answer.json()["summaries"][0]["syncReferenceTime"].replace("Z", "+00:00"))
+    assert timedelta(days=19) < leaf.clock() - synced_at < timedelta(days=21)
+    assert grower.credential is not None
+    assert grower.credential.status == "OK"

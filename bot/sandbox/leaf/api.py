@@ -32,7 +32,7 @@ _USER_FIELDS = {"name": "name", "email": "email", "phone": "phone", "address": "
 _VERBS = (
     *("add_user", "populate", "connect", "disconnect", "settle", "notice", "revoke", "limit", "fail", "restore"),
     *("set_status", "sync", "log_event", "send_alerts_to", "alert", "deliver_due", "stale_logins", "limit_rate"),
-    *("switch", "advance"),
+    *("sync_everybody", "stand_still", "switch", "advance"),
 )
 
 
@@ -185,10 +185,15 @@ class _Api:
     async def list_resources(self, request: Request) -> Response:
         if request.query_params.get("provider", PROVIDER) != PROVIDER:
             return JSONResponse({"message": "SUCCESS", "summaries": []})
-        asked = request.query_params.get("leafUserId")
-        users = [self._leaf.users.get(asked)] if asked else self._leaf.users
-        summaries = [_summary_json(user.id, user.summary) for user in users if user and user.summary]
         number, size = _paging(request)
+        if asked := request.query_params.get("leafUserId"):
+            users = [user for user in (self._leaf.users.get(asked),) if user]
+        elif self._leaf.lists_resources == "refuses":
+            raise refused("Required request parameter 'leafUserId' is not present", "missingParameter")
+        else:
+            users = [] if self._leaf.lists_resources == "nobody" else list(self._leaf.users)
+            number = 0 if self._leaf.lists_resources == "one_page" else number
+        summaries = [_summary_json(user.id, user.summary) for user in users if user.summary]
         return JSONResponse({"message": "SUCCESS", "summaries": summaries[number * size : (number + 1) * size]})
 
     async def create_webhook(self, request: Request) -> Response:

@@ -39,6 +39,9 @@ from bot.sandbox.recording import RecordedCall, RequestLog
 Embeds = Literal["full", "without_status", "empty", "null"]
 OnSecondPost = Literal["refuse", "replace"]
 Validates = Literal["at_once", "later"]
+Lists = Literal["everybody", "refuses", "nobody", "one_page"]
+"""How `GET /resources` answers without a `leafUserId`, which is not documented; `one_page` is the same one for ever."""
+
 Who = LeafUser | str
 
 EVENT_LIFETIME = timedelta(days=30)
@@ -47,6 +50,7 @@ _SWITCHES: dict[str, Any] = {
     "embeds": Embeds,
     "on_second_post": OnSecondPost,
     "validates": Validates,
+    "lists_resources": Lists,
     "matching": Matching,
     "pending_status": str,
     "password": str,
@@ -103,6 +107,7 @@ class Leaf:
         self.embeds: Embeds = "full"
         self.on_second_post: OnSecondPost = "refuse"
         self.validates: Validates = "at_once"
+        self.lists_resources: Lists = "everybody"
         self.pending_status = PENDING
         self.throttle: Throttle | None = None
         self.sessions = Logins(clock, username, password)
@@ -277,6 +282,17 @@ class Leaf:
         found.summary = SyncSummary(farms, fields, self.clock())
         self._record(credential, self._healthy(credential))
         return credential.status
+
+    async def sync_everybody(self, farms: int = 1, fields: int = 1) -> int:
+        """Data moves for everybody whose credential is well; returns how many they are."""
+        moving = [user for user in self.users if user.credential and user.credential.status == OK]
+        for user in moving:
+            await self.sync(user, farms, fields)
+        return len(moving)
+
+    def stand_still(self, user: Who, days: float, farms: int = 1, fields: int = 1) -> None:
+        """The newest data came in that many days ago; nothing else about the credential changes."""
+        self.find(user).summary = SyncSummary(farms, fields, self.clock() - timedelta(days=days))
 
     def log_event(self, user: Who, status_code: int, body: str, headers: str = "") -> CredentialEvent:
         """Add one raw provider answer to the credential's events."""

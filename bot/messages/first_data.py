@@ -1,0 +1,56 @@
+"""Whether the first data of a new connection has come: a sentence for other messages, and one message if it has not."""
+
+from __future__ import annotations
+
+from bot.messages.pieces import Message, actions, button, quiet, section
+from bot.messages.text import count, escape
+from bot.messages.times import lasting, moment
+from storage.records import Consent, FirstData
+
+LOOK = (
+    "Often the account holds no fields yet, or the grower signed in with another account than the one their tablet "
+    "uploads to."
+)
+
+
+def first_data_line(first: FirstData) -> str:
+    """How the wait for the first data stands, or ended."""
+    if first.came_at:
+        return f"The first data came {lasting(first.came_at - first.since)} after that: {_holds(first)}."
+    if first.missed_at:
+        return f"No data had come in {_waited(first)} after that. I go on looking."
+    return "Waiting for the first data, which usually takes some hours. I say here when it has come."
+
+
+def first_data_status(first: FirstData) -> str:
+    """The same for an answer: the grower is connected, and nothing has come since."""
+    if first.missed_at:
+        return f"No data has come in since the grower connected {moment(first.since)}."
+    return f"Waiting for the first data since {moment(first.since)}; it usually takes some hours."
+
+
+def no_data_yet(consent: Consent, first: FirstData) -> Message:
+    """The agent hears once that nothing has come in; the message changes when something does."""
+    name = escape(consent.grower_name)
+    show = actions(button("Show status", "show-status", consent.grower_id))
+    if first.came_at:
+        head = f"Data from {name} has come in after all."
+        then = f"It took {lasting(first.came_at - first.since)}: {_holds(first)}. There is nothing left to do."
+        return Message(f"{head} {then}", (section(f"✅ *{head}*", then), show))
+    head = f"{name} is connected, but no data has come in for {_waited(first)}."
+    account = f"FieldView account: {escape(consent.account_email)}." if consent.account_email else None
+    step = "Ask the grower whether they see their fields in FieldView. If so, ask Leaf why it does not read them."
+    blocks = (
+        section(f"🟡 *{head}*", f"As far as Leaf says, the connection works. {LOOK}", account, f"*Next step:* {step}"),
+        quiet("I say this once, and change this message when data comes in."),
+        show,
+    )
+    return Message(f"{head} {step}", blocks)
+
+
+def _waited(first: FirstData) -> str:
+    return lasting(first.missed_at - first.since) if first.missed_at else "long"
+
+
+def _holds(first: FirstData) -> str:
+    return f"Leaf holds {count(first.farms, 'farm')} and {count(first.fields, 'field')}"
