@@ -116,14 +116,15 @@ class Ownership:
     ) -> Owned:
         """An edit of the card notifies nobody: an owner made by somebody else gets it by direct message."""
         incident = await incidents.open_of_grower(session, grower.id)
+        called = bool(told and incident and grower.owner and grower.owner != deed.actor)
         if incident is not None:
-            if told and grower.owner and grower.owner != deed.actor:
+            if called and grower.owner:
                 await self._announcer.call(session, incident.id, grower.owner, deed.actor)
             await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id)
         was = {"owner": before.owner, "channel": before.channel}
         now = {"owner": grower.owner, "channel": grower.channel}
         await self._journal.done(session, deed, grower, before=was, after=now)
-        return Owned(grower, incident=incident)
+        return Owned(grower, called=called)
 
     async def _now(self, grower: Grower) -> Grower:
         async with self._database.reading() as session:

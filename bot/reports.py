@@ -110,11 +110,11 @@ class Handled:
 
 @dataclass(frozen=True)
 class Owned:
-    """Whose a grower is; `newly` is False when nothing was changed. `incident` is the one that is open."""
+    """Whose a grower is; `newly` is False when nothing was changed. `called`: the owner got an open alert just now."""
 
     grower: Grower
     newly: bool = True
-    incident: Incident | None = None
+    called: bool = False
 
 
 @dataclass(frozen=True)

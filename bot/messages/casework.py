@@ -136,17 +136,19 @@ def acknowledged(handled: Handled) -> Message:
 def assigned(handled: Handled, asker: str) -> Message:
     to = handled.incident.care.assigned_to
     if not handled.newly:
-        return _said(handled, f"{mention(to)} has this already", "Nothing was changed.")
+        return _said(handled, f"{mention(to)} has this already", "Nothing was changed.", plain="assigned already")
     if to == asker:
         return _said(handled, "this is yours now", "The alert shows your name.")
-    return _said(handled, f"{mention(to)} has this now", "I have sent them the alert by direct message.")
+    then = "I have sent them the alert by direct message."
+    return _said(handled, f"{mention(to)} has this now", then, plain="assigned")
 
 
 def snoozed(handled: Handled) -> Message:
     until = handled.incident.care.snoozed_until
     how_long = f"snoozed until {moment(until)}" if until else "snoozed until it works again"
     then = "I tell you below the alert when that is over. " if until else ""
-    return _said(handled, how_long, f"{then}`/fieldview snoozes` lists what is snoozed and ends it before its time.")
+    then += "`/fieldview snoozes` lists what is snoozed and ends it before its time."
+    return _said(handled, how_long, then, plain="snoozed")
 
 
 def snooze_ended(handled: Handled) -> Message:
@@ -160,7 +162,7 @@ def snoozes(all_of_them: Snoozes) -> Message:
     number = len(all_of_them.listed) + all_of_them.more
     if not number:
         head = "Nothing is snoozed."
-        return Message(head, (section(f"*{head}*", "An alert’s menu … has *Snooze*."),))
+        return Message(head, (section(f"*{head}*", "The menu … on an alert has *Snooze*."),))
     head = f"{count(number, 'alert is', 'alerts are')} snoozed."
     blocks: list[Block] = [section(f"*{head}*")]
     blocks += [_snooze_line(incident, grower) for incident, grower in all_of_them.listed]
@@ -191,9 +193,10 @@ def _what(handled: Handled) -> str:
     return f"{escape(handled.grower.name)}: {CAUSES[handled.incident.cause].title}"
 
 
-def _said(handled: Handled, what: str, then: str) -> Message:
+def _said(handled: Handled, what: str, then: str, *, plain: str = "") -> Message:
+    """`plain` stands for `what` where mentions and moments would not show."""
     name = escape(handled.grower.name)
-    return Message(f"{name}: alert updated.", (section(f"*{name}*: {what}.", then),))
+    return Message(f"{name}: {plain or what}.", (section(f"*{name}*: {what}.", then),))
 
 
 def _modal(callback_id: str, verb: str, private_metadata: str, *blocks: Block) -> View:

@@ -25,7 +25,7 @@ def owned(now: Owned, asker: str) -> Message:
     else:
         told, offer = f"{mention(grower.owner)} looks after this grower.", None
         then = "I mention them when its connection breaks."
-        if now.incident is not None:
+        if now.called:
             then = "It has an open alert: I have sent it to them by direct message."
     where = f"Its alerts also go to {channel(grower.channel)}." if grower.channel else None
     leave = button("No channel of its own", "leave-channel", grower.id) if grower.channel else None
@@ -71,9 +71,9 @@ def _what_moved(moved: Moved) -> str:
         (len(moved.assigned), "assigned alert"),
         (len(moved.snoozes), "snooze"),
         (len(moved.channels), "subscription"),
-        (len(moved.leads), "channel to be called for", "channels to be called for"),
+        (len(moved.leads), "escalation"),
     )
-    return listing([count(*part) for part in parts if part[0]])
+    return listing([count(number, what) for number, what in parts if number])
 
 
 def escalations(everywhere: Sequence[Escalation]) -> Message:
@@ -83,12 +83,12 @@ def escalations(everywhere: Sequence[Escalation]) -> Message:
         head = "No lead is told when nobody takes up an alert."
         return Message(head, (section(f"*{head}*", usage),))
     head = f"In {count(len(everywhere), 'channel')} a lead is told when nobody takes up an alert."
-    lines = [f"{channel(item.channel)}: {_rule(item)}" for item in everywhere]
+    lines = [f"{channel(item.channel)}: to {_rule(item)}" for item in everywhere]
     return Message(head, tuple(paragraphs(f"*{head}*", *lines, usage)))
 
 
 def escalation_set(new: Escalation) -> Message:
-    head = f"*Set for {channel(new.channel)}:* {_rule(new)}."
+    head = f"An alert in {channel(new.channel)} that nobody takes up goes to {_rule(new)}."
     then = "Once for each alert, by direct message. It stops when somebody acknowledges, assigns or snoozes the alert."
     return Message(f"Alerts nobody takes up go to a lead after {_hours(new)}.", (section(head, then),))
 
@@ -100,7 +100,7 @@ def escalation_ended(where: str, *, was: bool) -> Message:
 
 def _rule(item: Escalation) -> str:
     zone = escape(item.zone.replace("_", " "))
-    return f"to {mention(item.lead)} after {_hours(item)} (Monday to Friday, 8:00 to 17:00, {zone})"
+    return f"{mention(item.lead)} after {_hours(item)} (Monday to Friday, 8:00 to 17:00, {zone})"
 
 
 def _hours(item: Escalation) -> str:

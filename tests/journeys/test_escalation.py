@@ -41,7 +41,7 @@ def told(stage: Stage) -> list[Message]:
 
 async def test_a_lead_is_told_once_after_so_many_working_hours(stage: Stage) -> None:
     await is_monday_morning(stage)
-    assert f"to <@{stage.linus}> after 4 working hours (Monday to Friday, 8:00 to 17:00, UTC)" in await sets(stage)
+    assert f"goes to <@{stage.linus}> after 4 working hours (Monday to Friday, 8:00 to 17:00, UTC)" in await sets(stage)
     card = await breaks(stage)
     await later(stage, hours=3, minutes=50)
     assert told(stage) == []

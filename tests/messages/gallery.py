@@ -164,7 +164,7 @@ def casework() -> Iterator[tuple[str, Shown]]:
     yield "owner, oneself", messages.owned(Owned(owned), "UMARIA")
     yield (
         "owner, somebody",
-        messages.owned(Owned(a_grower(owner="UMARIA", channel="CNEWS"), incident=snoozed), "UJONAS"),
+        messages.owned(Owned(a_grower(owner="UMARIA", channel="CNEWS"), called=True), "UJONAS"),
     )
 
 
