@@ -357,12 +357,12 @@ class Announcer:
             await outbox.give_up(session, owed.id, reason)
 
     async def _unfit(self, owed: Announcement, reason: str) -> None:
-        text = f"Slack did not take one of my messages for <#{owed.channel}>: `{reason}` ({owed.kind})."
+        text = f"Slack did not take one of my messages for {_place(owed.channel)}: `{reason}` ({owed.kind})."
         await self.tell_operators(f"unfit:{owed.kind}", text)
 
     async def _fall_back(self, owed: Announcement, reason: str) -> None:
         why = f"Slack says `{reason}`" if reason != OUTSIDERS else "people of another organisation read it"
-        text = f"I cannot post to <#{owed.channel}> any more: {why}. What was meant for it comes here."
+        text = f"I cannot post to {_place(owed.channel)} any more: {why}. What was meant for it comes here."
         operator = await self._operator_for(owed.channel)
         async with self._database.transaction() as session:
             await subscriptions.mark_broken(session, owed.channel, reason)
@@ -498,6 +498,11 @@ def _usable(consent: Consent, now: datetime) -> bool:
     """Whether the grower may press the link again: now, or if the approval that is being looked at fails."""
     is_open = consent.state is ConsentState.OPEN and now < consent.expires_at
     return is_open or consent.state is ConsentState.EXCHANGING
+
+
+def _place(channel: str) -> str:
+    """A channel or a person, in a sentence for operators."""
+    return f"<#{channel}>" if channel[:1] in "CDG" else f"the direct messages of `{channel}`"
 
 
 def _unreachable(channel: str) -> str:

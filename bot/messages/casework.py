@@ -42,14 +42,14 @@ def called_upon(card: IncidentCard, now: datetime) -> str:
     return f"{mention(person)} " if person else ""
 
 
-def care_lines(card: IncidentCard, now: datetime) -> list[str]:
+def care_lines(incident: Incident, grower: Grower, now: datetime) -> list[str]:
     """Whose it is, and what has been done about it so far."""
-    care = card.incident.care
-    snoozed = [_snoozed(care)] if care.is_snoozed(now) else [_owner(card.grower)]
+    care = incident.care
+    snoozed = [_snoozed(care)] if care.is_snoozed(now) else [owner_line(grower)]
     return [*snoozed, *_assigned(care), *_acknowledged(care), *_escalated(care)]
 
 
-def _owner(grower: Grower) -> str:
+def owner_line(grower: Grower) -> str:
     return f"*Owner:* {mention(grower.owner)}" if grower.owner else "*Owner:* nobody yet"
 
 

@@ -40,7 +40,7 @@ def _open(card: IncidentCard, now: datetime) -> Message:
     ]
     if card.consent:
         blocks.append(section(_so_far(card, card.consent, now)))
-    blocks.append(section(*care_lines(card, now)))
+    blocks.append(section(*care_lines(card.incident, card.grower, now)))
     blocks.append(_buttons(card, now))
     text = f"{escape(card.grower.name)}: {words.title}. Who must act: {_who(card)}. {_next_step(card, now)}"
     return Message(f"{called_upon(card, now)}{text}", tuple(blocks))

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement, RawTextObject, TableBlock
 
+from bot.messages.casework import care_lines, owner_line
 from bot.messages.consents import UNDER_WAY, account_line, data_line, is_waiting, needs_operator, next_repair, standing
 from bot.messages.first_data import first_data_status
 from bot.messages.pieces import OPTIONS, Message, actions, button, grower_menu, named, paragraphs, quiet, section
@@ -215,6 +216,10 @@ def _particulars(report: StatusReport, status: CredentialStatus, now: datetime) 
         lines += silence_of(report.silence, now)
     if consent and _still_matters(consent, status, now):
         lines.append(standing(consent, now))
+    if report.incident and report.incident.recovered_at is None:
+        lines += care_lines(report.incident, report.grower, now)
+    elif report.grower.owner:
+        lines.append(owner_line(report.grower))
     if report.grower.gone_at:
         lines.append("Leaf no longer has this grower, so nothing can be connected.")
     return lines

@@ -219,6 +219,10 @@ def states() -> Iterator[tuple[str, Shown]]:
     for state, consent in consents():
         report = a_report(broken_by(Cause.GROWER_MUST_ACT), consent=consent)
         yield f"status, link {state}", messages.connection_status(report, NOW)
+    snoozed = dict(cared_for())["snoozed"]
+    taken = a_report(broken_by(Cause.GROWER_MUST_ACT), incident=snoozed, grower=a_grower(owner="UMARIA"))
+    yield "status, snoozed", messages.connection_status(taken, NOW)
+    yield "status, owned", messages.connection_status(a_report(a_connection(), grower=a_grower(owner="UMARIA")), NOW)
     yield "overview", messages.overview(an_overview(), NOW)
     well = an_overview(counts={CredentialStatus.HEALTHY: 1}, needing_someone=[], waiting_for_consent=0)
     yield "overview, all well", messages.overview(well, NOW)
