@@ -9,6 +9,7 @@ import structlog
 from bot.announcer import Announcer
 from bot.errors import ChannelUnreachable, ProviderError, UsageError
 from bot.messages.text import count, listing, literal
+from bot.pace import pace_for
 from bot.slack.client import Person, SlackClient
 from storage import escalations, notices, owners
 from storage.database import Database
@@ -17,6 +18,9 @@ log = structlog.get_logger(__name__)
 
 PEOPLE = "people"
 """Job: look whether everybody who looks after a grower is still here; its subject is the day."""
+
+PER_SECOND = 1.0
+"""Slack allows a hundred a minute, and somebody who types must not wait for this."""
 
 NAMED = 10
 """Growers that a notice names."""
@@ -47,6 +51,7 @@ class People:
         self._database = database
         self._slack = slack
         self._announcer = announcer
+        self._pace = pace_for(database, "slack:people", PER_SECOND)
 
     async def look(self, day: str) -> float | None:
         """Job: tell the operators once of each who has left, with the command that helps; take back what is settled."""
@@ -58,6 +63,7 @@ class People:
                 await self._announcer.all_clear(settled)
         try:
             for user in sorted(depended_on):
+                await self._pace.turn()
                 await self._look_at(user)
         except ProviderError as failure:
             log.warning("slack could not be asked who is still here", day=day, detail=failure.detail)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.consents import UNFINISHED
 from storage.records import Handover, Moved
 from storage.tables import ConsentRow, EscalationRow, GrowerRow, HandoverRow, IncidentRow, Row, SubscriptionRow
+
+BATCH = 500
+"""Rows named in one statement: databases have limits."""
 
 
 async def move(session: AsyncSession, giver: str, taker: str) -> Moved:
@@ -49,20 +52,18 @@ async def get(session: AsyncSession, handover_id: str) -> Handover | None:
 
 async def open_incidents(session: AsyncSession, moved: Moved) -> list[str]:
     """The open incidents whose cards name somebody else from now on."""
-    rows = await session.scalars(
-        select(IncidentRow.id).where(
-            IncidentRow.recovered_at.is_(None),
-            or_(IncidentRow.grower_id.in_(moved.growers), IncidentRow.id.in_({*moved.snoozes, *moved.assigned})),
-        )
-    )
-    return sorted(rows)
+    found = {*moved.snoozes, *moved.assigned}
+    for start in range(0, len(moved.growers), BATCH):
+        theirs = IncidentRow.grower_id.in_(moved.growers[start:][:BATCH])
+        found.update(await session.scalars(select(IncidentRow.id).where(IncidentRow.recovered_at.is_(None), theirs)))
+    return sorted(found)
 
 
 async def _give(session: AsyncSession, key: Any, holder: Any, giver: str, taker: str, *where: Any) -> list[str]:
     mine = select(key).where(holder == giver, *where).order_by(key).with_for_update(key_share=True)
     keys: list[str] = list(await session.scalars(mine))
     table: type[Row] = key.class_
-    for start in range(0, len(keys), 500):
-        chosen = update(table).where(key.in_(keys[start:][:500])).values({holder.key: taker})
+    for start in range(0, len(keys), BATCH):
+        chosen = update(table).where(key.in_(keys[start:][:BATCH])).values({holder.key: taker})
         await session.execute(chosen.execution_options(synchronize_session=False))
     return keys
