@@ -143,6 +143,6 @@ class Casework:
 
     async def _noted(self, session: AsyncSession, incident: Incident, deed: Deed, **detail: str | None) -> Handled:
         grower = await growers.get(session, incident.grower_id) or Grower(incident.grower_id, incident.grower_name)
-        await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id)
+        await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id, prompt=True)
         await self._journal.done(session, deed, grower, incident=incident.id, **detail)
         return Handled(incident, grower)

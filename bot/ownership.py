@@ -120,7 +120,7 @@ class Ownership:
         if incident is not None:
             if called and grower.owner:
                 await self._announcer.call(session, incident.id, grower.owner, deed.actor)
-            await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id)
+            await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id, prompt=True)
         was = {"owner": before.owner, "channel": before.channel}
         now = {"owner": grower.owner, "channel": grower.channel}
         await self._journal.done(session, deed, grower, before=was, after=now)
