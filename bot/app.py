@@ -55,6 +55,7 @@ from bot.subscribing import Subscribing
 from bot.timer import Timer
 from bot.vault import Vault
 from bot.watchdog import Watchdog
+from handlers import limits
 from handlers.pages import Pages
 from handlers.slack import bolt_app
 from handlers.slack_events import SlackEvents
@@ -80,6 +81,7 @@ class Tuning:
     edits_apart: float = EDITS_APART
     poll: float = 0.2
     nap: float = NAP
+    page_rates: limits.Rates = field(default_factory=limits.Rates)
     unpaced: bool = False
     retries: int = 3
 
@@ -136,6 +138,8 @@ async def running(settings: Settings, tuning: Tuning = Tuning()) -> AsyncIterato
             public_url=settings.public_url,
             scopes=tuple(settings.fieldview_scopes.split()),
             slack_events=None if settings.slack_app_token else SlackEvents(slack_app, settings.slack_signing_secret),
+            trusted_proxies=settings.proxies,
+            rates=tuning.page_rates,
             alerts=alerts,
         )
         timer.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -44,6 +45,10 @@ def _season(value: str | None) -> str | None:
     if value is not None:
         Season.parse(value)
     return value
+
+
+def _networks(value: str | None) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(part.strip()) for part in (value or "").split(",") if part.strip())
 
 
 def _given(value: SecretStr) -> SecretStr:
@@ -101,6 +106,7 @@ class Settings(BaseSettings):
     host: Text = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 3000
 
+    trusted_proxies: str | None = None
     admins: str | None = None
     alert_channel: str | None = None
     disconnect_undo: Annotated[int, Field(ge=0, le=86_400)] = 600
@@ -114,7 +120,9 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
 
-    @field_validator("slack_app_token", "leaf_webhook_secret", "admins", "alert_channel", "season", mode="before")
+    @field_validator(
+        "slack_app_token", "leaf_webhook_secret", "trusted_proxies", "admins", "alert_channel", "season", mode="before"
+    )
     @classmethod
     def _empty_is_absent(cls, value: object) -> object:
         return None if isinstance(value, str) and not value.strip() else value
@@ -144,6 +152,15 @@ class Settings(BaseSettings):
             raise ValueError("must be a bare address without a path")
         return value
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: str | None) -> str | None:
+        try:
+            _networks(value)
+        except ValueError:
+            raise ValueError("must be comma-separated IP addresses or networks such as 10.0.0.0/8") from None
+        return value
+
     @field_validator("admins")
     @classmethod
     def _are_slack_ids(cls, value: str | None) -> str | None:
@@ -171,6 +188,11 @@ class Settings(BaseSettings):
         except UnsupportedDatabase as fault:
             raise ValueError(str(fault)) from None
         return value
+
+    @property
+    def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks whose X-Forwarded-For is believed."""
+        return _networks(self.trusted_proxies)
 
     @property
     def first_admins(self) -> tuple[str, ...]:

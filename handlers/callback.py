@@ -19,6 +19,7 @@ LONGEST = 4096
 """Characters of a code, state or error that are looked at."""
 
 DONE = "/oauth/fieldview/done"
+ELSEWHERE = "/oauth/fieldview/elsewhere"
 GLANCES, PAUSE = 15, 0.2
 """How often, and with how many seconds between, a page that is about to change looks again before it answers."""
 
@@ -32,18 +33,22 @@ class Callback:
         self._cookie = BrowserCookie(public_url)
 
     async def receive(self, request: Request) -> Response:
-        """GET from FieldView: 303 to a page without code and state; 403 when this browser began nothing like it."""
+        """GET from FieldView: 303 to a page without code and state; another one when this browser began nothing."""
         state, code, error = (_one(request, name) for name in ("state", "code", "error"))
         browser = self._cookie.read(request)
         if state is None or browser is None:
-            return self._pages.for_request(request).wrong_browser()
+            return RedirectResponse(ELSEWHERE, 303, headers=PRIVATE)
         try:
             await self._bot.journey.returned(
                 state, browser, SecretStr(code) if code else None, error, request.scope["request_id"]
             )
         except ConsentForeign:
-            return self._pages.for_request(request).wrong_browser()
+            return RedirectResponse(ELSEWHERE, 303, headers=PRIVATE)
         return RedirectResponse(DONE, 303, headers=PRIVATE)
+
+    async def show_foreign(self, request: Request) -> Response:
+        """GET: 403, this browser began nothing that FieldView could have answered to."""
+        return self._pages.for_request(request).wrong_browser()
 
     async def show(self, request: Request) -> Response:
         """GET: how the consent stands that this browser began last. Waits a moment for one that is nearly through."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from bot.bot import Bot
 from bot.errors import (
@@ -13,7 +13,7 @@ from bot.errors import (
     ConsentRevoked,
     ConsentUsed,
 )
-from handlers.browser import BrowserCookie, is_own_click
+from handlers.browser import BrowserCookie
 from handlers.pages import ConsentView, Invitation, Pages
 from storage.records import Consent, ConsentState
 
@@ -27,7 +27,6 @@ class ConsentPages:
         self._bot = bot
         self._pages = pages
         self._cookie = BrowserCookie(public_url)
-        self._public_url = public_url
         self._scopes = scopes
 
     async def show(self, request: Request) -> Response:
@@ -44,8 +43,6 @@ class ConsentPages:
 
     async def go_on(self, request: Request) -> Response:
         """POST: the grower continues to FieldView."""
-        if not is_own_click(request, self._public_url):
-            return JSONResponse({"error": "this was not sent from our own page"}, 403)
         token = _token(request)
         try:
             consent = await self._bot.journey.look(token)
@@ -60,8 +57,6 @@ class ConsentPages:
 
     async def decline(self, request: Request) -> Response:
         """POST: the grower does not want this."""
-        if not is_own_click(request, self._public_url):
-            return JSONResponse({"error": "this was not sent from our own page"}, 403)
         token = _token(request)
         try:
             await self._bot.journey.decline(token, request.scope["request_id"])

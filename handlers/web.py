@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 from starlette.applications import Starlette
@@ -16,14 +16,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.alerts import Alerts
 from bot.bot import Bot
-from handlers.callback import Callback
+from handlers.browser import is_own_click
+from handlers.callback import DONE, ELSEWHERE, Callback
 from handlers.consent import ConsentPages
 from handlers.leaf_alerts import LeafAlerts
+from handlers.limits import Limits, Network, Rates
 from handlers.operations import Operations
 from handlers.pages import Pages
 from handlers.slack_events import SlackEvents
 
 log = structlog.get_logger(__name__)
+
+HSTS = "max-age=63072000; includeSubDomains"
 
 LARGEST_BODY = 1_000_000
 """Bytes of a request's body; Slack's and Leaf's are far smaller."""
@@ -42,19 +46,23 @@ class Site:
     scopes: tuple[str, ...]
     slack_events: SlackEvents | None
     alerts: Alerts | None
+    trusted_proxies: tuple[Network, ...] = ()
+    rates: Rates = field(default_factory=Rates)
 
 
 def web_app(site: Site) -> ASGIApp:
     """The ASGI application with every URL of the program."""
     consent = ConsentPages(site.bot, site.pages, site.public_url, site.scopes)
     callback = Callback(site.bot, site.pages, site.public_url)
+    limits = Limits(site.pages, site.trusted_proxies, site.rates)
     operations = Operations(site.bot.readiness)
     routes = [
-        Route("/connect/{token}", consent.show, methods=["GET"]),
-        Route("/connect/{token}", consent.go_on, methods=["POST"]),
-        Route("/connect/{token}/decline", consent.decline, methods=["POST"]),
-        Route("/oauth/fieldview/callback", callback.receive, methods=["GET"]),
-        Route("/oauth/fieldview/done", callback.show, methods=["GET"]),
+        Route("/connect/{token}", limits.looks(consent.show), methods=["GET"]),
+        Route("/connect/{token}", limits.presses(consent.go_on), methods=["POST"]),
+        Route("/connect/{token}/decline", limits.presses(consent.decline), methods=["POST"]),
+        Route("/oauth/fieldview/callback", limits.looks(callback.receive), methods=["GET"]),
+        Route(DONE, limits.looks(callback.show), methods=["GET"]),
+        Route(ELSEWHERE, limits.looks(callback.show_foreign), methods=["GET"]),
         Route("/healthz", operations.alive, methods=["GET"]),
         Route("/readyz", operations.ready, methods=["GET"]),
         Route("/metrics", operations.metrics, methods=["GET"]),
@@ -67,7 +75,7 @@ def web_app(site: Site) -> ASGIApp:
     application = Starlette(routes=routes, exception_handlers=handlers)
     # A redirect to the path without its last slash would be made of the Host header, which anybody may set.
     application.router.redirect_slashes = False
-    return Edge(application)
+    return Edge(application, site.public_url)
 
 
 def _refused(pages: Pages) -> Callable[[Request, Exception], Awaitable[Response]]:
@@ -95,10 +103,13 @@ _WORDS = {400: "malformed", 404: "not found", 405: "method not allowed", 413: "t
 
 
 class Edge:
-    """Outermost: a request id for the logs, a limit on bodies, and no traceback but in the log."""
+    """Outermost: a request id for the logs, a limit on bodies, nothing that another site's page sends, over TLS the
+    promise to stay with it, and no traceback but in the log."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, public_url: str) -> None:
         self._app = app
+        self._public_url = public_url
+        self._promise = [(b"strict-transport-security", HSTS.encode())] if public_url.startswith("https://") else []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -107,12 +118,29 @@ class Edge:
         scope["request_id"] = reference
         with structlog.contextvars.bound_contextvars(request_id=reference):
             try:
-                await self._app(scope, _limited(receive), send)
+                await self._answer(scope)(scope, _limited(receive), self._with_promise(send))
             except ClientDisconnect:
                 log.info("a client went away in mid-sentence", route=_route(scope))
             except Exception:
                 # Starlette has answered it already, with `crashed`.
                 log.exception("a request crashed", route=_route(scope))
+
+    def _answer(self, scope: Scope) -> ASGIApp:
+        """Whatever changes something and comes from a browser has to come from our own page."""
+        changes = scope["method"] not in ("GET", "HEAD")
+        if changes and not is_own_click(Request(scope), self._public_url):
+            return JSONResponse({"error": "this was not sent from our own page"}, 403)
+        return self._app
+
+    def _with_promise(self, send: Send) -> Send:
+        async def promising(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                given = list(message.get("headers", []))
+                promised = any(name.lower() == b"strict-transport-security" for name, _ in given)
+                message = {**message, "headers": given if promised else [*given, *self._promise]}
+            await send(message)
+
+        return promising
 
 
 def _limited(receive: Receive) -> Receive:

@@ -32,6 +32,13 @@ class Browser:
     async def opens(self, address: str) -> httpx.Response:
         return await self.client.get(address)
 
+    async def sent_away(self, answer: httpx.Response) -> httpx.Response:
+        """The page for a browser that began nothing, which has neither code nor state in its address."""
+        assert (answer.status_code, answer.headers["location"]) == (303, "/oauth/fieldview/elsewhere")
+        page = await self.client.get(answer.headers["location"])
+        assert page.status_code == 403
+        return page
+
     async def begins(self, link: str, **headers: str) -> str:
         """Press "Continue"; returns FieldView's address."""
         answer = await self.client.post(link, headers=headers)

@@ -192,7 +192,7 @@ def edge() -> Edge:
         return PlainTextResponse(str(len(await request.body())))
 
     routes = [Route("/crash/{token}", crash), Route("/read", read, methods=["POST"])]
-    return Edge(Starlette(routes=routes, exception_handlers={Exception: crashed(pages)}))
+    return Edge(Starlette(routes=routes, exception_handlers={Exception: crashed(pages)}), "https://bot")
 
 
 async def test_a_crash_is_a_page_with_a_reference_that_the_log_has_too(
