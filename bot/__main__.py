@@ -1,4 +1,4 @@
-"""The command line: serve, demo, migrate, check, audit."""
+"""The command line: serve, demo, migrate, check, keys, audit."""
 
 from __future__ import annotations
 
@@ -76,7 +76,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("migrate", _migrate, "Bring the database to the newest version.")
     add("check", _check, "Look at the settings and every outside service, and say what is wrong.")
-    audit = add("audit", _audit_help, "Prove or export the audit trail.")
+    keys = add("keys", _help, "Look after the keys that encrypt what is stored.")
+    rotation = keys.add_subparsers(required=True, metavar="WHAT").add_parser(
+        "rotate", help="Encrypt everything anew with the first of ENCRYPTION_KEYS, also while the bot serves."
+    )
+    rotation.set_defaults(run=_rotate)
+    audit = add("audit", _help, "Prove or export the audit trail.")
     kinds = audit.add_subparsers(required=True, metavar="WHAT")
     verify = kinds.add_parser("verify", help="Walk the chain and name the first entry that is not what it was.")
     verify.set_defaults(run=_verify)
@@ -118,8 +123,32 @@ def _check(options: argparse.Namespace) -> int:
     return asyncio.run(check(_settings(), print))
 
 
-def _audit_help(options: argparse.Namespace) -> int:
-    raise AssertionError("argparse asks for verify or export")
+def _help(options: argparse.Namespace) -> int:
+    raise AssertionError("argparse asks for what")
+
+
+def _rotate(options: argparse.Namespace) -> int:
+    from bot.app import rotating
+
+    async def rotate() -> int:
+        lost = 0
+        async with rotating(_settings()) as rotation:
+            async for done in rotation.kinds:
+                print(f"{done.name}: {done.anew} encrypted anew, {done.already} were already, {done.unreadable} lost")
+                lost += done.unreadable
+            older = await rotation.left_to_the_engine()
+        if older:
+            print(
+                f"{older} jobs of the engine still need an older key. They hold ids, no secret, and are gone a week "
+                "after they end: keep the older key in ENCRYPTION_KEYS until this says so no more."
+            )
+        else:
+            print("Nothing needs an older key any more.")
+        if lost:
+            print("What is lost was encrypted with a key that is no longer in ENCRYPTION_KEYS. Put it back.")
+        return 1 if lost else 0
+
+    return asyncio.run(rotate())
 
 
 def _verify(options: argparse.Namespace) -> int:

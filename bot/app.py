@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -46,6 +46,7 @@ from bot.pace import Unpaced, pace_for
 from bot.people import PEOPLE, People
 from bot.permitting import Permitting
 from bot.readiness import Readiness
+from bot.rotation import Rotated, left_to_the_engine, rotate
 from bot.season import Season
 from bot.settings import Settings
 from bot.silence import FRESHNESS, SILENCE, Rules, Silences
@@ -183,6 +184,34 @@ def rules_of(settings: Settings) -> Rules:
         stale_after_in_season=timedelta(days=settings.stale_after_days_in_season),
         season=Season.parse(settings.season) if settings.season else None,
     )
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """The encryption of everything anew, kind by kind, and what the engine keeps of older keys."""
+
+    kinds: AsyncIterator[Rotated]
+    left_to_the_engine: Callable[[], Awaitable[int]]
+
+
+@asynccontextmanager
+async def rotating(settings: Settings) -> AsyncIterator[Rotation]:
+    """The rotation of keys, for the command line; noted in the audit trail when it is through."""
+    database, vault = Database(settings.database_url.get_secret_value()), Vault(settings.encryption_keys)
+    done: list[Rotated] = []
+
+    async def kinds() -> AsyncIterator[Rotated]:
+        async for kind in rotate(database, vault):
+            done.append(kind)
+            yield kind
+
+    try:
+        yield Rotation(kinds(), lambda: left_to_the_engine(database, vault))
+        async with journal_of(settings) as journal:
+            counts = {kind.name: {"anew": kind.anew, "unreadable": kind.unreadable} for kind in done}
+            await journal.write("cli", "command line", "keys-rotate", "done", "cli", detail=counts)
+    finally:
+        await database.close()
 
 
 def form_targets(settings: Settings) -> tuple[str, ...]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
 from bot.season import Season
 from storage.database import UnsupportedDatabase
@@ -211,17 +212,55 @@ class Settings(BaseSettings):
 
 
 def load(**given: object) -> Settings:
-    """Settings from the environment, `.env` and what is given. Raises SettingsFault."""
+    """Settings from the environment, `.env`, the files these name, and what is given. Raises SettingsFault."""
+    from_files, faults = _from_files(given)
     try:
-        return Settings(**given)  # type: ignore[arg-type]
+        settings = Settings(**(from_files | given))  # type: ignore[arg-type]
     except ValidationError as invalid:
-        raise SettingsFault(
-            [_in_words(error["loc"], error["type"], error["msg"]) for error in invalid.errors()]
-        ) from None
+        errors = [error for error in invalid.errors() if _name(error["loc"]) not in faults]
+        faults |= {_name(error["loc"]): _in_words(error["loc"], error["type"], error["msg"]) for error in errors}
+    if faults:
+        raise SettingsFault(list(faults.values()))
+    return settings
+
+
+def _from_files(given: Mapping[str, object]) -> tuple[dict[str, object], dict[str, str]]:
+    """Secrets that stand in files, by field; and by variable, what is wrong with a file."""
+    environment = dict(EnvSettingsSource(Settings).env_vars)
+    if env_file := given.get("_env_file", ".env"):
+        environment = {**DotEnvSettingsSource(Settings, env_file=str(env_file)).env_vars, **environment}
+    found: dict[str, object] = {}
+    faults: dict[str, str] = {}
+    for field in SECRETS:
+        name, path = field.upper(), environment.get(f"{field}_file")
+        if not path or field in given:
+            continue
+        if environment.get(field):
+            faults[name] = f"{name} is given twice: as itself and as {name}_FILE."
+            continue
+        try:
+            found[field] = Path(path).read_text(encoding="utf-8").strip()
+        except OSError as failure:
+            faults[name] = f"{name}_FILE names a file that cannot be read ({failure.strerror})."
+        except ValueError:
+            faults[name] = f"{name}_FILE names a file that is no text."
+    return found, faults
+
+
+SECRETS = tuple(
+    name
+    for name, field in Settings.model_fields.items()
+    if field.annotation is SecretStr or SecretStr in get_args(field.annotation)
+)
+"""The settings that may be given in a file."""
+
+
+def _name(place: tuple[int | str, ...]) -> str:
+    return str(place[0]).upper() if place else "settings"
 
 
 def _in_words(place: tuple[int | str, ...], kind: str, message: str) -> str:
-    name = str(place[0]).upper() if place else "settings"
+    name = _name(place)
     if kind == "missing":
         return f"{name} is not set."
     reason = message.removeprefix("Value error, ")

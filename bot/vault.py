@@ -20,7 +20,8 @@ class Vault:
     """Turns secrets into text that may be stored, and back."""
 
     def __init__(self, keys: SecretStr) -> None:
-        self._fernet = MultiFernet([Fernet(key.strip()) for key in keys.get_secret_value().split(",")])
+        fernets = [Fernet(key.strip()) for key in keys.get_secret_value().split(",")]
+        self._first, self._fernet = fernets[0], MultiFernet(fernets)
 
     def seal(self, secret: SecretStr) -> str:
         return self._fernet.encrypt(secret.get_secret_value().encode()).decode()
@@ -31,6 +32,18 @@ class Vault:
             return SecretStr(self._fernet.decrypt(sealed.encode()).decode())
         except InvalidToken:
             raise Unreadable("no key in ENCRYPTION_KEYS opens a stored secret") from None
+
+    def is_newest(self, sealed: str) -> bool:
+        """Whether the first key opens this."""
+        try:
+            self._first.decrypt(sealed.encode())
+        except InvalidToken:
+            return False
+        return True
+
+    def seal_anew(self, sealed: str) -> str:
+        """The same secret, encrypted with the first key. Raises Unreadable."""
+        return self.seal(self.open(sealed))
 
     async def own_secret(self, database: Database, name: str) -> SecretStr:
         """A random secret of ours with this name, made on first use and kept encrypted in the database."""

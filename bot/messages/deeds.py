@@ -272,6 +272,7 @@ _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
     "first-data-missing": _plain("found that no data has come in yet from", whom="a grower"),
     "silence-told": _silence_told,
     "silence-over": _silence_over,
+    "keys-rotate": lambda whom, detail: "encrypted what is stored with a new key",
     "audit-export": lambda whom, detail: "exported the audit trail",
 }
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from bot.settings import FIELDVIEW_SCOPES, Settings, SettingsFault, load
+from bot.settings import FIELDVIEW_SCOPES, SECRETS, Settings, SettingsFault, load
 
 NEEDED = {
     "SLACK_BOT_TOKEN": "xoxb-1",
@@ -28,6 +28,7 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
         monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(f"{name.upper()}_FILE", raising=False)
     monkeypatch.chdir(tmp_path)
 
 
@@ -182,3 +183,45 @@ def test_settings_never_show_a_secret() -> None:
     for name in ("xoxb-1", "signing", "password", NEEDED["ENCRYPTION_KEYS"]):
         assert f"'{name}'" not in shown
         assert f'"{name}"' not in shown
+
+
+def test_every_secret_may_stand_in_a_file(given: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    expected = {name: NEEDED.get(name.upper(), "sqlite:///other.db") for name in SECRETS}
+    for name, value in expected.items():
+        (tmp_path / name).write_text(f"{value}\n")
+        given.delenv(name.upper(), raising=False)
+        given.setenv(f"{name.upper()}_FILE", str(tmp_path / name))
+    settings = load()
+    assert {name: plain(getattr(settings, name)) for name in SECRETS} == expected
+    assert {"leaf_password", "encryption_keys", "database_url", "leaf_webhook_secret"} <= expected.keys()
+
+
+def test_a_file_is_named_in_the_env_file_too(given: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given.delenv("LEAF_PASSWORD")
+    (tmp_path / "secret").write_text("from a file")
+    (tmp_path / ".env").write_text(f"LEAF_PASSWORD_FILE={tmp_path / 'secret'}\n")
+    assert plain(load().leaf_password) == "from a file"
+
+
+def test_a_secret_given_twice_or_in_a_file_that_is_not_there_is_one_line_each(
+    given: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_text("hunter2")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "empty").write_text("\n")
+    given.setenv("LEAF_PASSWORD_FILE", str(tmp_path / "secret"))
+    for name, file in (
+        ("SLACK_BOT_TOKEN", "nowhere"),
+        ("FIELDVIEW_API_KEY", "binary"),
+        ("SLACK_SIGNING_SECRET", "empty"),
+    ):
+        given.delenv(name)
+        given.setenv(f"{name}_FILE", str(tmp_path / file))
+    lines = faults()
+    assert set(lines) == {
+        "LEAF_PASSWORD is given twice: as itself and as LEAF_PASSWORD_FILE.",
+        "SLACK_BOT_TOKEN_FILE names a file that cannot be read (No such file or directory).",
+        "FIELDVIEW_API_KEY_FILE names a file that is no text.",
+        "SLACK_SIGNING_SECRET must not be empty.",
+    }
+    assert "hunter2" not in "".join(lines)

@@ -314,6 +314,7 @@ def stories() -> Iterator[tuple[str, Shown]]:
         an_entry("escalate", target=None, target_name=None, detail='{"of": "CNEWS", "after": {"lead": "UJONAS"}}'),
         an_entry("escalate", target=None, target_name=None, detail='{"of": "CNEWS", "after": null}'),
         an_entry("escalated", actor="job:escalation", detail='{"lead": "UJONAS"}'),
+        an_entry("keys-rotate", actor="cli", target=None, target_name=None),
         an_entry("audit-export", actor="cli", target=None, target_name=None),
     ]
     yield "history", messages.history(entries, None, NOW)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import base64
 import json
@@ -12,9 +13,13 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+from pydantic import SecretStr
 from sqlalchemy import NullPool, create_engine, text
 
+from bot.__main__ import _parser
 from bot.sandbox.leaf.alerts import signature
+from bot.vault import Vault
+from storage import sealed_columns
 from storage.database import Database, sync_url
 from tests.consenting import code_of, state_of
 from tests.program import Outside, outside
@@ -275,8 +280,34 @@ CLI = (
     ("audit", "export"),
     ("audit", "export", "--format", "jsonl"),
     ("migrate",),
+    ("keys", "rotate"),
     ("--help",),
 )
+
+
+def commands_of(parser: argparse.ArgumentParser, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every command that the command line has, by its words."""
+    below = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    if not below:
+        yield words
+    for action in below:
+        for word, parsed in action.choices.items():
+            yield from commands_of(parsed, (*words, word))
+
+
+def test_every_command_is_listened_to() -> None:
+    listened = {arguments[:2] if arguments[0] in ("audit", "keys") else arguments[:1] for arguments in CLI}
+    # `serve` is the program of the story; `demo` has no secrets but those it makes up itself.
+    assert set(commands_of(_parser())) == listened - {("--help",)} | {("serve",), ("demo",)}
+
+
+async def engine_arguments(story: Story) -> str:
+    """What the engine keeps of every job, opened with the keys: encryption hides nothing from whoever has them."""
+    keys = Vault(SecretStr(story.outside.program.environment["ENCRYPTION_KEYS"]))
+    async with story.outside.database.reading() as session:
+        stored = await sealed_columns.of_engine(session)
+    assert len(stored) > 3, "jobs ran"
+    return "\n".join(keys.open(text).get_secret_value() for text in stored)
 
 
 async def test_no_secret_of_the_story_is_written_anywhere(database_url: str, tmp_path: Path) -> None:
@@ -299,6 +330,7 @@ async def test_no_secret_of_the_story_is_written_anywhere(database_url: str, tmp
         assert {"state", "browser", "code", "refresh", "access", "key", "response_url", "LEAF_PASSWORD"} <= kinds
 
         found: list[str] = []
+        found += canaries.found_in("the engine's jobs", await engine_arguments(story))
         live = bytes_of(database_url, folder)
         for name, content in live.items():
             found += canaries.found_in(f"database {name}", content)

@@ -20,7 +20,7 @@ HERE = "127.0.0.1/32"
 
 
 async def test_a_link_is_looked_at_and_pressed_so_often_and_others_are_not_touched_by_it(sqlite_url: str) -> None:
-    async with set_up(sqlite_url, tuning=FEW) as stage, httpx.AsyncClient(trust_env=False) as client:
+    async with set_up(sqlite_url, tuning=FEW) as stage, httpx.AsyncClient(trust_env=False, timeout=30) as client:
         link = await asked(stage)
         assert [(await client.get(link)).status_code for _ in range(5)] == [200] * 4 + [429]
         assert [(await client.post(link)).status_code for _ in range(3)] == [303] * 2 + [429]
@@ -36,7 +36,7 @@ async def test_one_address_is_held_and_the_one_beside_it_is_not(sqlite_url: str)
     tuning = replace(FEW, page_rates=Rates(of_address=5, looks_at_link=100))
     async with (
         set_up(sqlite_url, tuning=tuning, trusted_proxies=HERE) as stage,
-        httpx.AsyncClient(base_url=stage.url, trust_env=False) as client,
+        httpx.AsyncClient(base_url=stage.url, trust_env=False, timeout=30) as client,
     ):
 
         async def asks(address: str, path: str) -> int:
@@ -51,7 +51,7 @@ async def test_one_address_is_held_and_the_one_beside_it_is_not(sqlite_url: str)
 async def test_an_address_that_the_visitor_only_claims_is_not_believed(sqlite_url: str) -> None:
     async with (
         set_up(sqlite_url, tuning=FEW, trusted_proxies="203.0.113.1") as stage,
-        httpx.AsyncClient(base_url=stage.url, trust_env=False) as client,
+        httpx.AsyncClient(base_url=stage.url, trust_env=False, timeout=30) as client,
     ):
         for number in range(12):
             headers = {"X-Forwarded-For": "203.0.113.7"}
@@ -86,7 +86,7 @@ async def test_over_tls_every_answer_promises_to_stay_with_it(sqlite_url: str, s
     more: dict[str, Any] = {"public_url": "https://bot.example.com"} if secure else {}
     async with (
         set_up(sqlite_url, **more) as stage,
-        httpx.AsyncClient(base_url=stage.url, trust_env=False) as client,
+        httpx.AsyncClient(base_url=stage.url, trust_env=False, timeout=30) as client,
     ):
         for path in ("/healthz", "/connect/x", "/nowhere", "/oauth/fieldview/callback", "/oauth/fieldview/done"):
             promise = (await client.get(path)).headers.get_list("strict-transport-security")
@@ -95,7 +95,10 @@ async def test_over_tls_every_answer_promises_to_stay_with_it(sqlite_url: str, s
 
 @pytest.mark.parametrize("path", ["/slack/events", "/leaf/alerts", "/connect/x", "/connect/x/decline", "/healthz"])
 async def test_nothing_is_posted_from_another_sites_page(sqlite_url: str, path: str) -> None:
-    async with set_up(sqlite_url) as stage, httpx.AsyncClient(base_url=stage.url, trust_env=False) as client:
+    async with (
+        set_up(sqlite_url) as stage,
+        httpx.AsyncClient(base_url=stage.url, trust_env=False, timeout=30) as client,
+    ):
         for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
             answer = await client.post(path, headers=headers)
             assert (answer.status_code, answer.json()) == (403, {"error": "this was not sent from our own page"})

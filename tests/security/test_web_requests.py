@@ -289,5 +289,6 @@ async def test_hypothesis_finds_no_request_that_crashes(sqlite_url: str) -> None
             # A client that sends spaces at the end of a header does not exist: they are not part of its value.
             cookie = {"Cookie": f"fieldview-consent={junk.cookie}".rstrip()}
             answer = await client.request(junk.method, junk.path, params=junk.query, content=junk.body, headers=cookie)
-            assert 400 <= answer.status_code < 500, junk
+            sent_away = answer.headers.get("location") == "/oauth/fieldview/elsewhere"
+            assert 400 <= answer.status_code < 500 or sent_away, junk
         assert await remembered(stage) == before
