@@ -11,17 +11,24 @@ from enum import Enum
 import structlog
 from pydantic import SecretStr
 
+from bot.announcer import Announcer
 from bot.errors import ProviderError
 from bot.jobs import KEPT, Queue
 from bot.leaf import webhook
 from bot.leaf.client import LeafClient
+from bot.leaf.registration import Standing, ensure_webhook
 from bot.monitor import ALERT
 from storage.database import Database
 
 log = structlog.get_logger(__name__)
 
-REPLAY = "replay-alerts"
-"""The job that asks Leaf for the alerts it could not deliver; its subject is the tick."""
+TEND = "tend-alerts"
+"""The job that sees to our webhook and asks Leaf for the alerts it could not deliver; its subject is the tick."""
+
+TAKEN = (
+    "Leaf sends its alerts about credentials to another address already, and allows only one. I still find dead "
+    "connections by looking, only later. To get alerts at once, forward them from there, or delete that webhook."
+)
 
 _ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 """What a credential's id may look like: Leaf's are UUIDs, and nothing longer would fit where ids are kept."""
@@ -46,6 +53,7 @@ class Alerts:
         leaf: LeafClient,
         address: str,
         clock: Callable[[], datetime],
+        announcer: Announcer,
     ) -> None:
         self._database = database
         self._queue = queue
@@ -53,6 +61,7 @@ class Alerts:
         self._leaf = leaf
         self._address = address
         self._clock = clock
+        self._announcer = announcer
         self._replayed: set[str] = set()
         """What this process has replayed already: the engine would not start it again, but need not be asked."""
 
@@ -66,8 +75,21 @@ class Alerts:
             return Reception.UNSIGNED
         return await self._noted(body)
 
-    async def replay_job(self, _: str) -> float | None:
-        """Job: the alerts that Leaf could not deliver while we were away, as if they came now; each starts one job."""
+    async def register(self) -> None:
+        """Make sure that Leaf sends its alerts here; that somebody else gets them is told once, until it is over."""
+        try:
+            standing = await ensure_webhook(self._leaf, self._address, self._secret)
+        except ProviderError as failure:
+            log.warning("the webhook could not be registered now", detail=failure.detail)
+            return
+        if standing is Standing.TAKEN:
+            await self._announcer.tell_operators("webhook-taken", TAKEN)
+        elif standing is not Standing.MISSING:
+            await self._announcer.all_clear("webhook-taken")
+
+    async def tend_job(self, _: str) -> float | None:
+        """Job: see that Leaf still sends alerts here, and take in those it could not deliver; each starts one job."""
+        await self.register()
         try:
             failed = await self._leaf.failed_alerts()
         except ProviderError as failure:

@@ -148,7 +148,7 @@ class Announcer:
         """
 
         async def want_update() -> None:
-            for announcement in await outbox.want_update(session, kind, subject, prompt=prompt):
+            for announcement in await outbox.want_update(session, kind, subject, self._clock(), prompt=prompt):
                 await self._start(session, announcement)
 
         at_end(session, (OUTBOX_RANK, kind, subject), want_update)

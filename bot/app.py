@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 from bot import jobs as engine
 from bot import replicas
 from bot.access import Access
-from bot.alerts import REPLAY, Alerts
+from bot.alerts import TEND, Alerts
 from bot.announcer import DELIVER, EDITS_APART, Announcer
 from bot.archive import Archive
 from bot.background import Background
@@ -39,7 +39,6 @@ from bot.jobs import Jobs
 from bot.journal import KEY_NAME, Journal
 from bot.journey import Journey
 from bot.leaf.client import LeafClient
-from bot.leaf.registration import ensure_webhook
 from bot.monitor import ALERT, CHECK, SWEEP, Monitor
 from bot.ownership import Ownership
 from bot.pace import Unpaced, pace_for
@@ -48,7 +47,8 @@ from bot.permitting import Permitting
 from bot.readiness import Readiness
 from bot.rotation import Rotated, left_to_the_engine, rotate
 from bot.season import Season
-from bot.settings import Settings
+from bot.selfcheck import Premises, SelfCheck
+from bot.settings import LOOPBACK, Settings
 from bot.silence import FRESHNESS, SILENCE, Rules, Silences
 from bot.slack.client import SlackClient, Workspace
 from bot.slack_pace import Rates
@@ -115,7 +115,7 @@ async def running(settings: Settings, tuning: Tuning = Tuning()) -> AsyncIterato
         jobs = Jobs(database, vault, executor=place.name, poll=tuning.poll)
         slack = SlackClient(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
         key = await vault.own_secret(database, KEY_NAME)
-        bot, leaf, alerts = _services(settings, tuning, database, vault, jobs, slack, key, place.name, stack)
+        bot, alerts = _services(settings, tuning, database, vault, jobs, slack, key, place.name, stack)
         await bot.announcer.forget_claims()
         await jobs.start()
         stack.push_async_callback(jobs.stop)
@@ -125,14 +125,13 @@ async def running(settings: Settings, tuning: Tuning = Tuning()) -> AsyncIterato
         stack.push_async_callback(background.finish, 20.0)
         interval = timedelta(seconds=settings.sweep_interval)
         watchdog = Watchdog(database, bot.announcer, tuning.clock, interval)
-        timer = Timer(bot, jobs, place, watchdog, interval, replays=alerts is not None)
+        timer = Timer(bot, jobs, place, watchdog, interval, tends_alerts=alerts is not None)
         stack.push_async_callback(timer.stop)
         slack_app = bolt_app(bot, workspace, background, settings.slack_signing_secret.get_secret_value())
         if settings.slack_app_token:
             handler = AsyncSocketModeHandler(slack_app, settings.slack_app_token.get_secret_value())
             await handler.connect_async()  # type: ignore[no-untyped-call]
             stack.push_async_callback(handler.close_async)
-        secret = settings.leaf_webhook_secret
         site = Site(
             bot=bot,
             pages=Pages(form_targets=form_targets(settings), secure=settings.is_secure, company=workspace.name),
@@ -144,9 +143,8 @@ async def running(settings: Settings, tuning: Tuning = Tuning()) -> AsyncIterato
             alerts=alerts,
         )
         timer.start()
-        if secret:
-            address = f"{settings.public_url}/leaf/alerts"
-            background.spawn(ensure_webhook(leaf, address, secret, bot.announcer.tell_operators))
+        if alerts:
+            background.spawn(alerts.register())
         yield Running(bot, web_app(site), timer, jobs, workspace)
 
 
@@ -228,6 +226,19 @@ def leaf_client(settings: Settings, database: Database, tuning: Tuning) -> LeafC
     )
 
 
+def premises(settings: Settings, *, running: bool) -> Premises:
+    return Premises(
+        database_url=settings.database_url.get_secret_value(),
+        public_url=settings.public_url,
+        is_local=urlsplit(settings.public_url).hostname in LOOPBACK,
+        redirect_uri=settings.redirect_uri,
+        alert_channel=settings.alert_channel,
+        alerts_address=settings.alerts_address if settings.leaf_webhook_secret else None,
+        sweep_interval=timedelta(seconds=settings.sweep_interval),
+        running=running,
+    )
+
+
 def fieldview_client(settings: Settings) -> FieldViewClient:
     return FieldViewClient(
         client_id=settings.fieldview_client_id,
@@ -249,7 +260,7 @@ def _services(
     audit_key: SecretStr,
     executor: str,
     stack: AsyncExitStack,
-) -> tuple[Bot, LeafClient, Alerts | None]:
+) -> tuple[Bot, Alerts | None]:
     """Every service, wired; and the durable jobs, registered."""
     clock = tuning.clock
     leaf = leaf_client(settings, database, tuning)
@@ -336,9 +347,10 @@ def _services(
         jobs.register(name, job)
     secret, alerts = settings.leaf_webhook_secret, None
     if secret:
-        alerts = Alerts(database, jobs, secret, leaf, f"{settings.public_url}/leaf/alerts", clock)
-        jobs.register(REPLAY, alerts.replay_job)
+        alerts = Alerts(database, jobs, secret, leaf, settings.alerts_address, clock, announcer)
+        jobs.register(TEND, alerts.tend_job)
     access = Access(database, slack, settings.first_admins)
+    selfcheck = SelfCheck(database, leaf, slack, vault, clock, premises(settings, running=True), jobs.backlog)
     bot = Bot(
         database=database,
         slack=slack,
@@ -360,7 +372,8 @@ def _services(
         first_data=first_data,
         announcer=announcer,
         journal=journal,
+        selfcheck=selfcheck,
         readiness=Readiness(database, leaf, slack, clock, settings.sweep_interval),
         clock=clock,
     )
-    return bot, leaf, alerts
+    return bot, alerts

@@ -23,6 +23,7 @@ from bot.monitor import Monitor
 from bot.ownership import Ownership
 from bot.permitting import Permitting
 from bot.readiness import Readiness
+from bot.selfcheck import SelfCheck
 from bot.silence import Silences
 from bot.slack.client import SlackClient
 from bot.subscribing import Subscribing
@@ -54,4 +55,5 @@ class Bot:
     announcer: Announcer
     journal: Journal
     readiness: Readiness
+    selfcheck: SelfCheck
     clock: Callable[[], datetime]

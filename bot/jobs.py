@@ -136,6 +136,14 @@ class Jobs:
             await DBOS.delete_workflows_async([workflow.workflow_id for workflow in finished])
             forgotten += len(finished)
 
+    async def backlog(self) -> tuple[int, int]:
+        """How many jobs run and how many wait for their turn or their time."""
+        counts = []
+        for statuses in (["PENDING"], ["ENQUEUED", "DELAYED"]):
+            found = await DBOS.list_workflows_async(status=statuses, limit=10_000, load_input=False, load_output=False)
+            counts.append(len(found))
+        return counts[0], counts[1]
+
     async def owners_of_running(self) -> set[str]:
         """The executors that jobs are running under, the dead among them included."""
         running = await DBOS.list_workflows_async(status="PENDING", load_input=False, load_output=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from enum import StrEnum
 
 from storage.records import (
     AuditEntry,
@@ -19,6 +20,24 @@ from storage.records import (
     Silence,
     Transition,
 )
+
+
+class Level(StrEnum):
+    """How something is: well, worth a look, or in need of somebody."""
+
+    GREEN = "green"
+    YELLOW = "yellow"
+    RED = "red"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the self-check; `remedy` says what to do when it is not well."""
+
+    subject: str
+    level: Level
+    words: str
+    remedy: str = ""
 
 
 @dataclass(frozen=True)

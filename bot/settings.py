@@ -206,6 +206,11 @@ class Settings(BaseSettings):
         return self.public_url.startswith("https://")
 
     @property
+    def alerts_address(self) -> str:
+        """Where Leaf posts its alerts."""
+        return f"{self.public_url}/leaf/alerts"
+
+    @property
     def redirect_uri(self) -> str:
         """Where FieldView sends growers back; must be registered there to the letter."""
         return f"{self.public_url}/oauth/fieldview/callback"

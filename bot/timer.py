@@ -12,7 +12,7 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.alerts import REPLAY
+from bot.alerts import TEND
 from bot.bot import Bot
 from bot.freshness import SLOT
 from bot.jobs import KEPT, Jobs
@@ -45,14 +45,14 @@ class Timer:
     """Starts each sweep once, whichever replica's timer is first, because a sweep's name is its tick."""
 
     def __init__(
-        self, bot: Bot, jobs: Jobs, place: Place, watchdog: Watchdog, sweep_interval: timedelta, *, replays: bool
+        self, bot: Bot, jobs: Jobs, place: Place, watchdog: Watchdog, sweep_interval: timedelta, *, tends_alerts: bool
     ) -> None:
         self._bot = bot
         self._jobs = jobs
         self._place = place
         self._watchdog = watchdog
         self._interval = sweep_interval
-        self._replays = replays
+        self._tends_alerts = tends_alerts
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -75,8 +75,8 @@ class Timer:
         """Start this interval's sweep unless it was started already, then tidy up."""
         number = int(self._bot.clock().timestamp() // self._interval.total_seconds())
         await self._jobs.start_now(SWEEP, f"sweep-{number}", f"{SWEEP}-{number}")
-        if self._replays:
-            await self._jobs.start_now(REPLAY, f"tick-{number}", f"{REPLAY}-{number}")
+        if self._tends_alerts:
+            await self._jobs.start_now(TEND, f"tick-{number}", f"{TEND}-{number}")
         now = self._bot.clock()
         await self._jobs.start_now(PEOPLE, f"{now:%Y-%m-%d}", f"{PEOPLE}-{now:%Y-%m-%d}")
         if overdue := await self._bot.announcer.start_overdue(now - OVERDUE):

@@ -51,6 +51,15 @@ class Vault:
             stored = await sealed_values.get_or_add(session, name, self.seal(SecretStr(secrets.token_urlsafe(32))))
         return self.open(stored)
 
+    async def opens(self, database: Database, name: str) -> bool:
+        """Whether the secret of that name, if it was ever made, can still be opened."""
+        async with database.reading() as session:
+            stored = await sealed_values.get(session, name)
+        try:
+            return stored is None or bool(self.open(stored))
+        except Unreadable:
+            return False
+
 
 def digest(secret: str) -> str:
     """What is stored of a secret that only has to be recognised: SHA-256, hexadecimal."""

@@ -27,7 +27,12 @@ class Operations:
         """200 when everything the bot needs is well, 503 with the reasons when not."""
         parts = await self._readiness.parts()
         ready = all(part.ok for part in parts.values())
-        body = {"ready": ready, "parts": {name: asdict(part) for name, part in parts.items()}}
+        try:
+            figures = await self._readiness.figures()
+            shown = {name: getattr(figures, name) for name in ("sweep_age", "leaf_success_age", "outbox_depth")}
+        except (SQLAlchemyError, OSError):
+            shown = {}
+        body = {"figures": shown, "ready": ready, "parts": {name: asdict(part) for name, part in parts.items()}}
         return JSONResponse(body, 200 if ready else 503, {"Cache-Control": "no-store"})
 
     async def metrics(self, request: Request) -> Response:

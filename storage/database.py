@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -108,8 +109,16 @@ def migrate(url: str) -> None:
         engine.dispose()
 
 
-def schema_is_current(url: str) -> bool:
-    """Whether every migration of this program has been applied."""
+class SchemaState(Enum):
+    """How the tables compare to what this program brings along."""
+
+    OLDER = "a migration is missing"
+    CURRENT = "what this program needs"
+    NEWER = "a later version of this program has migrated it"
+
+
+def schema_state(url: str) -> SchemaState:
+    """Migrations only add, so that this program also works on newer tables."""
     from alembic.runtime.migration import MigrationContext
     from alembic.script import ScriptDirectory
 
@@ -117,9 +126,19 @@ def schema_is_current(url: str) -> bool:
     try:
         with engine.connect() as connection:
             applied = MigrationContext.configure(connection).get_current_heads()
-        return set(applied) == set(ScriptDirectory.from_config(alembic_config()).get_heads())
+        if _is_newer(applied):
+            return SchemaState.NEWER
+        heads = ScriptDirectory.from_config(alembic_config()).get_heads()
+        return SchemaState.CURRENT if set(applied) == set(heads) else SchemaState.OLDER
     finally:
         engine.dispose()
+
+
+def _is_newer(applied: Sequence[str]) -> bool:
+    from alembic.script import ScriptDirectory
+
+    known = {script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
+    return bool(set(applied) - known)
 
 
 def alembic_config() -> Config:
@@ -133,6 +152,11 @@ def _locked_upgrade(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         # Replicas start together: the second waits here and then finds nothing to do.
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7020261124)")
+    from alembic.runtime.migration import MigrationContext
+
+    if _is_newer(MigrationContext.configure(connection).get_current_heads()):
+        # An old version starts again in the middle of an update, or after it was taken back.
+        return
     config = alembic_config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import uuid
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import ColumnElement, case, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.records import Announcement, AnnouncementKind
-from storage.tables import AnnouncementRow
+from storage.tables import AnnouncementRow, Moment
 from storage.upserts import insert
 
 CLAIM = timedelta(seconds=120)
@@ -28,17 +28,18 @@ async def want(session: AsyncSession, kind: AnnouncementKind, subject: str, chan
         failures=0,
         reposts=0,
         created_at=at,
+        owed_since=at,
     )
     further = statement.on_conflict_do_update(
         index_elements=[AnnouncementRow.kind, AnnouncementRow.subject, AnnouncementRow.channel],
-        set_={"wanted": AnnouncementRow.wanted + 1, "gave_up_reason": None},
+        set_={"wanted": AnnouncementRow.wanted + 1, "gave_up_reason": None, "owed_since": _owed_since(at)},
     )
     newest = further.returning(AnnouncementRow).execution_options(populate_existing=True)
     return (await session.scalars(newest)).one().to_record()
 
 
 async def want_update(
-    session: AsyncSession, kind: AnnouncementKind, subject: str, *, prompt: bool = False
+    session: AsyncSession, kind: AnnouncementKind, subject: str, at: datetime, *, prompt: bool = False
 ) -> list[Announcement]:
     """Every message about the subject, wherever it stands, must be brought up to date.
 
@@ -53,12 +54,19 @@ async def want_update(
     )
     wanted = []
     for row in rows:
+        row.owed_since = at if row.shown == row.wanted else row.owed_since
         row.wanted += 1
         row.prompt = row.wanted if prompt else row.prompt
         row.gave_up_reason = None
         wanted.append(row)
     await session.flush()
     return [row.to_record() for row in wanted]
+
+
+def _owed_since(at: datetime) -> ColumnElement[datetime]:
+    """Now, unless something was owed already."""
+    since = func.coalesce(AnnouncementRow.owed_since, AnnouncementRow.created_at)
+    return case((AnnouncementRow.shown < AnnouncementRow.wanted, since), else_=literal(at, Moment()))
 
 
 def thread_subject(kind: AnnouncementKind, subject: str) -> str:
@@ -91,10 +99,11 @@ async def want_thread(
         failures=0,
         reposts=0,
         created_at=at,
+        owed_since=at,
     )
     further = statement.on_conflict_do_update(
         index_elements=[AnnouncementRow.kind, AnnouncementRow.subject, AnnouncementRow.channel],
-        set_={"wanted": number, "gave_up_reason": None},
+        set_={"wanted": number, "gave_up_reason": None, "owed_since": _owed_since(at)},
     )
     newest = further.returning(AnnouncementRow).execution_options(populate_existing=True)
     return (await session.scalars(newest)).one().to_record()
@@ -236,7 +245,7 @@ async def give_up(session: AsyncSession, announcement_id: str, reason: str) -> N
 
 
 async def owed(session: AsyncSession, *, before: datetime | None = None, limit: int = 1000) -> list[Announcement]:
-    """Messages not up to date, oldest first; with `before`, only those created earlier than that."""
+    """Messages not up to date, oldest first; with `before`, only those owed since earlier than that."""
     query = select(AnnouncementRow).where(
         AnnouncementRow.shown < AnnouncementRow.wanted,
         AnnouncementRow.gave_up_reason.is_(None),
@@ -244,9 +253,17 @@ async def owed(session: AsyncSession, *, before: datetime | None = None, limit: 
         AnnouncementRow.kind.in_(list(AnnouncementKind)),
     )
     if before is not None:
-        query = query.where(AnnouncementRow.created_at < before)
+        query = query.where(func.coalesce(AnnouncementRow.owed_since, AnnouncementRow.created_at) < before)
     rows = await session.scalars(query.order_by(AnnouncementRow.created_at, AnnouncementRow.id).limit(limit))
     return [row.to_record() for row in rows]
+
+
+async def oldest_owed(session: AsyncSession) -> datetime | None:
+    """Since when the message that has waited longest is owed; None when nothing is."""
+    query = select(func.min(func.coalesce(AnnouncementRow.owed_since, AnnouncementRow.created_at))).where(
+        AnnouncementRow.shown < AnnouncementRow.wanted, AnnouncementRow.gave_up_reason.is_(None)
+    )
+    return await session.scalar(query)
 
 
 async def depth(session: AsyncSession) -> int:

@@ -8,6 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from storage.tables import SealedValueRow
 
 
+async def get(session: AsyncSession, name: str) -> str | None:
+    row = await session.get(SealedValueRow, name)
+    return row.ciphertext if row else None
+
+
 async def get_or_add(session: AsyncSession, name: str, ciphertext: str) -> str:
     """The ciphertext stored under this name; stores the given one when there is none."""
     row = await session.get(SealedValueRow, name)

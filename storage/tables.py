@@ -382,6 +382,7 @@ class AnnouncementRow(Row):
     gave_up_reason: Mapped[str | None] = mapped_column(Text)
     shown_at: Mapped[datetime | None]
     prompt: Mapped[int] = mapped_column(default=0, server_default="0")
+    owed_since: Mapped[datetime | None]
 
     def to_record(self) -> Announcement:
         return Announcement(

@@ -37,6 +37,7 @@ PROVIDER = "ClimateFieldView"
 PAGE_SIZE = 100
 """Leaf's maximum."""
 
+WEBHOOK_NAME = "fieldview-bot"
 ALERT_EVENTS = ("credentialsUnauthenticated", "credentialsLimitedPermission")
 
 _REFUSAL_LASTS = 30.0
@@ -81,8 +82,14 @@ class LeafClient:
         self._token: SecretStr | None = None
         self._login = asyncio.Lock()
         self._refused_until = 0.0
+        self._logged_in_at: float | None = None
         self.last_success: float | None = None
         """Monotonic time in seconds of the last answer that made sense; None before the first one."""
+
+    @property
+    def login_age(self) -> float | None:
+        """Seconds since this process logged in; None when it has not."""
+        return time.monotonic() - self._logged_in_at if self._logged_in_at is not None else None
 
     async def close(self) -> None:
         await self._http.aclose()
@@ -147,7 +154,7 @@ class LeafClient:
 
     async def register_webhook(self, url: str, secret: SecretStr, events: Sequence[str] = ALERT_EVENTS) -> None:
         """Ask Leaf for alerts. Raises ProviderRejected, code `eventRegisteredTwice`, if somebody else gets them."""
-        body = {"events": list(events), "name": "fieldview-bot", "secret": secret.get_secret_value(), "url": url}
+        body = {"events": list(events), "name": WEBHOOK_NAME, "secret": secret.get_secret_value(), "url": url}
         await self._request("POST", ALERTS, json=body)
 
     async def failed_alerts(self) -> tuple[FailedCall, ...]:
@@ -242,7 +249,9 @@ class LeafClient:
             raise ProviderRefusedUs("Leaf", detail=f"login: HTTP {response.status_code}")
         if not response.is_success:
             raise _failure(response)
-        return _parsed(TypeAdapter(Token), response).id_token
+        token = _parsed(TypeAdapter(Token), response).id_token
+        self._logged_in_at = time.monotonic()
+        return token
 
 
 def retry_after(response: httpx.Response) -> float | None:

@@ -112,6 +112,7 @@ class Webhook(Answer):
 
     id: str
     url: str = ""
+    name: Annotated[str, BeforeValidator(_text)] = ""
     events: Annotated[tuple[str, ...], BeforeValidator(_texts)] = ()
 
 

@@ -12,6 +12,7 @@ from bot.messages.casework import (
     snoozed,
     snoozes,
 )
+from bot.messages.checks import health_report
 from bot.messages.choosing import choose_grower, chosen_command, create_grower_modal, unknown_grower
 from bot.messages.consents import connected, consent_outcome
 from bot.messages.deeds import history
@@ -61,6 +62,7 @@ __all__ = [
     "escalations",
     "handed_over",
     "handover_received",
+    "health_report",
     "help_text",
     "history",
     "home",

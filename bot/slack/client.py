@@ -6,6 +6,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -38,6 +40,12 @@ UNREACHABLE = {
 }
 REFUSED = {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "missing_scope"}
 GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
+SCOPES = frozenset({"chat:write", "commands", "channels:read", "groups:read", "users:read", "users:read.email"})
+"""What the calls in this module need, as the manifest asks for it."""
+
+OPTIONAL_SCOPES = frozenset({"users:read.email"})
+"""Without them something is left out, and nothing fails."""
+
 NO_THREAD = {"thread_not_found", "thread_locked", "cannot_reply_to_message", "restricted_action_thread_locked"}
 """Slack's words for a message that nothing can be written below."""
 
@@ -79,6 +87,8 @@ class Workspace:
     name: str
     bot_user: str
     scopes: frozenset[str]
+    skew: timedelta | None = None
+    """By how much our clock is ahead of Slack's, to the second."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +114,8 @@ class SlackClient:
         answer = await self._call("auth.test", self.web.auth_test())
         granted = str(answer.headers.get("x-oauth-scopes") or answer.headers.get("X-OAuth-Scopes") or "")
         scopes = frozenset(scope.strip() for scope in granted.split(",") if scope.strip())
-        return Workspace(str(answer["team_id"]), str(answer.get("team") or "your team"), str(answer["user_id"]), scopes)
+        team, name = str(answer["team_id"]), str(answer.get("team") or "your team")
+        return Workspace(team, name, str(answer["user_id"]), scopes, _skew(answer.headers))
 
     async def post(self, channel: str, message: Mapping[str, Any]) -> Posted:
         """Post to a channel, or to a person's direct messages when `channel` is a user id."""
@@ -265,6 +276,13 @@ def _failure(method: str, failure: SlackApiError, place: str) -> ProviderError |
         return ChannelUnreachable(place, code)
     reasons = data.get("response_metadata", {}).get("messages", []) if isinstance(data, dict) else []
     return ProviderRejected("Slack", detail=f"{method}: {code} {reasons}"[:300], status=status, code=code)
+
+
+def _skew(headers: Mapping[str, str]) -> timedelta | None:
+    try:
+        return datetime.now(UTC) - parsedate_to_datetime(headers.get("Date") or headers.get("date") or "")
+    except (ValueError, TypeError):
+        return None
 
 
 def _retry_after(response: Any) -> float:

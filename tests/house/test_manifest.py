@@ -12,6 +12,7 @@ import pytest
 import yaml
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.slack import client
 from tests.house import repository
 
 # What each method needs of a bot token. Source: the methods' pages at https://docs.slack.dev/reference/methods.
@@ -111,6 +112,10 @@ def test_every_web_api_method_that_is_called_has_its_scopes_written_down() -> No
 def test_it_asks_for_the_scopes_that_are_used_and_no_other() -> None:
     used = set().union(*(SCOPES[name] for name in web_api_methods() & SCOPES.keys()))
     assert set(manifest()["oauth_config"]["scopes"]["bot"]) == used | {"commands"}
+
+
+def test_the_self_check_asks_for_the_scopes_of_the_manifest() -> None:
+    assert set(manifest()["oauth_config"]["scopes"]["bot"]) == client.SCOPES
 
 
 def test_every_address_is_the_route_for_slack_on_one_host_to_replace() -> None:

@@ -13,7 +13,7 @@ from slack_sdk.models.views import View
 from bot import messages
 from bot.errors import AlertOver, ChannelUnreachable, NotAllowed, ProviderUnavailable, SomebodyWasFirst, UsageError
 from bot.messages import Message
-from bot.reports import Handled, Owned, Snoozes
+from bot.reports import Finding, Handled, Level, Owned, Snoozes
 from handlers.commands.help import overview as commands
 from storage.records import (
     MEMBERS,
@@ -399,9 +399,32 @@ def threads() -> Iterator[tuple[str, Shown]]:
     yield "thread, several at once", messages.thread_reply(notes, NOW)
 
 
+def checks() -> Iterator[tuple[str, Shown]]:
+    well = [Finding("Leaf", Level.GREEN, "logged in 3 h ago; this account has 2,500 growers")]
+    look = Finding("Messages", Level.YELLOW, "12 still to be delivered, the oldest for 5 min", "They follow.")
+    lost = Finding(
+        "Channel", Level.RED, "#news is archived: nothing can be posted there", "`/fieldview unsubscribe` ends it."
+    )
+    yield "health, all well", messages.health_report(well, NOW)
+    yield "health, something to look at", messages.health_report([*well, look], NOW)
+    yield "health, ill", messages.health_report([*well, look, lost, lost], NOW)
+
+
 def everything() -> dict[str, Shown]:
     """All of them by what they are about."""
-    return dict([*incidents(), *casework(), *invitations(), *states(), *silences(), *stories(), *threads(), *answers()])
+    return dict(
+        [
+            *incidents(),
+            *casework(),
+            *invitations(),
+            *states(),
+            *silences(),
+            *stories(),
+            *threads(),
+            *checks(),
+            *answers(),
+        ]
+    )
 
 
 def page() -> str:

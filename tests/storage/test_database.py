@@ -119,7 +119,7 @@ def test_migrating_again_changes_nothing_and_leaves_the_engines_tables_alone(dat
     jobs.migrate(database_url)
     assert _tables(database_url) == before
     assert any("workflow_status" in table for table in before)
-    assert db.schema_is_current(database_url)
+    assert db.schema_state(database_url) is db.SchemaState.CURRENT
 
 
 def _tables(url: str) -> set[str]:
@@ -138,7 +138,7 @@ def _tables(url: str) -> set[str]:
 
 
 def test_an_empty_database_is_not_current(tmp_path: Path) -> None:
-    assert not db.schema_is_current(f"sqlite:///{tmp_path / 'empty.db'}")
+    assert db.schema_state(f"sqlite:///{tmp_path / 'empty.db'}") is db.SchemaState.OLDER
 
 
 MIGRATE = "import sys; from bot.app import migrate; migrate(sys.argv[1])"
@@ -149,7 +149,7 @@ def _migrated_by_three(url: str) -> None:
     processes = [subprocess.Popen([sys.executable, "-c", MIGRATE, url], stderr=subprocess.PIPE) for _ in range(3)]
     told = [process.communicate(timeout=60)[1].decode() for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], told
-    assert db.schema_is_current(url)
+    assert db.schema_state(url) is db.SchemaState.CURRENT
 
 
 def test_processes_that_migrate_one_sqlite_file_at_once_all_succeed(tmp_path: Path) -> None:

@@ -389,7 +389,7 @@ async def test_the_claims_of_slot_1_are_not_those_of_slot_10(database: Database)
 async def test_a_message_that_changed_while_it_was_delivered_is_owed_again(database: Database) -> None:
     owed = await write(database, lambda session: outbox.want(session, INCIDENT, "i1", "C1", NOON))
     await write(database, lambda session: outbox.claim(session, owed.id, "me", NOON))
-    [newer] = await write(database, lambda session: outbox.want_update(session, INCIDENT, "i1"))
+    [newer] = await write(database, lambda session: outbox.want_update(session, INCIDENT, "i1", NOON))
     assert newer.wanted == 2
     assert not await write(database, lambda session: outbox.showed(session, owed.id, 1, "C1", "1.1", NOON))
     again = await write(database, lambda session: outbox.claim(session, owed.id, "me", NOON))
@@ -422,7 +422,7 @@ async def test_what_was_given_up_is_owed_to_nobody_until_there_is_news(database:
         assert await outbox.owed(session) == []
         assert await outbox.depth(session) == 0
     assert await write(database, lambda session: outbox.claim(session, owed.id, "me", NOON)) is None
-    await write(database, lambda session: outbox.want_update(session, INCIDENT, "i1"))
+    await write(database, lambda session: outbox.want_update(session, INCIDENT, "i1", NOON))
     async with database.reading() as session:
         assert [each.id for each in await outbox.owed(session)] == [owed.id]
         assert await outbox.owed(session, before=NOON) == []

@@ -1,0 +1,269 @@
+"""The bot looks at itself: one list of findings for `/fieldview health` and for `check` on the command line."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.errors import BotError, ChannelUnreachable, ProviderRefusedUs
+from bot.journal import KEY_NAME
+from bot.leaf import registration
+from bot.leaf.client import LeafClient
+from bot.leaf.registration import Standing
+from bot.messages.times import ago, in_utc, lasting
+from bot.reports import Finding, Level
+from bot.slack.client import OPTIONAL_SCOPES, SCOPES, SlackClient
+from bot.vault import Vault
+from storage import notices, outbox, subscriptions, sweeps
+from storage.database import Database, SchemaState, schema_state
+from storage.records import Subscription
+
+GREEN, YELLOW, RED = Level.GREEN, Level.YELLOW, Level.RED
+
+SKEW = timedelta(seconds=60)
+"""A clock that is off by more is worth a look; Slack's signatures die at 300 seconds."""
+
+WORST_SKEW = timedelta(seconds=240)
+
+OLD_MESSAGE = timedelta(minutes=3)
+"""A message owed for longer is not just on its way."""
+
+
+@dataclass(frozen=True)
+class Premises:
+    """What the settings say that the check needs. `running` is whether this process does the watching itself."""
+
+    database_url: str
+    public_url: str
+    is_local: bool
+    redirect_uri: str
+    alert_channel: str | None
+    alerts_address: str | None
+    sweep_interval: timedelta
+    running: bool
+
+
+class SelfCheck:
+    """Looks at everything the bot needs and says what to do about what is not well."""
+
+    def __init__(
+        self,
+        database: Database,
+        leaf: LeafClient,
+        slack: SlackClient,
+        vault: Vault,
+        clock: Callable[[], datetime],
+        premises: Premises,
+        backlog: Callable[[], Awaitable[tuple[int, int]]] | None = None,
+    ) -> None:
+        self._database = database
+        self._leaf = leaf
+        self._slack = slack
+        self._vault = vault
+        self._clock = clock
+        self._premises = premises
+        self._backlog = backlog
+
+    async def findings(self) -> list[Finding]:
+        """Every line, the outside services asked at the same time; what depends on something ill is left out."""
+        database, slack, leaf = await asyncio.gather(self._database_part(), self._slack_part(), self._leaf_part())
+        return [self._public_address(), *database, *slack, *leaf]
+
+    def _public_address(self) -> Finding:
+        host, redirect = urlsplit(self._premises.public_url).netloc, self._premises.redirect_uri
+        words = f"growers reach the bot at `{host}`; FieldView must have `{redirect}` registered to the letter"
+        if self._premises.is_local:
+            return Finding("Public address", YELLOW, f"{words}. That is this machine only", "Fine for a trial.")
+        return Finding("Public address", GREEN, words)
+
+    # Our own part
+
+    async def _database_part(self) -> list[Finding]:
+        name = self._database.url.get_backend_name()
+        try:
+            async with self._database.reading() as session:
+                await session.execute(text("SELECT 1"))
+            state = await asyncio.to_thread(schema_state, self._premises.database_url)
+        except (SQLAlchemyError, OSError) as failure:
+            words = f"does not answer ({type(failure).__name__})"
+            return [Finding("Database", RED, words, "Check DATABASE_URL and the server.")]
+        if state is SchemaState.OLDER:
+            return [Finding("Database", RED, "not at the newest version", "Run `fieldview-bot migrate`.")]
+        version = Finding("Database", GREEN, f"{name} answers, at the newest version")
+        if state is SchemaState.NEWER:
+            words = f"{name} answers, but a newer version of this program has been here"
+            version = Finding("Database", YELLOW, words, "Finish the update: this process is of the old version.")
+        return [version, await self._keys(), await self._sweep(), await self._outbox(), *await self._engine()]
+
+    async def _keys(self) -> Finding:
+        if not await self._vault.opens(self._database, KEY_NAME):
+            words = "no key in ENCRYPTION_KEYS opens what this database holds"
+            return Finding("Keys", RED, words, "Put back the key it was made with.")
+        return Finding("Keys", GREEN, "open what is stored")
+
+    async def _sweep(self) -> Finding:
+        async with self._database.reading() as session:
+            last = await sweeps.last_finished(session)
+        now, allowed = self._clock(), 2 * self._premises.sweep_interval + timedelta(seconds=60)
+        if last is None or last.finished_at is None:
+            level = YELLOW if self._premises.running else GREEN
+            return Finding("Watching", level, "no look at all connections has ended yet")
+        words = f"the last look at all {last.growers:,} growers ended {ago(last.finished_at, now)}"
+        if now - last.finished_at <= allowed:
+            return Finding("Watching", GREEN, words)
+        remedy = "If Leaf is well below, read the bot's log." if self._premises.running else "Is the bot running?"
+        return Finding("Watching", RED if self._premises.running else YELLOW, words, remedy)
+
+    async def _outbox(self) -> Finding:
+        async with self._database.reading() as session:
+            depth = await outbox.depth(session)
+            oldest = await outbox.oldest_owed(session)
+        if depth == 0 or oldest is None:
+            return Finding("Messages", GREEN, "all delivered")
+        waiting = self._clock() - oldest
+        words = f"{depth:,} still to be delivered, the oldest for {lasting(waiting)}"
+        if waiting < OLD_MESSAGE:
+            return Finding("Messages", GREEN, words)
+        return Finding("Messages", YELLOW, words, "They follow when Slack takes them; nothing is lost.")
+
+    async def _engine(self) -> list[Finding]:
+        """Work of the engine, and what operators were told and is not over."""
+        findings = []
+        if self._backlog is not None:
+            running, waiting = await self._backlog()
+            findings.append(Finding("Jobs", GREEN, f"{running:,} running, {waiting:,} waiting"))
+        async with self._database.reading() as session:
+            standing = await notices.standing(session)
+        findings += [
+            Finding("Notice", YELLOW, f"since {in_utc(notice.raised_at)}: {notice.text}") for notice in standing[:10]
+        ]
+        return findings
+
+    # Slack
+
+    async def _slack_part(self) -> list[Finding]:
+        try:
+            workspace = await self._slack.workspace()
+        except ProviderRefusedUs as refused:
+            remedy = "Check SLACK_BOT_TOKEN; reinstall the app if need be."
+            return [Finding("Slack", RED, f"refuses the bot ({refused.detail})", remedy)]
+        except BotError as failure:
+            return [Finding("Slack", RED, str(failure), "Check SLACK_API_URL and the network.")]
+        findings = [_scopes(workspace.name, workspace.scopes), *_skew(workspace.skew)]
+        places = await self._places()
+        if self._premises.alert_channel:
+            findings.append(await self._channel("Alert channel", self._premises.alert_channel))
+        elif not places:
+            words = "nobody gets alerts: there is no ALERT_CHANNEL, and no channel is subscribed"
+            findings.append(Finding("Channels", YELLOW, words, "Type `/fieldview subscribe` in a channel."))
+        return [*findings, *await self._subscriptions(places)]
+
+    async def _places(self) -> list[Subscription]:
+        try:
+            async with self._database.reading() as session:
+                return await subscriptions.everyone(session)
+        except (SQLAlchemyError, OSError):
+            return []  # what the database lacks stands in its own line
+
+    async def _subscriptions(self, places: list[Subscription]) -> list[Finding]:
+        """One line for all that work, one for each that does not."""
+        found = [await self._channel("Channel", place.channel, place.broken_reason) for place in places]
+        well = sum(finding.level is GREEN for finding in found)
+        summary = [Finding("Channels", GREEN, f"{well} of {len(found)} subscribed can be posted to")] if found else []
+        return summary + [finding for finding in found if finding.level is not GREEN]
+
+    async def _channel(self, subject: str, channel: str, broken: str | None = None) -> Finding:
+        default = subject == "Alert channel"
+        remedy = (
+            "Check ALERT_CHANNEL and invite the bot there with /invite."
+            if default
+            else "Invite the bot, then `/fieldview subscribe` there; or `/fieldview unsubscribe` ends it."
+        )
+        name = f"`{channel}`" if default else f"<#{channel}>"
+        try:
+            found = await self._slack.channel(channel)
+        except ChannelUnreachable as lost:
+            return Finding(subject, RED, f"{name} cannot be seen any more (`{lost.reason}`)", remedy)
+        except BotError as failure:
+            return Finding(subject, YELLOW, f"{name} could not be looked at: {failure}")
+        if found.is_archived:
+            return Finding(subject, RED, f"#{found.name} is archived: nothing can be posted there", remedy)
+        if not found.is_member:
+            return Finding(subject, RED, f"#{found.name} cannot be posted to: the bot is not in it", remedy)
+        if broken:
+            words = f"#{found.name} gets no alerts: Slack once said `{broken}`. They go to the alert channel instead"
+            return Finding(subject, RED, words, "Type `/fieldview subscribe` there, and it gets them again.")
+        if found.is_shared:
+            words = f"#{found.name} is read by people of other organisations, and growers are named there"
+            return Finding(subject, YELLOW, words, "Take another channel for alerts.")
+        return Finding(subject, GREEN, f"#{found.name}")
+
+    # Leaf
+
+    async def _leaf_part(self) -> list[Finding]:
+        try:
+            page = await self._leaf.users(0)
+        except ProviderRefusedUs:
+            return [Finding("Leaf", RED, "refuses the login", "Check LEAF_USERNAME and LEAF_PASSWORD.")]
+        except BotError as failure:
+            return [Finding("Leaf", RED, str(failure), "Check LEAF_API_URL and the network; Leaf may be down.")]
+        age = self._leaf.login_age
+        since = f" {lasting(timedelta(seconds=age))} ago" if age is not None and age >= 60 else ""
+        words = f"logged in{since}; this account has {page.total:,} growers"
+        remedy = "" if page.total else "None? Then this may be the wrong account."
+        return [Finding("Leaf", GREEN if page.total else YELLOW, words, remedy), await self._alerts()]
+
+    async def _alerts(self) -> Finding:
+        subject, address = "Alerts from Leaf", self._premises.alerts_address
+        if address is None:
+            words = "not used: dead connections are found by looking, up to an interval later"
+            return Finding(subject, GREEN, words, "To hear at once, set LEAF_WEBHOOK_SECRET.")
+        try:
+            standing = await registration.standing(self._leaf, address)
+        except BotError as failure:
+            return Finding(subject, YELLOW, f"cannot be looked up: {failure}")
+        match standing:
+            case Standing.MADE:
+                return Finding(subject, GREEN, "sent here, as this bot asked for")
+            case Standing.ADOPTED:
+                return Finding(subject, GREEN, "sent here: somebody had asked for that before, and it was kept")
+            case Standing.TAKEN:
+                return Finding(
+                    subject,
+                    YELLOW,
+                    "sent to another address, and Leaf allows only one (`eventRegisteredTwice`). "
+                    "It may be somebody else's, so I leave it alone and find dead connections by looking",
+                    "Forward them from there, or delete that registration at Leaf; I then make mine within minutes.",
+                )
+            case Standing.MISSING if self._premises.running:
+                return Finding(subject, YELLOW, "not sent here yet", "I ask for it every few minutes.")
+            case Standing.MISSING:
+                return Finding(subject, GREEN, "not sent here yet: the bot asks Leaf for it when it runs")
+
+
+def _scopes(workspace: str, granted: frozenset[str]) -> Finding:
+    missing = SCOPES - granted if granted else frozenset()
+    without = ", ".join(f"`{scope}`" for scope in sorted(missing))
+    if missing - OPTIONAL_SCOPES:
+        words = f"installed in {workspace}, but without {without}"
+        return Finding("Slack", RED, words, "Add these scopes to the app and reinstall it.")
+    if missing:
+        words = f"installed in {workspace}, without {without}: growers are not found by e-mail"
+        return Finding("Slack", YELLOW, words, "Add the scope and reinstall the app if you want that.")
+    return Finding("Slack", GREEN, f"installed in {workspace}, with every permission it needs")
+
+
+def _skew(skew: timedelta | None) -> list[Finding]:
+    if skew is None:
+        return []
+    if abs(skew) < SKEW:
+        return [Finding("Clock", GREEN, "agrees with Slack's")]
+    words = f"is off by {lasting(abs(skew))} from Slack's; requests older than 5 min are refused"
+    remedy = "Let this machine keep its clock by NTP."
+    return [Finding("Clock", RED if abs(skew) >= WORST_SKEW else YELLOW, words, remedy)]

@@ -1,0 +1,161 @@
+"""`/fieldview health`: the bot looks at itself and says what to do about what is not well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from bot.sandbox.leaf.alerts import LIMITED, UNAUTHENTICATED, Webhook
+from storage import outbox
+from storage.records import AnnouncementKind
+from tests.consenting import settled
+from tests.stage import Stage, eventually, set_up, text_of
+
+
+async def health(stage: Stage) -> dict[str, str]:
+    """Each finding by its subject, with its sign; of several with one subject, the first."""
+    lost = stage.world.slack.channel(stage.growers).is_archived
+    answer = text_of(await stage.types("/fieldview health", channel=stage.alerts if lost else None))
+    found: dict[str, str] = {}
+    for line in answer.replace("\n        → ", " → ").splitlines():
+        sign, _, rest = line.partition(" *")
+        subject, colon, words = rest.partition(":* ")
+        if colon:
+            found.setdefault(subject, f"{sign} {words}")
+    return found
+
+
+async def registered(stage: Stage) -> None:
+    async def so() -> bool:
+        return bool(stage.world.leaf.alerts.webhooks)
+
+    await eventually(so)
+
+
+async def test_a_bot_that_is_well_says_so_of_every_part(stage: Stage) -> None:
+    await settled(stage)
+    await registered(stage)
+    await stage.types("/fieldview subscribe")
+    found = await health(stage)
+    assert {subject for subject, words in found.items() if not words.startswith("🟢")} == {"Public address"}
+    assert found.keys() == {
+        *("Public address", "Database", "Keys", "Watching", "Messages", "Jobs"),
+        *("Slack", "Clock", "Alert channel", "Channels", "Leaf", "Alerts from Leaf"),
+    }
+    assert "this bot asked for" in found["Alerts from Leaf"]
+    assert "1 of 1 subscribed" in found["Channels"]
+
+
+async def loses_channel(stage: Stage) -> None:
+    await stage.types("/fieldview subscribe")
+    stage.world.slack.archive(stage.growers)
+
+
+async def loses_alert_channel(stage: Stage) -> None:
+    stage.world.slack.archive(stage.alerts)
+
+
+async def loses_a_scope(stage: Stage) -> None:
+    stage.world.slack.scopes.discard("groups:read")
+
+
+async def loses_the_optional_scope(stage: Stage) -> None:
+    stage.world.slack.scopes.discard("users:read.email")
+
+
+async def loses_leaf(stage: Stage) -> None:
+    stage.world.leaf.faults.outage()
+
+
+async def loses_the_login(stage: Stage) -> None:
+    stage.world.leaf.password = "changed"
+    stage.world.leaf.stale_logins()
+
+
+async def loses_alerts_to_another(stage: Stage) -> None:
+    elsewhere = Webhook("w1", (LIMITED, UNAUTHENTICATED), "theirs", "s", "https://elsewhere.example/hook")
+    stage.world.leaf.alerts.webhooks = {"w1": elsewhere}
+
+
+async def stops_looking(stage: Stage) -> None:
+    stage.world.clock.advance(timedelta(hours=5))
+
+
+async def gets_stuck(stage: Stage) -> None:
+    async with stage.running.bot.database.transaction() as session:
+        await outbox.want(session, AnnouncementKind.INCIDENT, "x", "C1", stage.world.clock() - timedelta(minutes=9))
+
+
+async def is_updated_by_another(stage: Stage) -> None:
+    async with stage.running.bot.database.transaction() as session:
+        await session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+
+@pytest.mark.parametrize(
+    ("befalls", "subject", "sign", "says", "advises"),
+    [
+        (loses_channel, "Channel", "🔴", "archived", "unsubscribe"),
+        (loses_alert_channel, "Alert channel", "🔴", "archived", "ALERT_CHANNEL"),
+        (loses_a_scope, "Slack", "🔴", "groups:read", "reinstall"),
+        (loses_the_optional_scope, "Slack", "🟡", "by e-mail", "reinstall"),
+        (loses_leaf, "Leaf", "🔴", "Leaf", "LEAF_API_URL"),
+        (loses_the_login, "Leaf", "🔴", "refuses", "LEAF_PASSWORD"),
+        (loses_alerts_to_another, "Alerts from Leaf", "🟡", "eventRegisteredTwice", "delete that registration"),
+        (stops_looking, "Watching", "🔴", "5 h", "log"),
+        (gets_stuck, "Messages", "🟡", "9 min", "nothing is lost"),
+        (is_updated_by_another, "Database", "🟡", "newer version", "Finish the update"),
+    ],
+)
+async def test_what_is_ill_stands_in_its_line_with_what_to_do(
+    sqlite_url: str, befalls: Callable[[Stage], Any], subject: str, sign: str, says: str, advises: str
+) -> None:
+    async with set_up(sqlite_url) as stage:
+        await settled(stage)
+        await registered(stage)
+        await befalls(stage)
+        line = (await health(stage))[subject]
+        words, _, remedy = line.partition(" → ")
+        assert words.startswith(sign)
+        assert says in words
+        assert advises in remedy
+
+
+async def test_a_channel_that_was_lost_and_is_back_is_mended_by_subscribing(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await settled(stage)
+    await loses_channel(stage)
+    await stage.world.leaf.revoke("hana@sato.example")
+    await stage.posted(stage.alerts, 2)
+    stage.world.slack.unarchive(stage.growers)
+    line = (await health(stage))["Channel"]
+    assert "is_archived" in line
+    assert "subscribe` there" in line
+    await stage.types("/fieldview subscribe")
+    assert "Channel" not in await health(stage)
+
+
+async def test_alerts_that_somebody_asked_for_before_are_adopted_and_others_never_deleted(sqlite_url: str) -> None:
+    async with set_up(sqlite_url) as stage:
+        await registered(stage)
+        [ours] = stage.world.leaf.alerts.webhooks.values()
+        adopted = Webhook("w1", ours.events, "by hand", ours.secret, ours.url)
+        stage.world.leaf.alerts.webhooks = {"w1": adopted}
+        assert "kept" in (await health(stage))["Alerts from Leaf"]
+        await loses_alerts_to_another(stage)
+        await stage.running.timer.tick()
+        [told] = await stage.posted(stage.alerts)
+        assert "allows only one" in text_of(told)
+        assert list(stage.world.leaf.alerts.webhooks) == ["w1"]
+
+
+async def test_what_operators_were_told_stands_there_until_it_is_over(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await settled(stage)
+    await stage.running.bot.announcer.tell_operators("some-kind", "Something needs an operator.")
+    assert "Something needs an operator." in (await health(stage))["Notice"]
+    await stage.running.bot.announcer.all_clear("some-kind")
+    assert "Notice" not in await health(stage)
