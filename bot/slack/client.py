@@ -40,7 +40,9 @@ UNREACHABLE = {
 }
 REFUSED = {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "missing_scope"}
 GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
-SCOPES = frozenset({"chat:write", "commands", "channels:read", "groups:read", "users:read", "users:read.email"})
+SCOPES = frozenset(
+    {"chat:write", "commands", "channels:read", "groups:read", "usergroups:read", "users:read", "users:read.email"}
+)
 """What the calls in this module need, as the manifest asks for it."""
 
 OPTIONAL_SCOPES = frozenset({"users:read.email"})
