@@ -14,6 +14,7 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import select
 
+from bot import messages
 from bot.app import Running, Tuning, running
 from bot.sandbox.serving import Door, serving
 from bot.sandbox.slack.workspace import Message
@@ -25,6 +26,9 @@ from storage.records import AuditEntry, Connection
 from storage.tables import DisconnectionRow
 
 ADA = "ada@example.com"
+STILL_AT_IT = messages.working().text
+PATIENCE = 20.0
+"""Seconds that an answer may take on a busy machine."""
 
 
 @dataclass
@@ -44,11 +48,11 @@ class Stage:
     async def types(self, text: str, user: str | None = None, channel: str | None = None) -> Message:
         """Somebody (Grace in #growers) types a command; returns the private answer to it."""
         user, channel = user or self.grace, channel or self.growers
-        seen = len(self.world.slack.whispered(user))
+        seen = len(self.answers(user))
         outcome = await self.world.slack.command(user, channel, text)
         assert outcome.ok, outcome
-        await self.world.slack.until(lambda: len(self.world.slack.whispered(user)) > seen)
-        return self.world.slack.whispered(user)[-1]
+        await self.world.slack.until(lambda: len(self.answers(user)) > seen, PATIENCE)
+        return self.answers(user)[-1]
 
     async def presses(
         self, message: Message, action: str, user: str | None = None, *, value: str | None = None, selected: Any = None
@@ -62,11 +66,15 @@ class Stage:
             user, message.channel, message.ts, action, value=value, selected=selected
         )
         assert outcome.ok, outcome
-        await self.world.slack.until(lambda: self._whispers(user) != before)
-        return self.world.slack.whispered(user)[-1]
+        await self.world.slack.until(lambda: self._whispers(user) != before, PATIENCE)
+        return self.answers(user)[-1]
+
+    def answers(self, user: str) -> list[Message]:
+        """What this person alone was told, without the word that an answer takes time on a busy machine."""
+        return [message for message in self.world.slack.whispered(user) if message.text != STILL_AT_IT]
 
     def _whispers(self, user: str) -> list[tuple[str, int]]:
-        return [(message.ts, len(message.versions)) for message in self.world.slack.whispered(user)]
+        return [(message.ts, len(message.versions)) for message in self.answers(user)]
 
     async def posted(self, channel: str, count: int = 1) -> list[Message]:
         """Wait until that many messages stand in the channel."""

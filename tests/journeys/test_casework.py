@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bot.sandbox.slack.workspace import Message
-from tests.stage import Stage, eventually, offer_of, text_of
+from tests.stage import PATIENCE, Stage, eventually, offer_of, text_of
 
 SATO = "hana@sato.example"
 
@@ -34,7 +34,7 @@ async def chooses(stage: Stage, card: Message, what: str, user: str) -> dict[str
     """Somebody opens a form from the card's menu."""
     outcome = await stage.world.slack.click(user, card.channel, card.ts, "more", selected=offer_of(card, what))
     assert outcome.ok, outcome
-    await stage.world.slack.until(lambda: stage.world.slack.view(user))
+    await stage.world.slack.until(lambda: stage.world.slack.view(user), PATIENCE)
     view = stage.world.slack.view(user)
     assert view is not None
     return view
@@ -42,12 +42,12 @@ async def chooses(stage: Stage, card: Message, what: str, user: str) -> dict[str
 
 async def sends(stage: Stage, user: str, view: dict[str, Any], **values: str) -> Message:
     """They fill it in and send it; the private answer."""
-    seen = len(stage.world.slack.whispered(user))
+    seen = len(stage.answers(user))
     filled = {name: {name: value} for name, value in values.items()}
     outcome = await stage.world.slack.submit(user, view["id"], filled)
     assert outcome.ok, outcome
-    await stage.world.slack.until(lambda: len(stage.world.slack.whispered(user)) > seen)
-    return stage.world.slack.whispered(user)[-1]
+    await stage.world.slack.until(lambda: len(stage.answers(user)) > seen, PATIENCE)
+    return stage.answers(user)[-1]
 
 
 async def snoozes(stage: Stage, card: Message, user: str, span: str = "1h", reason: str = "On holiday") -> Message:
@@ -82,8 +82,8 @@ async def test_of_two_who_acknowledge_at_once_the_second_is_told_who_was_first(s
     slack = stage.world.slack
     people = (stage.grace, stage.linus)
     await asyncio.gather(*(slack.click(who, card.channel, card.ts, "acknowledge", value=acknowledge) for who in people))
-    await slack.until(lambda: all(slack.whispered(who) for who in people))
-    told = {who: text_of(slack.whispered(who)[-1]) for who in people}
+    await slack.until(lambda: all(stage.answers(who) for who in people), PATIENCE)
+    told = {who: text_of(stage.answers(who)[-1]) for who in people}
     [first] = [who for who in people if "you have acknowledged" in told[who]]
     [second] = [who for who in people if who != first]
     assert f"<@{first}> was first" in told[second]
@@ -121,8 +121,8 @@ async def test_what_is_pressed_after_the_recovery_changes_nothing_and_says_so(st
         await slack.click(stage.grace, card.channel, card.ts, "more", selected=stale)
     else:
         await slack.click(stage.grace, card.channel, card.ts, deed)
-    await slack.until(lambda: slack.whispered(stage.grace))
-    assert "works again, so this alert is over" in text_of(slack.whispered(stage.grace)[-1])
+    await slack.until(lambda: stage.answers(stage.grace), PATIENCE)
+    assert "works again, so this alert is over" in text_of(stage.answers(stage.grace)[-1])
     assert slack.view(stage.grace) is None
     assert card.blocks == before
     row = (await stage.audit())[-1]

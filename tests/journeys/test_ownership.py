@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from bot.people import PEOPLE
 from tests.journeys.test_casework import breaks, chooses, recovers, sends, snoozes
-from tests.stage import ADA, Stage, buttons_of, eventually, text_of
+from tests.stage import ADA, PATIENCE, Stage, buttons_of, eventually, text_of
 
 SATO = "hana@sato.example"
 OWNED = "Sato Family Orchards"
@@ -38,14 +38,14 @@ async def test_a_card_without_owner_offers_to_claim_it_and_of_two_the_second_is_
     assert "nobody yet" in text_of(card)
     slack, people = stage.world.slack, (stage.grace, stage.linus)
     await asyncio.gather(*(slack.click(who, card.channel, card.ts, "claim") for who in people))
-    await slack.until(lambda: all(slack.whispered(who) for who in people))
-    told = {who: text_of(slack.whispered(who)[-1]) for who in people}
+    await slack.until(lambda: all(stage.answers(who) for who in people), PATIENCE)
+    told = {who: text_of(stage.answers(who)[-1]) for who in people}
     [first] = [who for who in people if "you look after this grower" in told[who]]
     [second] = [who for who in people if who != first]
     assert f"<@{first}> was first" in told[second]
     await stage.delivered()
     assert f"Owner:* <@{first}>" in text_of(card)
-    released = await stage.presses(slack.whispered(first)[-1], "release", first)
+    released = await stage.presses(stage.answers(first)[-1], "release", first)
     assert "nobody looks after this grower" in text_of(released)
     await stage.delivered()
     assert "claim" in buttons_of(card)
