@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select, text, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import column, inspect, select, table, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -44,9 +43,9 @@ async def exchange(session: AsyncSession, sealed: SealedColumn, key: str, old: s
 
 async def of_engine(session: AsyncSession) -> list[str]:
     """What the engine for durable jobs stores of their arguments; nothing before it ever ran."""
-    prefix = "" if session.get_bind().dialect.name == "sqlite" else "dbos."
-    try:
-        rows = await session.scalars(text(f"SELECT inputs FROM {prefix}workflow_status"))  # noqa: S608 - our own words
-        return [row for row in rows if row]
-    except SQLAlchemyError:
+    schema = None if session.get_bind().dialect.name == "sqlite" else "dbos"
+    connection = await session.connection()
+    if not await connection.run_sync(lambda sync: inspect(sync).has_table("workflow_input", schema=schema)):
         return []
+    arguments = table("workflow_input", column("inputs"), schema=schema)
+    return list(await session.scalars(select(arguments.c.inputs).where(arguments.c.inputs.is_not(None))))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
-from sqlalchemy import func, select, update
+from sqlalchemy import String, func, select, update
 
 from bot.rotation import PAGE, Rotated, left_to_the_engine, rotate
 from bot.vault import Vault
@@ -52,7 +52,8 @@ async def test_everything_is_encrypted_anew_once_and_opens_without_the_old_key(d
     again = (await rotated(database, both))["own secrets"]
     assert (again.anew, again.already, again.unreadable) == (0, PAGE + 7, 3)
     async with database.reading() as session:
-        stored = dict((await session.execute(select(SealedValueRow.name, SealedValueRow.ciphertext))).tuples().all())
+        query = select(SealedValueRow.name, SealedValueRow.ciphertext)
+        stored = {row[0]: row[1] for row in await session.execute(query)}
     assert all(
         vault(NEW).open(stored[f"secret-{number:04}"]).get_secret_value() == f"secret {number}"
         for number in range(PAGE + 7)
@@ -96,6 +97,8 @@ async def test_every_encrypted_text_of_a_consent_under_way_is_found(sqlite_url: 
         async with database.reading() as session:
             for table in Row.metadata.sorted_tables:
                 for column in table.columns:
+                    if not isinstance(column.type, String):
+                        continue
                     if await session.scalar(select(func.count()).where(column.like("gAAAAA%"))):
                         holding.add((table.name, column.name))
         assert holding == known
