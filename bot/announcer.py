@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import messages
+from bot.correspondence import Correspondence
 from bot.errors import BotError, ChannelUnreachable, ProviderRefusedUs, ProviderRejected, ProviderUnavailable
 from bot.jobs import Queue
 from bot.messages import Message
@@ -34,7 +35,7 @@ from storage import (
     thread_notes,
 )
 from storage.database import Database, at_end
-from storage.records import Announcement, AnnouncementKind, Consent, ConsentState, FirstData, NoteKind, ThreadNote
+from storage.records import Announcement, AnnouncementKind, FirstData, NoteKind, ThreadNote
 
 log = structlog.get_logger(__name__)
 
@@ -48,11 +49,13 @@ EDITS_APART = 3.0
 UNFIT = {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"}
 """Slack's words for a message that it will show nowhere as it is; its plain text it may."""
 
-PRIVATE = (AnnouncementKind.CONSENT_INVITATION, AnnouncementKind.CONSENT_OUTCOME, AnnouncementKind.HANDOVER)
 PRIVATE = (
     AnnouncementKind.CONSENT_INVITATION,
     AnnouncementKind.CONSENT_OUTCOME,
+    AnnouncementKind.CONSENT_REMINDER,
+    AnnouncementKind.CONSENT_RENEWAL,
     AnnouncementKind.NO_DATA_YET,
+    AnnouncementKind.HANDOVER,
 )
 """What is meant for one person and for nobody else."""
 
@@ -94,6 +97,7 @@ class Announcer:
         clock: Callable[[], datetime],
         alert_channel: str | None,
         *,
+        correspondence: Correspondence,
         executor: str = "slot-0",
         rates: Rates = Rates(),  # noqa: B008 - frozen
         edits_apart: float = EDITS_APART,
@@ -102,6 +106,7 @@ class Announcer:
         self._slack = slack
         self._queue = queue
         self._data = data
+        self._correspondence = correspondence
         self._clock = clock
         self._alert_channel = alert_channel
         self._executor = executor
@@ -430,13 +435,13 @@ class Announcer:
             case AnnouncementKind.CONNECTED:
                 return await self._connected(owed.subject, now)
             case AnnouncementKind.CONSENT_OUTCOME:
-                consent = await self._consent(owed.subject)
-                first = await self._first_data(owed.subject)
-                return messages.consent_outcome(consent, now, first=first) if consent else None
+                return await self._outcome(owed.subject, now)
             case AnnouncementKind.CONSENT_INVITATION:
-                consent = await self._consent(owed.subject)
-                # The link is in that message and nowhere else: it stays as long as the grower may need it again.
-                return messages.invitation_dm_closed(consent, now) if consent and not _usable(consent, now) else None
+                return await self._correspondence.invitation(owed.subject)
+            case AnnouncementKind.CONSENT_REMINDER:
+                return await self._correspondence.reminder(owed.subject)
+            case AnnouncementKind.CONSENT_RENEWAL:
+                return await self._renewal(owed.subject, now)
             case AnnouncementKind.DISCONNECTION:
                 async with self._database.reading() as session:
                     wanted = await disconnections.get(session, owed.subject)
@@ -457,12 +462,26 @@ class Announcer:
                     told = await silences.of_round(session, owed.subject)
                 return messages.silences(told) if told else None
             case AnnouncementKind.NO_DATA_YET:
-                consent, first = await self._consent(owed.subject), await self._first_data(owed.subject)
-                return messages.no_data_yet(consent, first) if consent and first else None
+                return await self._no_data_yet(owed.subject)
 
-    async def _consent(self, consent_id: str) -> Consent | None:
+    async def _outcome(self, consent_id: str, now: datetime) -> Message | None:
         async with self._database.reading() as session:
-            return await consents.get(session, consent_id)
+            consent = await consents.get(session, consent_id)
+            connection = await connections.get(session, consent.grower_id) if consent else None
+        first = await self._first_data(consent_id)
+        return messages.consent_outcome(consent, now, connection, first=first) if consent else None
+
+    async def _no_data_yet(self, consent_id: str) -> Message | None:
+        async with self._database.reading() as session:
+            consent = await consents.get(session, consent_id)
+        first = await self._first_data(consent_id)
+        return messages.no_data_yet(consent, first) if consent and first else None
+
+    async def _renewal(self, consent_id: str, now: datetime) -> Message | None:
+        async with self._database.reading() as session:
+            consent = await consents.get(session, consent_id)
+            latest = await consents.latest_of_grower(session, consent.grower_id) if consent else None
+        return messages.renewal_asked(consent, latest, now) if consent else None
 
     async def _incident_card(self, incident_id: str) -> IncidentCard | None:
         async with self._database.reading() as session:
@@ -492,12 +511,6 @@ class Announcer:
     async def _first_data(self, consent_id: str) -> FirstData | None:
         async with self._database.reading() as session:
             return await first_data.get(session, consent_id)
-
-
-def _usable(consent: Consent, now: datetime) -> bool:
-    """Whether the grower may press the link again: now, or if the approval that is being looked at fails."""
-    is_open = consent.state is ConsentState.OPEN and now < consent.expires_at
-    return is_open or consent.state is ConsentState.EXCHANGING
 
 
 def _place(channel: str) -> str:

@@ -23,8 +23,10 @@ from bot.archive import Archive
 from bot.background import Background
 from bot.bot import Bot
 from bot.casework import Casework
+from bot.chasing import CHASE, Chasing
 from bot.completion import COMPLETE, Completion
 from bot.consent_news import ConsentNews
+from bot.correspondence import Correspondence
 from bot.dataflow import DataFlows
 from bot.directory import Directory
 from bot.disconnecting import END, NAP, Disconnecting
@@ -120,7 +122,7 @@ async def running(settings: Settings, tuning: Tuning = Tuning()) -> AsyncIterato
         await jobs.start()
         stack.push_async_callback(jobs.stop)
         workspace = await _workspace(slack)
-        bot.inviting.company = workspace.name
+        bot.correspondence.company = workspace.name
         background = Background()
         stack.push_async_callback(background.finish, 20.0)
         interval = timedelta(seconds=settings.sweep_interval)
@@ -269,6 +271,7 @@ def _services(
     stack.push_async_callback(fieldview.close)
     journal = Journal(database, audit_key, clock)
     data = DataFlows(database, leaf, clock)
+    correspondence = Correspondence(database, vault, clock, settings.public_url)
     announcer = Announcer(
         database,
         slack,
@@ -276,6 +279,7 @@ def _services(
         data,
         clock,
         settings.alert_channel,
+        correspondence=correspondence,
         executor=executor,
         rates=tuning.rates,
         edits_apart=tuning.edits_apart,
@@ -295,9 +299,10 @@ def _services(
         database=database,
         slack=slack,
         directory=directory,
+        correspondence=correspondence,
         announcer=announcer,
+        news=news,
         clock=clock,
-        public_url=settings.public_url,
         link_lifetime=timedelta(seconds=settings.link_lifetime),
     )
     journey = Journey(database=database, vault=vault, fieldview=fieldview, news=news, queue=jobs, clock=clock)
@@ -318,6 +323,7 @@ def _services(
         queue=jobs,
         clock=clock,
     )
+    chasing = Chasing(database, completion, announcer, news, clock)
     disconnecting = Disconnecting(
         database=database,
         leaf=leaf,
@@ -335,6 +341,7 @@ def _services(
     for name, job in (
         (DELIVER, announcer.deliver),
         (COMPLETE, completion.complete),
+        (CHASE, chasing.chase_job),
         (CHECK, monitor.check_job),
         (END, disconnecting.end),
         (ALERT, monitor.alert_job),
@@ -357,9 +364,11 @@ def _services(
         access=access,
         directory=directory,
         disconnecting=disconnecting,
+        correspondence=correspondence,
         inviting=inviting,
         journey=journey,
         completion=completion,
+        chasing=chasing,
         health=Health(database, monitor, archive, data, clock),
         monitor=monitor,
         casework=Casework(database, slack, announcer, journal, clock),

@@ -9,7 +9,9 @@ from datetime import datetime
 from bot.access import Access
 from bot.announcer import Announcer
 from bot.casework import Casework
+from bot.chasing import Chasing
 from bot.completion import Completion
+from bot.correspondence import Correspondence
 from bot.directory import Directory
 from bot.disconnecting import Disconnecting
 from bot.escalating import Escalating
@@ -38,9 +40,11 @@ class Bot:
     slack: SlackClient
     access: Access
     directory: Directory
+    correspondence: Correspondence
     inviting: Inviting
     journey: Journey
     completion: Completion
+    chasing: Chasing
     disconnecting: Disconnecting
     health: Health
     monitor: Monitor

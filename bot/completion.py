@@ -5,8 +5,10 @@ The refresh token is with us, encrypted, only between FieldView's answer and Lea
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from pydantic import SecretStr
@@ -15,6 +17,7 @@ from bot.announcer import Announcer
 from bot.archive import Archive
 from bot.consent_news import ConsentNews
 from bot.errors import (
+    NothingHeld,
     ProviderError,
     ProviderGibberish,
     ProviderRefusedUs,
@@ -28,9 +31,9 @@ from bot.leaf.client import LeafClient
 from bot.leaf.models import Credential
 from bot.monitor import CHECK, Monitor, Reading
 from bot.vault import Unreadable, Vault
-from storage import connections, consents, first_data
+from storage import connections, consents, first_data, growers
 from storage.database import Database
-from storage.records import AnnouncementKind, Consent, ConsentState, CredentialStatus, NoteKind, Trouble
+from storage.records import Consent, ConsentState, CredentialStatus, NoteKind, Trouble
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +45,21 @@ EXCHANGE_PATIENCE = timedelta(minutes=5)
 
 HANDOVER_PATIENCE = timedelta(hours=72)
 """How long Leaf may be down before the grower is asked again: the refresh token itself dies after 30 days."""
+
+
+HOLD_PATIENCE = timedelta(hours=72)
+"""How long an approval for another account waits for somebody's decision before it is erased."""
+
+NOTHING_HELD: dict[str, Any] = {
+    "refresh_token": None,
+    "exchanged_at": None,
+    "account_email": None,
+    "granted_scopes": [],
+    "trouble": None,
+}
+"""What is left of an approval that is not wanted."""
+
+NOTHING_KEPT: dict[str, Any] = {"refresh_token": None, "sealed_link": None}
 
 
 class Completion:
@@ -126,13 +144,18 @@ class Completion:
         return None
 
     async def _keep(self, consent: Consent, grant: Grant) -> None:
-        """The grant is ours until Leaf has it: encrypted, and the code is forgotten."""
+        """The grant is ours until Leaf has it: encrypted, and the code is forgotten.
+
+        Nothing goes on to Leaf when it is for another account than the one before: somebody of the team decides first.
+        """
         async with self._database.transaction() as session:
-            await consents.move(
+            connection = await connections.get(session, consent.grower_id)
+            is_other = _is_another(connection.account_email if connection else None, grant.account_email)
+            kept = await consents.move(
                 session,
                 consent.id,
                 ConsentState.EXCHANGING,
-                ConsentState.DELIVERING,
+                ConsentState.HELD if is_other else ConsentState.DELIVERING,
                 authorization_code=None,
                 refresh_token=self._vault.seal(grant.refresh_token),
                 exchanged_at=self._clock(),
@@ -140,6 +163,49 @@ class Completion:
                 granted_scopes=list(grant.scopes),
                 trouble=None,
             )
+            if is_other and kept is not None:
+                await self._news.tell(session, kept)
+                await self._news.record(session, kept, "consent-held", "done", "")
+
+    async def end_holds(self) -> None:
+        """Nobody decided about an account in time: its token is erased."""
+        async with self._database.reading() as session:
+            forgotten = await consents.held_since(session, self._clock() - HOLD_PATIENCE)
+        for consent_id in forgotten:
+            await self._refuse(consent_id, by_job=True)
+
+    async def use_account(self, consent_id: str) -> Consent:
+        """Somebody of the team says that the other account is right: on to Leaf. Raises NothingHeld."""
+        async with self._database.transaction() as session:
+            # Counted from here: Leaf gets its own time to answer.
+            released = await consents.move(
+                session, consent_id, ConsentState.HELD, ConsentState.DELIVERING, exchanged_at=self._clock()
+            )
+            if released is None:
+                raise NothingHeld
+            await self._queue.enqueue(session, COMPLETE, consent_id, f"{COMPLETE}-{consent_id}-{uuid.uuid4().hex[:8]}")
+            await self._news.tell(session, released)
+        return released
+
+    async def refuse_account(self, consent_id: str) -> Consent:
+        """Somebody says that it is wrong: the token is erased, and the link is good for another try.
+
+        Raises NothingHeld.
+        """
+        refused = await self._refuse(consent_id)
+        if refused is None:
+            raise NothingHeld
+        return refused
+
+    async def _refuse(self, consent_id: str, *, by_job: bool = False) -> Consent | None:
+        values = NOTHING_HELD | {"trouble": Trouble.OTHER_ACCOUNT}
+        async with self._database.transaction() as session:
+            refused = await consents.move(session, consent_id, ConsentState.HELD, ConsentState.OPEN, **values)
+            if refused is not None:
+                await self._news.tell(session, refused)
+                if by_job:
+                    await self._news.record(session, refused, "consent-hold-ended", "done", "")
+        return refused
 
     async def _reopen(self, consent: Consent, trouble: Trouble) -> None:
         """This time it did not work; the link is good for another try."""
@@ -211,6 +277,8 @@ class Completion:
         """Leaf has it: erase the token, believe the reading, tell everybody who waits, in one transaction."""
         now = self._clock()
         async with self._database.transaction() as session:
+            # First, as everybody does who touches several links of one grower: so none waits for another in a circle.
+            await growers.lock(session, consent.grower_id)
             done = await consents.move(
                 session,
                 consent.id,
@@ -223,8 +291,9 @@ class Completion:
             if done is None:
                 return
             for other in await consents.open_of_grower(session, consent.grower_id):
-                if await consents.move(session, other.id, ConsentState.OPEN, ConsentState.REVOKED):
-                    await self._announcer.has_news(session, AnnouncementKind.CONSENT_INVITATION, other.id)
+                for state in (ConsentState.OPEN, ConsentState.HELD):
+                    if await consents.move(session, other.id, state, ConsentState.REVOKED, **NOTHING_KEPT):
+                        await self._news.tell_grower(session, other)
             reading = Reading(consent.grower_id, credential, now)
             await self._monitor.apply(session, reading, "consent", done)
             await self._news.tell(session, done)
@@ -245,7 +314,7 @@ class Completion:
                 consent.id,
                 ConsentState.DELIVERING,
                 ConsentState.FAILED,
-                refresh_token=None,
+                **NOTHING_KEPT,
                 finished_at=self._clock(),
                 trouble=trouble,
             )
@@ -260,6 +329,11 @@ class Completion:
             return
         async with self._database.transaction() as session:
             await consents.note(session, consent.id, trouble=trouble)
+
+
+def _is_another(before: str | None, now: str | None) -> bool:
+    """Whether both accounts are known and differ; an account FieldView does not name is shown as unverified."""
+    return bool(before and now) and (before or "").strip().casefold() != (now or "").strip().casefold()
 
 
 def _is_ours(refused: ProviderRejected) -> bool:

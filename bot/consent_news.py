@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.announcer import Announcer
+from bot.correspondence import reminder_name
 from bot.journal import Journal
+from storage import growers
 from storage.records import AnnouncementKind, Consent, NoteKind, ThreadNote
 
 LOGIN_TIME = timedelta(minutes=30)
@@ -22,13 +26,18 @@ class ConsentNews:
         self._journal = journal
 
     async def tell(self, session: AsyncSession, consent: Consent, *, outcome: bool = True) -> None:
-        """Whoever shows this consent shows how it stands: the DM that carried it, the incident's card, the asker."""
-        await self._announcer.has_news(session, AnnouncementKind.CONSENT_INVITATION, consent.id)
+        """Whoever shows this consent shows how it stands: the grower's messages, the incident's card, the asker."""
+        await self.tell_grower(session, consent)
         if consent.incident_id:
             await self._announcer.has_news(session, AnnouncementKind.INCIDENT, consent.incident_id)
         if outcome:
-            kind = AnnouncementKind.CONSENT_OUTCOME
-            await self._announcer.to_person(session, kind, consent.id, consent.asked_by)
+            for person in sorted({consent.asked_by, await self.answerable(session, consent)}):
+                await self._announcer.to_person(session, AnnouncementKind.CONSENT_OUTCOME, consent.id, person)
+
+    async def answerable(self, session: AsyncSession, consent: Consent) -> str:
+        """Whose turn it is when the grower does not act: the grower's owner, or whoever asked."""
+        grower = await growers.get(session, consent.grower_id)
+        return (grower.owner if grower else None) or consent.asked_by
 
     async def below_the_card(
         self, session: AsyncSession, consent: Consent, what: NoteKind, at: datetime, **detail: str | bool
@@ -38,6 +47,18 @@ class ConsentNews:
             note = ThreadNote(what, at, detail=detail)
             await self._announcer.note_in_threads(session, AnnouncementKind.INCIDENT, consent.incident_id, note)
 
+    async def renewal_asked(self, session: AsyncSession, consent: Consent) -> None:
+        """The team hears that the grower wants a new link."""
+        person = await self.answerable(session, consent)
+        await self._announcer.to_person(session, AnnouncementKind.CONSENT_RENEWAL, consent.id, person)
+
+    async def tell_grower(self, session: AsyncSession, consent: Consent) -> None:
+        """The messages that carry the link say how it stands."""
+        await self._announcer.has_news(session, AnnouncementKind.CONSENT_INVITATION, consent.id)
+        for number in range(1, consent.reminders + 1):
+            subject = reminder_name(consent.id, number)
+            await self._announcer.has_news(session, AnnouncementKind.CONSENT_REMINDER, subject)
+
     async def record(
         self,
         session: AsyncSession,
@@ -45,7 +66,7 @@ class ConsentNews:
         action: str,
         outcome: str,
         request_id: str,
-        detail: dict[str, str] | None = None,
+        detail: Mapping[str, Any] | None = None,
     ) -> None:
         by_job = not request_id
         await self._journal.record(

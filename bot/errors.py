@@ -13,6 +13,7 @@ BotError                   str(error) is a sentence a person may read: no URL, n
 │   ├── ConsentUsed        it has done its work
 │   ├── ConsentRevoked     the team withdrew it
 │   ├── ConsentDeclined    the grower said no
+│   ├── NothingHeld        there is nothing to decide about its account any more
 │   └── ConsentForeign     finished in another browser than it was begun in
 ├── ChannelUnreachable     Slack will never take this message in that place
 └── ProviderError          of Leaf, FieldView or Slack
@@ -148,6 +149,13 @@ class ConsentDeclined(ConsentError):
 
     def __str__(self) -> str:
         return "The grower declined."
+
+
+class NothingHeld(ConsentError):
+    """Somebody decided about the account already, or the grower began again."""
+
+    def __str__(self) -> str:
+        return "There is nothing to decide any more: somebody was faster, or the grower began again."
 
 
 class ConsentForeign(ConsentError):

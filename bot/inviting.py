@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,77 +12,36 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import messages
 from bot.announcer import Announcer
-from bot.consent_news import LOGIN_TIME
+from bot.chasing import falls_due
+from bot.code_words import code_word
+from bot.consent_news import LOGIN_TIME, ConsentNews
+from bot.correspondence import Correspondence, may_press_again
 from bot.directory import Directory
-from bot.errors import ChannelUnreachable, ProviderError
+from bot.errors import (
+    BotError,
+    ChannelUnreachable,
+    ConsentDeclined,
+    ConsentExpired,
+    ConsentRevoked,
+    ConsentUnknown,
+    ConsentUsed,
+    ProviderError,
+    UsageError,
+)
 from bot.reports import Invitation
-from bot.slack.client import Posted, SlackClient
-from bot.vault import digest
-from storage import connections, consents, incidents, owners
+from bot.slack.client import Person, Posted, SlackClient
+from storage import connections, consents, growers, incidents, owners
 from storage.database import Database
 from storage.records import AnnouncementKind, Consent, ConsentState, Grower, NoteKind, ThreadNote
 
 log = structlog.get_logger(__name__)
 
-WORDS = (
-    [
-        "amber",
-        "clover",
-        "copper",
-        "early",
-        "gentle",
-        "golden",
-        "green",
-        "hazel",
-        "linen",
-        "misty",
-        "quiet",
-        "red",
-        "rural",
-        "silver",
-        "sunny",
-        "tall",
-        "velvet",
-        "warm",
-        "western",
-        "white",
-        "willow",
-        "winter",
-        "young",
-        "yellow",
-    ],
-    [
-        "acre",
-        "barley",
-        "barn",
-        "bean",
-        "corn",
-        "creek",
-        "field",
-        "furrow",
-        "garden",
-        "grain",
-        "grove",
-        "harvest",
-        "hedge",
-        "hill",
-        "lane",
-        "maize",
-        "meadow",
-        "oats",
-        "orchard",
-        "pasture",
-        "prairie",
-        "ridge",
-        "rye",
-        "wheat",
-    ],
-)
-"""A code word is one of each: enough to be recognised, not a secret."""
+JUST_SENT = timedelta(minutes=10)
+"""How long after a link was sent the same button makes no second one."""
 
 
 class Inviting:
-    """Makes consent links and delivers them."""
+    """Makes consent links, brings them to growers, lists them, and takes them back."""
 
     def __init__(
         self,
@@ -91,31 +49,41 @@ class Inviting:
         database: Database,
         slack: SlackClient,
         directory: Directory,
+        correspondence: Correspondence,
         announcer: Announcer,
+        news: ConsentNews,
         clock: Callable[[], datetime],
-        public_url: str,
         link_lifetime: timedelta,
     ) -> None:
         self._database = database
         self._slack = slack
         self._directory = directory
+        self._correspondence = correspondence
         self._announcer = announcer
+        self._news = news
         self._clock = clock
-        self._public_url = public_url
         self._link_lifetime = link_lifetime
-        self.company = "your customer-success team"
 
-    async def invite(self, grower: Grower, asked_by: str, channel: str | None) -> Invitation:
+    async def invite(
+        self, grower: Grower, asked_by: str, channel: str | None, *, again: bool = True
+    ) -> Invitation | Consent:
         """Make a consent link and bring it to the grower by DM if they are in this workspace.
 
         Earlier links of this grower that nobody is using right now stop working. An unowned grower has an owner from
-        now on: whoever asks. Raises ProviderError when the grower's place in Slack cannot be looked up.
+        now on: whoever asks. Not `again`, for a button that many may press: a link that was made moments ago is enough,
+        and its consent is returned. Raises ProviderError when Slack does not say who asks.
         """
-        asker = await self._slack.person(asked_by)
-        token = secrets.token_urlsafe(32)
-        now = self._clock()
+        asker, person = await self._slack.person(asked_by), await self._person(grower)
+        link, now = self._correspondence.new_link(), self._clock()
         async with self._database.transaction() as session:
+            # Whoever presses at the same moment waits here, and then sees the other one's link.
+            await growers.lock(session, grower.id)
+            others = await consents.working(session, now, grower_id=grower.id)
+            if not again and others and now - others[0].created_at < JUST_SENT:
+                return others[0]
+            latest = await consents.latest_of_grower(session, grower.id)
             incident = await incidents.open_of_grower(session, grower.id)
+            connection = await connections.get(session, grower.id)
             consent = Consent(
                 id=uuid.uuid4().hex,
                 grower_id=grower.id,
@@ -123,68 +91,138 @@ class Inviting:
                 asked_by=asker.id,
                 asked_by_name=asker.name,
                 channel=channel,
-                code_word="-".join(secrets.choice(words) for words in WORDS),
+                code_word=code_word(),
                 created_at=now,
                 expires_at=now + self._link_lifetime,
                 incident_id=incident.id if incident else None,
+                language=latest.language if latest else None,
+                time_zone=(person.zone if person else None) or asker.zone,
             )
+            consent = replace(consent, remind_at=falls_due(consent))
             replaced = await self._withdraw_older(session, grower.id, now)
-            await consents.add(session, consent, digest(token))
+            await consents.add(session, consent, link.token_hash, link.sealed)
             claimed = await owners.claim(session, grower.id, asker.id) is not None
-            connection = await connections.get(session, grower.id)
             if incident:
                 await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id)
                 note = ThreadNote(NoteKind.LINK_SENT, now, asker.id)
                 await self._announcer.note_in_threads(session, AnnouncementKind.INCIDENT, incident.id, note)
+            if latest and latest.renewal_asked_at:
+                await self._announcer.has_news(session, AnnouncementKind.CONSENT_RENEWAL, latest.id)
+        company = self._correspondence.company
         invitation = Invitation(
-            consent,
-            grower,
-            f"{self._public_url}/connect/{token}",
-            replaced=replaced,
-            connection=connection,
-            claimed=claimed,
+            consent, grower, link.url, company, replaced=replaced, connection=connection, claimed=claimed
         )
-        return await self._sent(invitation)
+        return await self._sent(invitation, person) if person else invitation
 
     async def _withdraw_older(self, session: AsyncSession, grower_id: str, now: datetime) -> int:
         withdrawn = 0
         for older in await consents.open_of_grower(session, grower_id):
             in_use = older.begun_at is not None and now - older.begun_at < LOGIN_TIME
-            if in_use or not await consents.move(session, older.id, ConsentState.OPEN, ConsentState.REVOKED):
+            if in_use or not await consents.move(
+                session, older.id, ConsentState.OPEN, ConsentState.REVOKED, sealed_link=None
+            ):
                 continue
             withdrawn += 1
-            await self._announcer.has_news(session, AnnouncementKind.CONSENT_INVITATION, older.id)
+            await self._news.tell_grower(session, older)
         return withdrawn
 
-    async def _sent(self, invitation: Invitation) -> Invitation:
+    async def _sent(self, invitation: Invitation, person: Person) -> Invitation:
         """The invitation, delivered by DM where that is possible."""
-        consent, undelivered = invitation.consent, None
-        person = await self._person(invitation.grower)
-        if person is None:
-            return invitation
-        message = messages.invitation_dm(invitation, self.company, self._clock())
+        consent = invitation.consent
+        message = messages.invitation_dm(invitation.letter, self._clock())
         try:
-            posted = await self._slack.post(person, message.payload())
+            posted = await self._slack.post(person.id, message.payload())
         except ChannelUnreachable as unreachable:
-            undelivered = unreachable.reason
+            return replace(invitation, undelivered=unreachable.reason)
         except ProviderError as failure:
-            undelivered = failure.provider + " did not take the message"
-        else:
-            await self._remember_delivery(consent.id, person, posted)
-        delivered_to = None if undelivered else person
-        return replace(invitation, delivered_to=delivered_to, undelivered=undelivered)
+            return replace(invitation, undelivered=failure.provider + " did not take the message")
+        await self._remember_delivery(consent, person.id, posted)
+        return replace(invitation, delivered_to=person.id)
 
-    async def _person(self, grower: Grower) -> str | None:
+    async def _person(self, grower: Grower) -> Person | None:
         try:
-            person = await self._directory.person_of(grower)
+            return await self._directory.person_of(grower)
         except (ProviderError, ChannelUnreachable) as failure:
             log.warning("the grower could not be looked up in slack", detail=str(failure))
             return None
-        return person.id if person else None
 
-    async def _remember_delivery(self, consent_id: str, person: str, posted: Posted) -> None:
+    async def _remember_delivery(self, consent: Consent, person: str, posted: Posted) -> None:
         async with self._database.transaction() as session:
             await consents.note(
-                session, consent_id, sent_to=person, message_channel=posted.channel, message_ts=posted.ts
+                session, consent.id, sent_to=person, message_channel=posted.channel, message_ts=posted.ts
             )
-            await self._announcer.adopt(session, AnnouncementKind.CONSENT_INVITATION, consent_id, person, posted)
+            await self._announcer.adopt(session, AnnouncementKind.CONSENT_INVITATION, consent.id, person, posted)
+            if consent.incident_id:
+                await self._announcer.has_news(session, AnnouncementKind.INCIDENT, consent.incident_id)
+
+    # Links that were made
+
+    async def working(self, grower: Grower | None = None) -> list[Consent]:
+        """Links that work or are being worked on, newest first."""
+        async with self._database.reading() as session:
+            return await consents.working(session, self._clock(), grower_id=grower.id if grower else None)
+
+    async def get(self, consent_id: str) -> Consent:
+        """Raises ConsentUnknown."""
+        async with self._database.reading() as session:
+            consent = await consents.get(session, consent_id)
+        if consent is None:
+            raise ConsentUnknown
+        return consent
+
+    async def shown_again(self, consent_id: str) -> Invitation:
+        """The invitation as it was, with its link. Raises ConsentError when there is none to be shown."""
+        letter = await self._correspondence.letter(consent_id)
+        if letter is None:
+            raise ConsentUnknown
+        if letter.url is None or not may_press_again(letter.consent, self._clock()):
+            raise ConsentExpired
+        consent = letter.consent
+        async with self._database.reading() as session:
+            connection = await connections.get(session, consent.grower_id)
+        grower = await self._directory.by_id(consent.grower_id)
+        return Invitation(
+            consent, grower, letter.url, letter.company, delivered_to=consent.sent_to, connection=connection
+        )
+
+    async def speak(self, consent_id: str, language: str) -> Invitation:
+        """From here on the grower is written to in this language. Raises ConsentError."""
+        async with self._database.transaction() as session:
+            await consents.note(session, consent_id, language=language)
+            await self._announcer.has_news(session, AnnouncementKind.CONSENT_INVITATION, consent_id)
+        return await self.shown_again(consent_id)
+
+    async def take_back(self, consent_id: str, by: str) -> Consent:
+        """The link stops working at once. Raises ConsentError when it has stopped already, UsageError when the grower
+        has agreed."""
+        consent = await self.get(consent_id)
+        async with self._database.transaction() as session:
+            for state in (ConsentState.OPEN, ConsentState.HELD):
+                revoked = await consents.move(
+                    session,
+                    consent_id,
+                    state,
+                    ConsentState.REVOKED,
+                    revoked_by=by,
+                    finished_at=self._clock(),
+                    sealed_link=None,
+                    refresh_token=None,
+                )
+                if revoked:
+                    await self._news.tell(session, revoked, outcome=revoked.asked_by != by)
+                    return revoked
+        raise _over(consent)
+
+
+def _over(consent: Consent) -> BotError:
+    match consent.state:
+        case ConsentState.CONNECTED:
+            return ConsentUsed()
+        case ConsentState.DECLINED:
+            return ConsentDeclined()
+        case ConsentState.REVOKED:
+            return ConsentRevoked()
+        case ConsentState.FAILED:
+            return ConsentExpired()
+        case _:
+            return UsageError("It is too late to take this link back: the grower has agreed, and Leaf is being told.")

@@ -9,12 +9,12 @@ import secrets
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.completion import COMPLETE
+from bot.completion import COMPLETE, NOTHING_HELD
 from bot.consent_news import LOGIN_TIME, ConsentNews
 from bot.errors import (
     ConsentDeclined,
@@ -29,9 +29,12 @@ from bot.fieldview.client import FieldViewClient
 from bot.jobs import Queue
 from bot.redaction import redact
 from bot.vault import Vault, digest
-from storage import consents
+from storage import connections, consents
 from storage.database import Database
-from storage.records import Consent, ConsentState, NoteKind, Trouble
+from storage.records import Connection, Consent, ConsentState, NoteKind, Trouble
+
+ASK_AGAIN = timedelta(days=1)
+"""How long a grower who asked for a new link waits before they can ask once more."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,14 @@ class Begun:
 
     address: str
     browser: str
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What a grower shares: the newest consent that was completed, and the connection it led to."""
+
+    consent: Consent
+    connection: Connection | None
 
 
 class Journey:
@@ -76,6 +87,45 @@ class Journey:
         async with self._database.reading() as session:
             return await consents.by_token(session, digest(token))
 
+    async def opened(self, consent: Consent, request_id: str) -> None:
+        """What looks like a person's browser shows the link: noted once, as a hint on which nothing depends."""
+        if consent.opened_at is not None or consent.state is not ConsentState.OPEN:
+            return
+        async with self._database.transaction() as session:
+            if await consents.first(session, consent.id, "opened_at", self._clock()):
+                await self._news.tell(session, consent, outcome=False)
+                await self._news.record(session, consent, "consent-opened", "done", request_id)
+
+    async def ask_again(self, token: str, request_id: str) -> Consent:
+        """The grower whose link has run out wants a new one: whoever asked hears of it, once a day at most.
+
+        Raises ConsentUnknown; for a link that has not run out, nothing happens.
+        """
+        consent = await self.known(token)
+        if consent is None:
+            raise ConsentUnknown
+        now = self._clock()
+        if not self.has_run_out(consent):
+            return consent
+        async with self._database.transaction() as session:
+            if await consents.first(session, consent.id, "renewal_asked_at", now, again_before=now - ASK_AGAIN):
+                await self._news.renewal_asked(session, consent)
+                await self._news.record(session, consent, "consent-renewal-asked", "done", request_id)
+        return await self.known(token) or consent
+
+    def has_run_out(self, consent: Consent) -> bool:
+        """Whether a new link is what helps: this one's time is over, or what came of it failed for good."""
+        is_late = consent.state is ConsentState.OPEN and self._clock() >= consent.expires_at
+        return is_late or consent.state is ConsentState.FAILED
+
+    async def shared(self, consent: Consent) -> Shared:
+        """What is shared since a consent was completed."""
+        async with self._database.reading() as session:
+            return Shared(
+                await consents.latest_connected(session, consent.grower_id) or consent,
+                await connections.get(session, consent.grower_id),
+            )
+
     def _refuse_if_over(self, consent: Consent) -> None:
         over: dict[ConsentState, type[ConsentError]] = {
             ConsentState.CONNECTED: ConsentUsed,
@@ -93,10 +143,13 @@ class Journey:
         consent = await self.look(token)
         state, browser, now = secrets.token_urlsafe(32), browser or secrets.token_urlsafe(32), self._clock()
         async with self._database.transaction() as session:
+            if consent.state is ConsentState.HELD:
+                # Signed in with another account than before, and starts anew: what was held is not wanted any more.
+                await consents.move(session, consent.id, ConsentState.HELD, ConsentState.OPEN, **NOTHING_HELD)
             await consents.begin_attempt(
                 session, consent.id, digest(state), digest(browser), at=now, until=now + LOGIN_TIME
             )
-            await self._news.tell(session, consent, outcome=False)
+            await self._news.tell(session, consent, outcome=consent.state is ConsentState.HELD)
             if consent.begun_at is None:
                 await self._news.below_the_card(session, consent, NoteKind.LINK_OPENED, now)
             await self._news.record(session, consent, "consent-begun", "done", request_id)
@@ -107,7 +160,12 @@ class Journey:
         consent = await self.look(token)
         async with self._database.transaction() as session:
             declined = await consents.move(
-                session, consent.id, ConsentState.OPEN, ConsentState.DECLINED, finished_at=self._clock()
+                session,
+                consent.id,
+                ConsentState.OPEN,
+                ConsentState.DECLINED,
+                finished_at=self._clock(),
+                sealed_link=None,
             )
             if declined is None:
                 return consent

@@ -101,8 +101,21 @@ class Timeline:
 
 
 @dataclass(frozen=True)
+class Letter:
+    """What is written to a grower about a consent. `again` when they were connected before.
+
+    `url` is a secret: show it to the one it is meant for. It is None when the link is no longer kept.
+    """
+
+    consent: Consent
+    company: str
+    url: str | None
+    again: bool = False
+
+
+@dataclass(frozen=True)
 class Invitation:
-    """A consent just asked for. `url` is a secret: show it to the one it is meant for and store it nowhere.
+    """A consent just asked for. `url` is a secret: show it to the one it is meant for, and write it down nowhere.
 
     `delivered_to` is the Slack user who got it by DM; None: the agent shares it. `undelivered` says why a DM failed.
     `claimed`: the grower had no owner, and has whoever asked from now on.
@@ -111,11 +124,18 @@ class Invitation:
     consent: Consent
     grower: Grower
     url: str
+    company: str
     delivered_to: str | None = None
     undelivered: str | None = None
     replaced: int = 0
     connection: Connection | None = None
     claimed: bool = False
+
+    @property
+    def letter(self) -> Letter:
+        """What the grower is to read."""
+        again = self.connection is not None and self.connection.connected_at is not None
+        return Letter(self.consent, self.company, self.url, again)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.alerts import TEND
 from bot.bot import Bot
+from bot.chasing import CHASE
 from bot.freshness import SLOT
 from bot.jobs import KEPT, Jobs
 from bot.monitor import SWEEP
@@ -77,6 +78,7 @@ class Timer:
         await self._jobs.start_now(SWEEP, f"sweep-{number}", f"{SWEEP}-{number}")
         if self._tends_alerts:
             await self._jobs.start_now(TEND, f"tick-{number}", f"{TEND}-{number}")
+        await self._jobs.start_now(CHASE, f"tick-{number}", f"{CHASE}-{number}")
         now = self._bot.clock()
         await self._jobs.start_now(PEOPLE, f"{now:%Y-%m-%d}", f"{PEOPLE}-{now:%Y-%m-%d}")
         if overdue := await self._bot.announcer.start_overdue(now - OVERDUE):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -27,6 +28,24 @@ class BrowserCookie:
         response.set_cookie(
             self._name, secret, max_age=AGE, path="/", secure=self._secure, httponly=True, samesite="lax"
         )
+
+
+_MACHINE = re.compile(
+    r"bot|crawl|spider|preview|scan|slurp|headless|python|curl|wget|http|facebookexternalhit|whatsapp|telegram|skype"
+    r"|slack|safelinks|proofpoint|mimecast|barracuda|monitor",
+    re.IGNORECASE,
+)
+
+
+def looks_like_a_person(request: Request) -> bool:
+    """Whether a browser's window shows the page, and no preview, scanner or prefetch: a hint, as all of it can be
+    imitated. Browsers that send no Fetch Metadata are not counted."""
+    headers = request.headers
+    if request.method != "GET" or headers.get("sec-purpose") or headers.get("purpose") or headers.get("x-moz"):
+        return False
+    is_navigation = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == ("navigate", "document")
+    agent = headers.get("user-agent", "")
+    return is_navigation and bool(agent) and not _MACHINE.search(agent)
 
 
 def is_own_click(request: Request, public_url: str) -> bool:

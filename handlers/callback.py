@@ -60,7 +60,7 @@ class Callback:
             await asyncio.sleep(PAUSE)
             consent = await self._bot.journey.of_browser(browser)
         pages = self._pages.for_request(request)
-        return self._page(pages, consent) if consent else pages.unknown()
+        return self._page(pages.preferring(consent.language), consent) if consent else pages.unknown()
 
     def _page(self, pages: Pages, consent: Consent) -> Response:
         invitation = invitation_of(consent, self._bot)
@@ -73,6 +73,8 @@ class Callback:
                 return pages.revoked(invitation)
             case ConsentState.FAILED:
                 return pages.failed(Failure.UNAVAILABLE)
+            case ConsentState.HELD:
+                return pages.wrong_account(invitation)
             case ConsentState.OPEN:
                 return pages.failed(_FAILURES.get(consent.trouble or "", Failure.TOO_LATE))
             case ConsentState.EXCHANGING | ConsentState.DELIVERING:

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from bot.bot import Bot
+from bot.chasing import zone_of
 from bot.errors import (
     ConsentDeclined,
     ConsentError,
@@ -13,9 +14,10 @@ from bot.errors import (
     ConsentRevoked,
     ConsentUsed,
 )
-from handlers.browser import BrowserCookie
-from handlers.pages import ConsentView, Invitation, Pages
-from storage.records import Consent, ConsentState
+from bot.journey import Shared
+from handlers.browser import BrowserCookie, looks_like_a_person
+from handlers.pages import ConsentView, Invitation, Pages, SharedView, Sharing
+from storage.records import Consent, ConsentState, CredentialStatus
 
 LONGEST_TOKEN = 100
 
@@ -35,10 +37,15 @@ class ConsentPages:
         try:
             consent = await self._bot.journey.look(token)
         except ConsentError as over:
-            return await self._over(pages, token, over)
+            return await self._over(request, pages, token, over)
+        pages = pages.preferring(consent.language)
+        if consent.state is ConsentState.HELD:
+            return pages.wrong_account(invitation_of(consent, self._bot), again_url=f"/connect/{token}")
         if consent.state is not ConsentState.OPEN:
             shown = pages.delayed if consent.trouble else pages.connecting
             return shown(invitation_of(consent, self._bot), check_url=request.url.path)
+        if looks_like_a_person(request):
+            await self._bot.journey.opened(consent, request.scope["request_id"])
         return pages.consent(self._view(consent, token), now=self._bot.clock())
 
     async def go_on(self, request: Request) -> Response:
@@ -46,11 +53,11 @@ class ConsentPages:
         token = _token(request)
         try:
             consent = await self._bot.journey.look(token)
-            if consent.state is not ConsentState.OPEN:
+            if consent.state not in (ConsentState.OPEN, ConsentState.HELD):
                 return RedirectResponse(f"/connect/{token}", 303, headers=PRIVATE)
             begun = await self._bot.journey.begin(token, self._cookie.read(request), request.scope["request_id"])
         except ConsentError as over:
-            return await self._over(self._pages.for_request(request), token, over)
+            return await self._over(request, self._pages.for_request(request), token, over)
         response = RedirectResponse(begun.address, 303, headers=PRIVATE)
         self._cookie.write(response, begun.browser)
         return response
@@ -63,34 +70,62 @@ class ConsentPages:
         except ConsentDeclined:
             pass
         except ConsentError as over:
-            return await self._over(self._pages.for_request(request), token, over)
+            return await self._over(request, self._pages.for_request(request), token, over)
         consent = await self._bot.journey.known(token)
         if consent is None or consent.state is not ConsentState.DECLINED:
             return RedirectResponse(f"/connect/{token}", 303, headers=PRIVATE)
-        return self._pages.for_request(request).declined(invitation_of(consent, self._bot))
+        pages = self._pages.for_request(request).preferring(consent.language)
+        return pages.declined(invitation_of(consent, self._bot))
 
-    async def _over(self, pages: Pages, token: str, over: ConsentError) -> Response:
+    async def ask_again(self, request: Request) -> Response:
+        """POST: the link has run out, and the grower wants a new one."""
+        token = _token(request)
+        try:
+            await self._bot.journey.ask_again(token, request.scope["request_id"])
+        except ConsentError:
+            return self._pages.for_request(request).unknown()
+        return RedirectResponse(f"/connect/{token}", 303, headers=PRIVATE)
+
+    async def _over(self, request: Request, pages: Pages, token: str, over: ConsentError) -> Response:
         consent = await self._bot.journey.known(token)
         if consent is None:
             return pages.unknown()
-        invitation = invitation_of(consent, self._bot)
+        pages, invitation = pages.preferring(consent.language), invitation_of(consent, self._bot)
         match over:
+            case ConsentUsed() if request.method == "POST":
+                return RedirectResponse(f"/connect/{token}", 303, headers=PRIVATE)
             case ConsentUsed():
-                return pages.used(invitation)
+                return pages.shared(self._shared(await self._bot.journey.shared(consent)))
             case ConsentDeclined():
                 return pages.declined(invitation, reopened=True)
             case ConsentRevoked():
                 return pages.revoked(invitation)
             case ConsentExpired():
-                return pages.expired(invitation)
+                asked = consent.renewal_asked_at is not None
+                return pages.expired(invitation, ask_url=None if asked else f"/connect/{token}/renew", asked=asked)
             case _:
                 return pages.unknown()
+
+    def _shared(self, shared: Shared) -> SharedView:
+        consent, connection = shared.consent, shared.connection
+        standing = _STANDING.get(connection.status, Sharing.YES) if connection else Sharing.ENDED
+        return SharedView(
+            grower=consent.grower_name,
+            asked_by=consent.asked_by_name,
+            company=self._bot.correspondence.company,
+            standing=standing,
+            since=(connection.connected_at if connection else None) or consent.finished_at or consent.created_at,
+            until=connection.changed_at if connection and standing is not Sharing.YES else None,
+            account=(connection.account_email if connection else None) or consent.account_email,
+            scopes=consent.granted_scopes or self._scopes,
+            zone=zone_of(consent),
+        )
 
     def _view(self, consent: Consent, token: str) -> ConsentView:
         return ConsentView(
             grower=consent.grower_name,
             asked_by=consent.asked_by_name,
-            company=self._bot.inviting.company,
+            company=self._bot.correspondence.company,
             code_word=consent.code_word,
             expires=consent.expires_at,
             scopes=self._scopes,
@@ -100,12 +135,14 @@ class ConsentPages:
         )
 
 
+_STANDING = {CredentialStatus.ABSENT: Sharing.ENDED, CredentialStatus.BROKEN: Sharing.STOPPED}
+
 PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
 
 def invitation_of(consent: Consent, bot: Bot) -> Invitation:
     """Who asked whom, for pages that show no more of a consent."""
-    return Invitation(consent.grower_name, consent.asked_by_name, bot.inviting.company)
+    return Invitation(consent.grower_name, consent.asked_by_name, bot.correspondence.company)
 
 
 def _token(request: Request) -> str:

@@ -28,20 +28,22 @@ _RANGE = re.compile(
 
 @dataclass(frozen=True)
 class Choice:
-    """A language we have. `newly_made` when the reader has just asked for it by its link."""
+    """A language we have. `newly_made` when the reader has just asked for it by its link; `by_reader` also when they
+    had asked for it before."""
 
     language: str
     newly_made: bool = False
+    by_reader: bool = False
 
 
 def choice_of(request: Request, ours: Collection[str]) -> Choice:
     """The language for this request, one of ours whatever the request holds; links count for GET and HEAD only."""
     asked = request.query_params.get(PARAMETER, "") if is_a_look(request) else ""
     if asked in ours:
-        return Choice(asked, newly_made=True)
+        return Choice(asked, newly_made=True, by_reader=True)
     kept = request.cookies.get(COOKIE, "")
     if kept in ours:
-        return Choice(kept)
+        return Choice(kept, by_reader=True)
     return Choice(preferred(",".join(request.headers.getlist("accept-language")), ours))
 
 

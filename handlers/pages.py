@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,26 @@ class ConsentView(Invitation):
     reconnect: bool = False
 
 
+class Sharing(StrEnum):
+    """Whether data flows on a connection that was once made."""
+
+    YES = "yes"
+    STOPPED = "stopped"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True)
+class SharedView(Invitation):
+    """What the page needs that tells what is shared: since when and, if it no longer is, until when, in that zone."""
+
+    standing: Sharing
+    since: datetime
+    until: datetime | None
+    account: str | None
+    scopes: tuple[str, ...]
+    zone: tzinfo
+
+
 class Failure(StrEnum):
     """Why FieldView sent the grower back without an approval that we can use."""
 
@@ -72,6 +92,9 @@ class _Tone(StrEnum):
     ASKING = "asking"
 
 
+_SHARING = {Sharing.YES: _Tone.DONE, Sharing.STOPPED: _Tone.ASKING, Sharing.ENDED: _Tone.STOPPED}
+
+
 class Pages:
     """All pages a grower can see, in one language: take those of `for_request` to answer a person.
 
@@ -88,6 +111,7 @@ class Pages:
         self._wording = self._wordings[language]
         self._switch: Mapping[str, Wording] = {}
         self._to_keep: str | None = None
+        self._is_chosen = False
         self._company = company
         self._secure = secure
         self._host = urlsplit(form_targets[0]).netloc
@@ -111,8 +135,17 @@ class Pages:
         pages = copy.copy(self)
         pages._wording = self._wordings[choice.language]
         pages._switch = self._wordings if languages.is_a_look(request) else {}
+        pages._is_chosen = choice.by_reader
         pages._to_keep = choice.language if choice.newly_made else None
         pages._headers = {**self._headers, "Vary": languages.VARY}
+        return pages
+
+    def preferring(self, language: str | None) -> Pages:
+        """The same pages in the language the team chose for this grower, unless whoever asks has chosen another."""
+        if language not in self._wordings or self._is_chosen:
+            return self
+        pages = copy.copy(self)
+        pages._wording = self._wordings[language]
         return pages
 
     def consent(self, view: ConsentView, *, now: datetime) -> HTMLResponse:
@@ -151,13 +184,28 @@ class Pages:
         """The grower said no: 200 now, 410 when the link is opened again; `undo_url` is for a slip of the thumb."""
         return self._message("declined", 410 if reopened else 200, _Tone.STOPPED, invitation, action_url=undo_url)
 
-    def expired(self, invitation: Invitation) -> HTMLResponse:
-        """The link's time is over."""
-        return self._message("expired", 410, _Tone.TIME, invitation)
+    def expired(self, invitation: Invitation, *, ask_url: str | None = None, asked: bool = False) -> HTMLResponse:
+        """The link's time is over; `ask_url` takes the wish for a new one, `asked` when somebody has had it."""
+        page = "expired_asked" if asked else "expired"
+        return self._message(page, 410, _Tone.TIME, invitation, form_url=ask_url)
 
-    def used(self, invitation: Invitation) -> HTMLResponse:
-        """The link has already led to a connection."""
-        return self._message("used", 410, _Tone.STOPPED, invitation)
+    def shared(self, view: SharedView) -> HTMLResponse:
+        """The link has led to a connection: what is shared since when, and how to stop it."""
+        names = self._names(view) | {"since": self._wording.date(view.since, view.zone)}
+        names |= {"until": self._wording.date(view.until, view.zone) if view.until else ""}
+        return self._render(
+            "shared.html",
+            200,
+            view,
+            title=self._title("shared", view),
+            view=view,
+            tone=_SHARING[view.standing],
+            grower=names["grower"],
+            account=self._wording.name(view.account) if view.account else self._wording.say("shared.unverified"),
+            reads=self._wording.reads(view.scopes),
+            say=lambda key: self._wording.say(f"shared.{key}", **names),
+            ask=lambda key: self._wording.say(f"consent.{key}", **names),
+        )
 
     def revoked(self, invitation: Invitation) -> HTMLResponse:
         """Somebody at the company took the link back, or made a newer one."""
@@ -173,9 +221,12 @@ class Pages:
         headers = {"Retry-After": str(_OUTAGE_SECONDS)} if status == 503 else {}
         return self._message(f"failed_{reason}", status, _Tone.ASKING, action_url=retry_url, headers=headers)
 
-    def wrong_account(self, invitation: Invitation, *, retry_url: str | None = None) -> HTMLResponse:
-        """Approved with another FieldView account than the last time; nothing was changed."""
-        return self._message("wrong_account", 409, _Tone.ASKING, invitation, action_url=retry_url)
+    def wrong_account(self, invitation: Invitation, *, again_url: str | None = None) -> HTMLResponse:
+        """Approved with another FieldView account than the last time; nothing is changed until the team has decided.
+
+        `again_url` takes the wish to start again with the account from before.
+        """
+        return self._message("wrong_account", 409, _Tone.ASKING, invitation, form_url=again_url)
 
     def delayed(self, invitation: Invitation, *, check_url: str | None = None) -> HTMLResponse:
         """Leaf is down after the consent: nothing is lost and the grower need do nothing."""
@@ -201,6 +252,7 @@ class Pages:
         invitation: Invitation | None = None,
         *,
         action_url: str | None = None,
+        form_url: str | None = None,
         refresh: int | None = None,
         extra: list[Markup] | None = None,
         values: Mapping[str, str] | None = None,
@@ -217,8 +269,9 @@ class Pages:
             heading=self._wording.say(f"{page}.heading", **known),
             text=[*self._wording.say_all(f"{page}.text", **known), *(extra or [])],
             next=self._wording.say_all(f"{page}.next", **known),
-            action=self._wording.say(f"{page}.action") if action_url else "",
+            action=self._wording.say(f"{page}.action") if action_url or form_url else "",
             action_url=action_url,
+            form_url=form_url,
             refresh=refresh,
         )
 

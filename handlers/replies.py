@@ -6,17 +6,22 @@ from bot import messages
 from bot.bot import Bot
 from bot.permitting import Changed
 from handlers.call import Reply, Request
-from storage.records import CredentialStatus, Grower
+from storage.records import Consent, CredentialStatus, Grower
 
 
-async def invited(bot: Bot, request: Request, grower: Grower, *, even_if_healthy: bool, replace: bool = False) -> Reply:
-    """A consent link for the grower, unless there is no need for one."""
+async def invited(
+    bot: Bot, request: Request, grower: Grower, *, even_if_healthy: bool, again: bool = True, replace: bool = False
+) -> Reply:
+    """A consent link for the grower, unless there is no need for one; not `again` when there is one of just now."""
     request.about(grower)
     connection = await bot.health.connection(grower)
     if connection and connection.status is CredentialStatus.HEALTHY and not even_if_healthy:
         already = messages.already_connected(grower, connection, bot.clock())
         return Reply(already, replace=replace, detail={"link": "not needed"})
-    invitation = await bot.inviting.invite(grower, request.user, request.channel)
+    invitation = await bot.inviting.invite(grower, request.user, request.channel, again=again)
+    if isinstance(invitation, Consent):
+        detail = {"link": "sent before", "consent": invitation.id}
+        return Reply(messages.link_just_sent(invitation, bot.clock()), replace=replace, detail=detail)
     return Reply(
         messages.invitation(invitation, bot.clock()),
         replace=replace,

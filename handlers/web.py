@@ -60,6 +60,7 @@ def web_app(site: Site) -> ASGIApp:
         Route("/connect/{token}", limits.looks(consent.show), methods=["GET"]),
         Route("/connect/{token}", limits.presses(consent.go_on), methods=["POST"]),
         Route("/connect/{token}/decline", limits.presses(consent.decline), methods=["POST"]),
+        Route("/connect/{token}/renew", limits.presses(consent.ask_again), methods=["POST"]),
         Route("/oauth/fieldview/callback", limits.looks(callback.receive), methods=["GET"]),
         Route(DONE, limits.looks(callback.show), methods=["GET"]),
         Route(ELSEWHERE, limits.looks(callback.show_foreign), methods=["GET"]),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import tomllib
 import unicodedata
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
+
+from bot.messages.speech import speech
 
 _CATALOGUES = Path(__file__).parent / "templates"
 _LONGEST_NAME = 80
@@ -61,6 +63,7 @@ class Wording:
     def __init__(self, language: str) -> None:
         with (_CATALOGUES / f"{language}.toml").open("rb") as file:
             self._sentences: dict[str, Any] = tomllib.load(file)
+        self._speech = speech(language)
         self.language: str = self._sentences["language"]
         self.own_name: str = self._sentences["own_name"]
 
@@ -81,14 +84,12 @@ class Wording:
         return plain(name) or str(self._at("nameless"))
 
     def until(self, expires: datetime, now: datetime) -> Markup:
-        """How long a link works, true in every time zone: the last whole day, or within two days a duration."""
-        left = expires - now
-        if left >= timedelta(hours=48):
-            return self._day(expires)
-        hours, minutes = left // timedelta(hours=1), left // timedelta(minutes=1)
-        if hours:
-            return self.say("time.hour") if hours == 1 else self.say("time.hours", count=str(hours))
-        return self.say("time.minutes", count=str(minutes)) if minutes > 1 else self.say("time.moment")
+        """How long a link works."""
+        return escape(self._speech.until(expires, now))
+
+    def date(self, at: datetime, zone: tzinfo) -> Markup:
+        """The day in that zone."""
+        return escape(self._speech.date(at, zone))
 
     def reads(self, scopes: tuple[str, ...]) -> list[Markup]:
         """What FieldView's scopes allow, in a farmer's words; a scope we have no words for is shown as it is."""
@@ -97,13 +98,6 @@ class Wording:
         return [self.say(f"reads.{words}") for words in dict.fromkeys(known)] + [
             self.say("reads.other", scope=self.name(scope)) for scope in other
         ]
-
-    def _day(self, expires: datetime) -> Markup:
-        # A day is over everywhere on earth only when it is over twelve hours west of Greenwich.
-        day = (expires.astimezone(UTC) - timedelta(hours=12)).date() - timedelta(days=1)
-        weekday, month = self._at("time.weekdays")[day.weekday()], self._at("time.months")[day.month - 1]
-        number = self._at("time.first") if day.day == 1 else str(day.day)
-        return self.say("time.day", weekday=weekday, day=number, month=month)
 
     def _at(self, key: str) -> Any:
         found: Any = self._sentences

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.records import Consent, ConsentState
 from storage.tables import AttemptRow, ConsentRow, GrowerRow
 
-UNFINISHED = (ConsentState.OPEN, ConsentState.EXCHANGING, ConsentState.DELIVERING)
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+UNFINISHED = (ConsentState.OPEN, ConsentState.EXCHANGING, ConsentState.HELD, ConsentState.DELIVERING)
 
 
-async def add(session: AsyncSession, consent: Consent, token_hash: str) -> None:
+async def add(session: AsyncSession, consent: Consent, token_hash: str, sealed_link: str | None = None) -> None:
+    """`sealed_link` is the link's token, encrypted: it is kept as long as the link may have to be shown again."""
     session.add(
         ConsentRow(
             id=consent.id,
             token_hash=token_hash,
+            sealed_link=sealed_link,
             grower_id=consent.grower_id,
             grower_name=consent.grower_name,
             asked_by=consent.asked_by,
@@ -30,6 +34,9 @@ async def add(session: AsyncSession, consent: Consent, token_hash: str) -> None:
             state=consent.state,
             granted_scopes=list(consent.granted_scopes),
             incident_id=consent.incident_id,
+            language=consent.language,
+            time_zone=consent.time_zone,
+            remind_at=consent.remind_at,
         )
     )
     await session.flush()
@@ -62,6 +69,30 @@ async def latest_of_grower(session: AsyncSession, grower_id: str) -> Consent | N
     return row.to_record() if row else None
 
 
+async def latest_connected(session: AsyncSession, grower_id: str) -> Consent | None:
+    """The newest consent that led to a connection."""
+    row = await session.scalar(
+        select(ConsentRow)
+        .where(ConsentRow.grower_id == grower_id, ConsentRow.state == ConsentState.CONNECTED)
+        .order_by(ConsentRow.finished_at.desc())
+        .limit(1)
+    )
+    return row.to_record() if row else None
+
+
+async def working(
+    session: AsyncSession, at: datetime, *, grower_id: str | None = None, limit: int = 1000
+) -> list[Consent]:
+    """Links that work or are being worked on, newest first: of one grower or of all."""
+    query = select(ConsentRow).where(
+        ConsentRow.state.in_(UNFINISHED), or_(ConsentRow.expires_at > at, ConsentRow.state != ConsentState.OPEN)
+    )
+    if grower_id is not None:
+        query = query.where(ConsentRow.grower_id == grower_id)
+    rows = await session.scalars(query.order_by(ConsentRow.created_at.desc(), ConsentRow.id).limit(limit))
+    return [row.to_record() for row in rows]
+
+
 async def latest_for_incident(session: AsyncSession, incident_id: str) -> Consent | None:
     """The newest link that was made to repair this incident."""
     row = await session.scalar(
@@ -82,6 +113,58 @@ async def move(
         .execution_options(populate_existing=True)
     )
     return row.to_record() if row else None
+
+
+async def first(
+    session: AsyncSession, consent_id: str, what: str, at: datetime, *, again_before: datetime = NEVER
+) -> bool:
+    """Note that this moment of the consent has come; False when it had already, and not before `again_before`."""
+    column = getattr(ConsentRow, what)
+    noted = await session.scalar(
+        update(ConsentRow)
+        .where(ConsentRow.id == consent_id, or_(column.is_(None), column < again_before))
+        .values({what: at})
+        .returning(ConsentRow.id)
+    )
+    return noted is not None
+
+
+async def due(session: AsyncSession, at: datetime, limit: int = 500) -> list[Consent]:
+    """Links nobody has used yet for which something falls due by the clock, the longest overdue first."""
+    rows = await session.scalars(
+        select(ConsentRow)
+        .where(ConsentRow.remind_at <= at, ConsentRow.state == ConsentState.OPEN)
+        .order_by(ConsentRow.remind_at)
+        .limit(limit)
+    )
+    return [row.to_record() for row in rows]
+
+
+async def held_since(session: AsyncSession, before: datetime) -> list[str]:
+    """Consents for another account about which nobody has decided since before that moment."""
+    query = select(ConsentRow.id).where(ConsentRow.state == ConsentState.HELD, ConsentRow.exchanged_at <= before)
+    return list(await session.scalars(query))
+
+
+async def was_due(session: AsyncSession, consent: Consent, **values: Any) -> Consent | None:
+    """Compare-and-set on what falls due: only one of those who found it so gets the consent, as it is now."""
+    row = await session.scalar(
+        update(ConsentRow)
+        .where(
+            ConsentRow.id == consent.id,
+            ConsentRow.state == ConsentState.OPEN,
+            ConsentRow.remind_at == consent.remind_at,
+        )
+        .values(**values)
+        .returning(ConsentRow)
+        .execution_options(populate_existing=True)
+    )
+    return row.to_record() if row else None
+
+
+async def sealed_link(session: AsyncSession, consent_id: str) -> str | None:
+    """The link's token, encrypted; None when it is not needed any more, or was made before it was kept."""
+    return await session.scalar(select(ConsentRow.sealed_link).where(ConsentRow.id == consent_id))
 
 
 async def note(session: AsyncSession, consent_id: str, **values: Any) -> None:

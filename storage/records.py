@@ -116,10 +116,14 @@ class Transition:
 
 
 class ConsentState(StrEnum):
-    """Where a consent stands. OPEN may have been begun any number of times; the last four are final."""
+    """Where a consent stands. OPEN may have been begun any number of times; the last four are final.
+
+    HELD: FieldView agreed, but for another account than before, and somebody has to say whether that is right.
+    """
 
     OPEN = "open"
     EXCHANGING = "exchanging"
+    HELD = "held"
     DELIVERING = "delivering"
     CONNECTED = "connected"
     DECLINED = "declined"
@@ -137,11 +141,17 @@ class Trouble(StrEnum):
     OUR_CONFIGURATION = "our-configuration"
     LEAF_DOWN = "leaf-down"
     LEAF_REFUSED = "leaf-refused"
+    OTHER_ACCOUNT = "other-account"
 
 
 @dataclass(frozen=True)
 class Consent:
-    """One consent link and what became of it. The link's token is never here: only its hash is stored."""
+    """One consent link and what became of it. The link's token is never here.
+
+    `opened_at` is a hint: when a browser that looked like a person's first showed the page. `language` is the one that
+    the team chose for the grower, `time_zone` the grower's in Slack, or else that of whoever asked. `remind_at` is when
+    the next thing falls due by the clock, `reminders` how many of them have been.
+    """
 
     id: str
     grower_id: str
@@ -163,6 +173,14 @@ class Consent:
     sent_to: str | None = None
     message_channel: str | None = None
     message_ts: str | None = None
+    opened_at: datetime | None = None
+    language: str | None = None
+    time_zone: str | None = None
+    revoked_by: str | None = None
+    renewal_asked_at: datetime | None = None
+    remind_at: datetime | None = None
+    reminders: int = 0
+    reminders_stopped_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -299,6 +317,8 @@ class AnnouncementKind(StrEnum):
     CONNECTED = "connected"
     CONSENT_OUTCOME = "consent-outcome"
     CONSENT_INVITATION = "consent-invitation"
+    CONSENT_REMINDER = "consent-reminder"
+    CONSENT_RENEWAL = "consent-renewal"
     OPERATOR_NOTICE = "operator-notice"
     THREAD = "thread"
     HANDOVER = "handover"

@@ -177,6 +177,14 @@ class TransitionRow(Row):
 
 class ConsentRow(Row):
     __tablename__ = "consents"
+    __table_args__ = (
+        Index(
+            "ix_consents_due",
+            "remind_at",
+            sqlite_where=text("remind_at IS NOT NULL"),
+            postgresql_where=text("remind_at IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
@@ -204,6 +212,15 @@ class ConsentRow(Row):
     refresh_token: Mapped[str | None] = mapped_column(Text)
     exchanged_at: Mapped[datetime | None]
     handing_over: Mapped[bool] = mapped_column(default=False)
+    sealed_link: Mapped[str | None] = mapped_column(Text)
+    opened_at: Mapped[datetime | None]
+    language: Mapped[str | None] = mapped_column(String(8))
+    time_zone: Mapped[str | None] = mapped_column(String(64))
+    revoked_by: Mapped[str | None] = mapped_column(String(32))
+    renewal_asked_at: Mapped[datetime | None]
+    remind_at: Mapped[datetime | None]
+    reminders: Mapped[int] = mapped_column(default=0, server_default="0")
+    reminders_stopped_at: Mapped[datetime | None]
 
     def to_record(self) -> Consent:
         return Consent(
@@ -227,6 +244,14 @@ class ConsentRow(Row):
             sent_to=self.sent_to,
             message_channel=self.message_channel,
             message_ts=self.message_ts,
+            opened_at=self.opened_at,
+            language=self.language,
+            time_zone=self.time_zone,
+            revoked_by=self.revoked_by,
+            renewal_asked_at=self.renewal_asked_at,
+            remind_at=self.remind_at,
+            reminders=self.reminders,
+            reminders_stopped_at=self.reminders_stopped_at,
         )
 
 

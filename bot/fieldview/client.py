@@ -52,7 +52,10 @@ class FieldViewClient:
         attempts: int = 3,
     ) -> None:
         self._http = httpx.AsyncClient(
-            timeout=httpx.Timeout(20.0, connect=5.0), auth=(client_id, client_secret.get_secret_value())
+            timeout=httpx.Timeout(20.0, connect=5.0),
+            auth=(client_id, client_secret.get_secret_value()),
+            # A code works once: one sent into a connection that was just closed at the other end would be lost.
+            limits=httpx.Limits(max_keepalive_connections=0),
         )
         self._client_id = client_id
         self._authorize_url = authorize_url

@@ -20,7 +20,9 @@ from bot.messages.endings import disconnect_cancelled, disconnect_question, disc
 from bot.messages.first_data import no_data_yet
 from bot.messages.home import home
 from bot.messages.incidents import incident
-from bot.messages.invitations import already_connected, invitation, invitation_dm, invitation_dm_closed
+from bot.messages.invitations import already_connected, chosen_language, invitation
+from bot.messages.letters import invitation_dm, invitation_dm_closed, reminder
+from bot.messages.links import account_decided, link_just_sent, link_taken_back, links, renewal_asked
 from bot.messages.ownership import (
     escalation_ended,
     escalation_set,
@@ -30,6 +32,7 @@ from bot.messages.ownership import (
     owned,
 )
 from bot.messages.pieces import MORE, Message
+from bot.messages.reminders import reminder_over, reminder_to_pass_on
 from bot.messages.replies import crash, help_text, operator_notice, problem, working
 from bot.messages.silences import silences
 from bot.messages.status import connection_status, overview
@@ -42,12 +45,14 @@ __all__ = [
     "Message",
     "access",
     "access_changed",
+    "account_decided",
     "acknowledged",
     "already_connected",
     "assign_modal",
     "assigned",
     "choose_grower",
     "chosen_command",
+    "chosen_language",
     "connected",
     "connection_status",
     "consent_outcome",
@@ -70,12 +75,19 @@ __all__ = [
     "invitation",
     "invitation_dm",
     "invitation_dm_closed",
+    "link_just_sent",
+    "link_taken_back",
+    "links",
     "no_data_yet",
     "not_connected",
     "operator_notice",
     "overview",
     "owned",
     "problem",
+    "reminder",
+    "reminder_over",
+    "reminder_to_pass_on",
+    "renewal_asked",
     "silences",
     "snooze_ended",
     "snooze_modal",

@@ -17,6 +17,7 @@ from slack_sdk.models.blocks import (
 from slack_sdk.models.views import View
 
 from bot.errors import AlertOver, SomebodyWasFirst
+from bot.messages.consents import can_be_taken_back
 from bot.messages.pieces import Message, button, more, quiet, section
 from bot.messages.text import capital, count, escape, mention
 from bot.messages.times import moment
@@ -89,6 +90,7 @@ def case_menu(card: IncidentCard, now: datetime) -> OverflowMenuElement:
         ("Assign to somebody…", "assign", incident),
         ("Check now", "check-now", grower),
         ("What happened", "show-events", grower),
+        ("Take the link back", "revoke-link", card.consent.id) if can_be_taken_back(card.consent, now) else None,
     )
 
 

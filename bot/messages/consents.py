@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TypeGuard
+
+from slack_sdk.models.blocks import ButtonElement
 
 from bot.messages.first_data import first_data_line
 from bot.messages.pieces import Message, actions, button, quiet, section
-from bot.messages.text import count, escape, mention, unmarked
+from bot.messages.text import count, escape, mention, often, unmarked
 from bot.messages.times import lasting, moment
 from bot.messages.vocabulary import missing_parts, trouble
 from bot.reports import DataFlow
@@ -19,6 +22,11 @@ UNDER_WAY = (ConsentState.EXCHANGING, ConsentState.DELIVERING)
 def is_waiting(consent: Consent, now: datetime) -> bool:
     """Whether the link works and the grower has not agreed yet."""
     return consent.state is ConsentState.OPEN and now < consent.expires_at
+
+
+def can_be_taken_back(consent: Consent | None, now: datetime) -> TypeGuard[Consent]:
+    """Whether the link still works, or an approval that came through it is still held."""
+    return consent is not None and (consent.state is ConsentState.HELD or is_waiting(consent, now))
 
 
 def needs_operator(consent: Consent | None) -> bool:
@@ -37,6 +45,8 @@ def next_repair(consent: Consent, otherwise: str, now: datetime, *, in_vain: boo
         return "Ask the grower what they saw at FieldView, then send a new reconnect link."
     if consent.state is ConsentState.DECLINED:
         return "Talk to the grower before you send another reconnect link."
+    if consent.state is ConsentState.HELD:
+        return f"{mention(consent.asked_by, consent.asked_by_name)} says whether this FieldView account is right."
     if consent.state in UNDER_WAY:
         return "Nothing to do: the grower has agreed."
     return "Wait for the grower, or remind them." if is_waiting(consent, now) else otherwise
@@ -52,6 +62,9 @@ def standing(consent: Consent, now: datetime) -> str:
             return f"{_sent(consent, asked)}. The grower tried, but {trouble(consent.trouble)}."
         case ConsentState.OPEN:
             return f"{_sent(consent, asked)}; {_begun(consent)} It works until {moment(consent.expires_at)}."
+        case ConsentState.HELD:
+            agreed = f"The grower agreed, but with another FieldView account{_named(consent.account_email)}."
+            return f"{agreed} {asked} has to say whether that is right."
         case ConsentState.EXCHANGING | ConsentState.DELIVERING:
             return f"The grower agreed, and Leaf is being told. {_held_up(consent)}".strip()
         case ConsentState.CONNECTED:
@@ -60,7 +73,10 @@ def standing(consent: Consent, now: datetime) -> str:
         case ConsentState.DECLINED:
             return f"The grower said no to the {link} {asked} sent."
         case ConsentState.REVOKED:
-            return f"The {link} {asked} sent no longer works: a newer one took its place."
+            taken = (
+                f"{mention(consent.revoked_by)} took it back" if consent.revoked_by else "a newer one took its place"
+            )
+            return f"The {link} {asked} sent no longer works: {taken}."
         case ConsentState.FAILED:
             return f"The grower agreed, but it did not go through: {trouble(consent.trouble)}."
 
@@ -79,11 +95,22 @@ def _sent(consent: Consent, asked: str) -> str:
 
 def _begun(consent: Consent) -> str:
     if consent.begun_at is None:
-        return "the grower has not used it yet."
+        seen = f"opened {moment(consent.opened_at)}, not begun yet." if consent.opened_at else "not opened yet."
+        return f"{seen}{_reminded(consent)}"
     begun = f"the grower began {moment(consent.begun_at)}"
     if consent.trouble:
         return f"{begun}, but it did not go through: {trouble(consent.trouble)}."
-    return f"{begun} and has not finished."
+    return f"{begun} and has not finished.{_reminded(consent)}"
+
+
+def _reminded(consent: Consent) -> str:
+    if consent.reminders_stopped_at:
+        return " They asked not to be reminded again."
+    return f" Reminded {often(consent.reminders)}." if consent.reminders else ""
+
+
+def _named(account: str | None) -> str:
+    return f" ({escape(account)})" if account else ""
 
 
 def _held_up(consent: Consent) -> str:
@@ -125,14 +152,17 @@ def connected(
     return Message(f"{name} connected FieldView.", blocks)
 
 
-def account_line(account: str | None, grower: Grower) -> str | None:
-    """Which FieldView account it is, and a word when that is not the address Leaf knows."""
+def account_line(account: str | None, grower: Grower) -> str:
+    """Which FieldView account it is, and a word when that is not the address Leaf knows, or when nobody knows it."""
     if not account:
-        return None
+        return UNVERIFIED
     line = f"FieldView account: {escape(account)}."
     if grower.email and grower.email.strip().casefold() != account.strip().casefold():
         line += f" Leaf knows this grower as {escape(grower.email)}: make sure that both belong together."
     return line
+
+
+UNVERIFIED = "FieldView account: unverified. FieldView did not say whose it is."
 
 
 def _took(consent: Consent) -> str:
@@ -147,11 +177,19 @@ def consent_outcome(
     `connection` is what Leaf has said of it since; without it, nothing is claimed about how well it works.
     """
     sign, head, then = _outcome(consent, escape(consent.grower_name), now, connection, first)
-    offer = button("Send a new link", "send-link", consent.grower_id) if _may_ask_again(consent, now) else None
     show = button("Show status", "show-status", consent.grower_id)
     code_word = f"Code word of this link: {escape(consent.code_word)}"
-    text = unmarked(f"{head} {then}")
-    return Message(text, (section(f"{sign} *{head}*", then), actions(offer, show), quiet(code_word)))
+    text = head if "<@" in then else unmarked(f"{head} {then}")
+    return Message(text, (section(f"{sign} *{head}*", then), actions(*_offers(consent, now), show), quiet(code_word)))
+
+
+def _offers(consent: Consent, now: datetime) -> list[ButtonElement]:
+    if consent.state is ConsentState.HELD:
+        return [
+            button("Use this account", "use-account", consent.id, style="primary"),
+            button("Refuse", "refuse-account", consent.id),
+        ]
+    return [button("Send a new link", "send-link", consent.grower_id)] if _may_ask_again(consent, now) else []
 
 
 def _may_ask_again(consent: Consent, now: datetime) -> bool:
@@ -178,6 +216,11 @@ def _outcome(
             return "⚪", f"{name} said no.", then
         case ConsentState.FAILED:
             return "🔴", f"{name} could not be connected.", _failed(consent)
+        case ConsentState.HELD:
+            return "🟠", f"{name} signed in with another FieldView account.", _another(consent, connection)
+        case ConsentState.REVOKED if consent.revoked_by:
+            then = f"{mention(consent.revoked_by)} did that. Nothing is shared through it."
+            return "⚪", f"Your link for {name} was taken back.", then
         case ConsentState.REVOKED:
             then = "A newer link took its place, or the grower is connected."
             return "⚪", f"Your link for {name} no longer works.", then
@@ -188,6 +231,15 @@ def _outcome(
             return _unfinished(consent, name, now)
 
 
+def _another(consent: Consent, connection: Connection | None) -> str:
+    before = connection.account_email if connection else None
+    return (
+        f"This time it was {escape(consent.account_email or 'one without a name')}"
+        f"{f', the last time {escape(before)}' if before else ''}. Nothing is changed at Leaf until you decide: "
+        "ask the grower if you are not sure. If nobody decides within three days, I forget this approval."
+    )
+
+
 def _failed(consent: Consent) -> str:
     why = f"The grower did their part, but it failed for good: {trouble(consent.trouble)}. Nothing is shared."
     if needs_operator(consent):
@@ -196,7 +248,7 @@ def _failed(consent: Consent) -> str:
 
 
 def _through(consent: Consent, name: str, connection: Connection | None, first: FirstData | None) -> Outcome:
-    account = f"FieldView account: {escape(consent.account_email)}. " if consent.account_email else ""
+    account = f"FieldView account: {escape(consent.account_email)}. " if consent.account_email else f"{UNVERIFIED} "
     match connection.status if connection else CredentialStatus.HEALTHY:
         case CredentialStatus.PENDING | CredentialStatus.UNAVAILABLE:
             then = "Leaf is still checking the new connection; I tell you here when it is done."
@@ -217,11 +269,19 @@ def _unfinished(consent: Consent, name: str, now: datetime) -> Outcome:
         then = "FieldView does not accept this bot’s own set-up. The operators know; the grower did nothing wrong."
         return "🛠️", f"{name} could not be connected yet.", f"{then} You need do nothing now."
     if _ran_out(consent, now):
-        return "⚪", f"Your link for {name} ran out.", "They did not finish in time. Ask them again with a new link."
+        reminded = f"I reminded them {often(consent.reminders)}. " if consent.reminders else ""
+        then = f"They did not finish in time. {reminded}It is your turn: call them, or ask again with a new link."
+        return "⚪", f"Your link for {name} ran out.", then
     works = "The same link still works."
     match consent.trouble:
+        case None if consent.reminders_stopped_at:
+            then = f"They pressed “Stop reminding me”, so I leave them alone. {works} Perhaps call them."
+            return "⚪", f"{name} does not want to be reminded.", then
         case None:
             return "⚪", f"{name} has not finished yet.", works
+        case "other-account":
+            then = f"The other FieldView account was not used, and nothing was changed at Leaf. {works}"
+            return "⚪", f"{name} is asked to sign in with the account from before.", then
         case "denied-at-fieldview":
             then = f"They came back without agreeing, perhaps by mistake. {works} Ask them whether they meant it."
             return "🟠", f"{name} did not agree on FieldView’s page.", then

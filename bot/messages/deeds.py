@@ -111,6 +111,8 @@ def _detail(text: str | None) -> Detail:
 
 def _asked(whom: str, detail: Detail) -> str:
     whom = whom or "a grower"
+    if detail.get("link") == "sent before":
+        return f"asked to connect {whom}, who had just got a link"
     if detail.get("link") == "not needed":
         return f"asked to connect {whom}, who is connected already"
     if detail.get("undelivered"):
@@ -259,6 +261,19 @@ _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
     "unknown-command": _typed("typed something I do not know:"),
     "unknown-button": lambda whom, detail: "pressed a button I no longer know",
     "unknown-form": lambda whom, detail: "sent a form I no longer know",
+    "links": _looked("the links"),
+    "show-link": _plain("looked at the link of", whom="a grower"),
+    "revoke-link": _plain("took back the link of", whom="a grower"),
+    "choose-language": _plain("chose the language for", whom="a grower"),
+    "stop-reminders": lambda whom, detail: "asked not to be reminded",
+    "use-account": _plain("accepted another FieldView account of", whom="a grower"),
+    "refuse-account": _plain("refused another FieldView account of", whom="a grower"),
+    "consent-opened": lambda whom, detail: "opened the link, as far as a browser tells",
+    "consent-reminded": _plain("reminded", whom="a grower"),
+    "consent-expired": _plain("let the unused link run out of", whom="a grower"),
+    "consent-renewal-asked": lambda whom, detail: "asked for a new link",
+    "consent-held": _plain("held an approval for another FieldView account of", whom="a grower"),
+    "consent-hold-ended": _plain("forgot an approval nobody decided about, of", whom="a grower"),
     "consent-begun": lambda whom, detail: "opened the link and went on to FieldView",
     "consent-returned": lambda whom, detail: "agreed at FieldView",
     "consent-denied": lambda whom, detail: "came back from FieldView without agreeing",

@@ -42,8 +42,15 @@ def _open(card: IncidentCard, now: datetime) -> Message:
         blocks.append(section(_so_far(card, card.consent, now)))
     blocks.append(section(*care_lines(card.incident, card.grower, now)))
     blocks.append(_buttons(card, now))
-    text = f"{escape(card.grower.name)}: {words.title}. Who must act: {_who(card)}. {_next_step(card, now)}"
+    text = f"{escape(card.grower.name)}: {words.title}. {_lock_screen(card, now)}"
     return Message(f"{called_upon(card, now)}{text}", tuple(blocks))
+
+
+def _lock_screen(card: IncidentCard, now: datetime) -> str:
+    """Who must act and what comes next, without mentions: where a message is only announced they would be ids."""
+    if card.consent and card.consent.state is ConsentState.HELD:
+        return f"{escape(card.consent.asked_by_name)} has to decide about the FieldView account."
+    return f"Who must act: {_who(card)}. {_next_step(card, now)}"
 
 
 def _not_arriving(broken: Incident) -> str:
@@ -58,6 +65,8 @@ def _who(card: IncidentCard) -> str:
         return words.who
     if needs_operator(card.consent):
         return "an operator of this bot"
+    if card.consent and card.consent.state is ConsentState.HELD:
+        return mention(card.consent.asked_by, card.consent.asked_by_name)
     return "nobody" if _is_through(card) else words.who
 
 

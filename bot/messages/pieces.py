@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,6 +111,21 @@ def grower_menu(growers: Sequence[Grower], action: str, placeholder: str) -> Sta
     """A menu of growers whose options tell twins apart; at most Slack's hundred."""
     shown = PlainTextObject(text=literal(placeholder, 150), emoji=False)
     return StaticSelectElement(action_id=action, placeholder=shown, options=_options(growers[:OPTIONS]))
+
+
+def menu(action: str, placeholder: str, names: Mapping[str, str], *, chosen: str | None = None) -> StaticSelectElement:
+    """A menu of values and what they are called, perhaps with one that is chosen already."""
+    options = {value: Option(value=value, text=_label(name)) for value, name in names.items()}
+    return StaticSelectElement(
+        action_id=action,
+        placeholder=_label(placeholder),
+        options=list(options.values()),
+        initial_option=options[chosen] if chosen else None,
+    )
+
+
+def _label(text: str) -> PlainTextObject:
+    return PlainTextObject(text=literal(text, LABEL), emoji=False)
 
 
 def particulars(grower: Grower) -> list[str]:

@@ -204,8 +204,8 @@ def _next_step(report: StatusReport, now: datetime) -> str:
 def _particulars(report: StatusReport, status: CredentialStatus, now: datetime) -> list[str]:
     connection, consent = report.connection, report.consent
     lines = []
-    if connection and connection.account_email and status is not CredentialStatus.ABSENT:
-        lines.append(account_line(connection.account_email, report.grower) or "")
+    if connection and (connection.account_email or connection.connected_at) and status is not CredentialStatus.ABSENT:
+        lines.append(account_line(connection.account_email, report.grower))
     if connection and connection.missing_scopes and connection.cause is not Cause.SCOPE_MISSING:
         lines.append(missing_parts(connection.missing_scopes))
     if report.data:
@@ -226,7 +226,7 @@ def _particulars(report: StatusReport, status: CredentialStatus, now: datetime) 
 
 
 def _still_matters(consent: Consent, status: CredentialStatus, now: datetime) -> bool:
-    if consent.state in UNDER_WAY or is_waiting(consent, now):
+    if consent.state in (*UNDER_WAY, ConsentState.HELD) or is_waiting(consent, now):
         return True
     return status is not CredentialStatus.HEALTHY and consent.state not in (
         ConsentState.CONNECTED,

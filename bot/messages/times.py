@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from bot.messages.speech import speech
+
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
@@ -42,18 +44,8 @@ def since(at: datetime, now: datetime) -> str:
 
 
 def works_until(at: datetime, now: datetime) -> str:
-    """How long a link works, in words that hold in every time zone and say what the grower's page says.
-
-    The last day that is over everywhere on earth before `at`; when less than two days are left, how long.
-    """
-    left = at - now
-    if left >= 2 * DAY:
-        last = (at.astimezone(UTC) - timedelta(hours=12)).date() - timedelta(days=1)
-        return f"until the end of {last:%A} {last.day} {last:%B}"
-    hours, minutes = left // HOUR, left // MINUTE
-    if hours:
-        return "for the next hour" if hours == 1 else f"for the next {hours} hours"
-    return f"for the next {minutes} minutes" if minutes > 1 else "for a few more minutes"
+    """How long a link works, in words that hold in every time zone and say what the grower's page says."""
+    return speech(None).until(at, now)
 
 
 def _two(large: int, unit: str, small: int, smaller: str) -> str:

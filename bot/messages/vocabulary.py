@@ -190,6 +190,7 @@ TROUBLES = {
     "our-configuration": "FieldView does not accept this bot’s own set-up",
     "leaf-down": "Leaf does not answer",
     "leaf-refused": "Leaf did not accept the connection",
+    "other-account": "it was not the FieldView account from before",
 }
 
 

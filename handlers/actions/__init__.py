@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bot.bot import Bot
-from handlers.actions import casework, choosing, connecting, disconnecting, looking, owning, permitting
+from handlers.actions import casework, choosing, connecting, disconnecting, linking, looking, owning, permitting
 from handlers.call import Click, Reply
 from storage.records import Role
 
@@ -39,6 +39,13 @@ ACTIONS: dict[str, Action] = {
     "send-link": Action("connect", Role.OPERATOR, connecting.send_link),
     "connect-anyway": Action("connect", Role.OPERATOR, connecting.connect_anyway),
     "open-consent-link": Action("open-consent-link", Role.GROWER, connecting.opened),
+    "show-link": Action("show-link", Role.OPERATOR, linking.show_link),
+    "renew-link": Action("connect", Role.OPERATOR, linking.renew),
+    "revoke-link": Action("revoke-link", Role.OPERATOR, linking.take_back),
+    "choose-language": Action("choose-language", Role.OPERATOR, linking.choose_language),
+    "stop-reminders": Action("stop-reminders", Role.GROWER, linking.stop_reminders),
+    "use-account": Action("use-account", Role.OPERATOR, linking.use_account),
+    "refuse-account": Action("refuse-account", Role.OPERATOR, linking.refuse_account),
     "show-status": Action("status", Role.VIEWER, looking.show_status),
     "check-now": Action("status", Role.VIEWER, looking.check_now),
     "show-events": Action("events", Role.VIEWER, looking.show_events),

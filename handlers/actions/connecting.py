@@ -9,7 +9,7 @@ from handlers.replies import invited
 
 async def send_link(click: Click, bot: Bot) -> Reply:
     """From a card or a status: send the grower a link."""
-    return await invited(bot, click, await bot.directory.by_id(click.value), even_if_healthy=False)
+    return await invited(bot, click, await bot.directory.by_id(click.value), even_if_healthy=False, again=False)
 
 
 async def connect_anyway(click: Click, bot: Bot) -> Reply:

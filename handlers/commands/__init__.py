@@ -17,6 +17,7 @@ from handlers.commands import (
     health,
     help,
     history,
+    links,
     owner,
     snoozes,
     status,
@@ -47,6 +48,7 @@ COMMANDS: dict[str, Command] = {
     command.name: command
     for command in (
         Command("connect", "<grower>", "Ask a grower to connect FieldView", Role.OPERATOR, connect.connect),
+        Command("links", "[grower]", "Links that are out, to renew or take back", Role.OPERATOR, links.links),
         Command(
             "status", "[grower | --mine]", "How connections are doing: all, yours, or one", Role.VIEWER, status.status
         ),

@@ -15,7 +15,7 @@ from bot.slack_pace import Rates
 from storage import consents, notices
 from storage.database import Database
 from storage.records import AnnouncementKind, Consent, ConsentState
-from tests.bot.watching import Watch, together, watching
+from tests.bot.watching import Watch, correspondence, together, watching
 
 POST = "POST /api/chat.postMessage"
 UPDATE = "POST /api/chat.update"
@@ -466,6 +466,7 @@ async def test_every_channel_has_a_pace_of_its_own(sqlite_url: str) -> None:
             DataFlows(database, watch.leaf, watch.world.clock),
             watch.world.clock,
             watch.alerts,
+            correspondence=correspondence(database, watch.world.clock),
             rates=Rates(channel=10, workspace=1000),
         )
         started = watch.world.slack.ticks()

@@ -6,13 +6,16 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
+from cryptography.fernet import Fernet
 from pydantic import SecretStr
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.announcer import DELIVER, Announcer
+from bot.correspondence import Correspondence
 from bot.dataflow import DataFlows
 from bot.journal import Journal
 from bot.leaf.client import LeafClient
@@ -23,6 +26,7 @@ from bot.sandbox.slack.workspace import Message
 from bot.sandbox.world import World
 from bot.slack.client import SlackClient
 from bot.slack_pace import Rates
+from bot.vault import Vault
 from storage import connections, incidents, outbox, subscriptions
 from storage.database import Database
 from storage.records import Announcement, Connection, Incident
@@ -170,6 +174,7 @@ def _composed(world: World, database: Database, alert_channel: bool, agreeing_re
         DataFlows(database, leaf, clock),
         clock,
         alerts if alert_channel else None,
+        correspondence=correspondence(database, clock),
         rates=Rates().times(1000),
         edits_apart=0.0,
     )
@@ -177,6 +182,12 @@ def _composed(world: World, database: Database, alert_channel: bool, agreeing_re
     monitor = Monitor(database, leaf, announcer, journal, clock, NEEDED_SCOPES, agreeing_reads=agreeing_reads)
     ada = world.leaf.add_user("Ada Lovelace Farms", "ada@example.com", "L-1815")
     return Watch(world, database, queue, leaf, slack, announcer, journal, monitor, naps, growers, alerts, ada)
+
+
+def correspondence(database: Database, clock: Callable[[], datetime]) -> Correspondence:
+    """The letters to growers, with a key of the test's own."""
+    key = SecretStr(Fernet.generate_key().decode())
+    return Correspondence(database, Vault(key), clock, "https://bot.example")
 
 
 async def together(*deeds: Callable[[], Awaitable[Any]]) -> list[Any]:

@@ -45,7 +45,7 @@ async def test_from_slash_command_to_connected_to_revoked_to_repaired(demo: Demo
     card = alerts.nth(1)
     await expect(card).to_contain_text(ADA)
     await card.locator('.btn[data-action-id="send-link"]').click()
-    await expect(card).to_contain_text("has not used it yet")
+    await expect(card).to_contain_text("not opened yet")
 
     await _grower_consents(demo, page, browser)
 

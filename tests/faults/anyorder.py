@@ -39,6 +39,7 @@ from sqlalchemy.orm import Session
 from bot.completion import COMPLETE
 from bot.errors import BotError
 from bot.monitor import SWEEP
+from bot.reports import Invitation
 from bot.sandbox.leaf import LeafUser
 from bot.sandbox.leaf.records import MISSING_PERMISSION, OK, PENDING, UNAUTHENTICATED
 from bot.sandbox.slack.workspace import Message
@@ -239,7 +240,9 @@ class AnyOrder(RuleBasedStateMachine):
 
     async def _invited(self, grower: Grower) -> str:
         await self.stage.running.bot.directory.find(grower.name)
-        return (await self.stage.running.bot.inviting.invite(grower, self.stage.grace, None)).url
+        made = await self.stage.running.bot.inviting.invite(grower, self.stage.grace, None)
+        assert isinstance(made, Invitation)
+        return made.url
 
     @rule(link=links, method=st.sampled_from(["GET", "HEAD"]))
     def a_link_is_opened_or_prefetched(self, link: tuple[LeafUser, str], method: str) -> None:

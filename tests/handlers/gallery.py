@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from handlers.pages import ConsentView, Failure, Invitation, Pages
+from handlers.pages import ConsentView, Failure, Invitation, Pages, SharedView, Sharing
 
 NOW = datetime(2026, 11, 24, 15, tzinfo=UTC)
 LEAF_NEEDS = (
@@ -50,6 +51,21 @@ def a_view(**changes: object) -> ConsentView:
     return ConsentView(**(values | changes))  # type: ignore[arg-type]
 
 
+def a_shared(view: ConsentView, standing: Sharing = Sharing.YES) -> SharedView:
+    """The same people after the consent of the first of December."""
+    return SharedView(
+        grower=view.grower,
+        asked_by=view.asked_by,
+        company=view.company,
+        standing=standing,
+        since=datetime(2026, 12, 1, 3, tzinfo=UTC),
+        until=None if standing is Sharing.YES else datetime(2027, 2, 1, 15, tzinfo=UTC),
+        account="ada@okafor.example" if standing is Sharing.YES else None,
+        scopes=view.scopes,
+        zone=ZoneInfo("America/Chicago"),
+    )
+
+
 def every_page(pages: Pages, view: ConsentView | None = None) -> dict[str, HTMLResponse]:
     """All pages by name; `view` exchanges who is asked by whom."""
     view = view or a_view()
@@ -60,11 +76,14 @@ def every_page(pages: Pages, view: ConsentView | None = None) -> dict[str, HTMLR
         "connecting": pages.connecting(invitation, check_url="/connect/token-1", refresh_after=None),
         "connected": pages.connected(invitation, account="ada@okafor.example"),
         "declined": pages.declined(invitation, undo_url="/connect/token-1"),
-        "expired": pages.expired(invitation),
-        "used": pages.used(invitation),
+        "expired": pages.expired(invitation, ask_url="/connect/token-1/renew"),
+        "expired-asked": pages.expired(invitation, asked=True),
+        "shared": pages.shared(a_shared(view)),
+        "shared-stopped": pages.shared(a_shared(view, Sharing.STOPPED)),
+        "shared-ended": pages.shared(a_shared(view, Sharing.ENDED)),
         "revoked": pages.revoked(invitation),
         "unknown": pages.unknown(),
-        "wrong-account": pages.wrong_account(invitation, retry_url="/connect/token-1"),
+        "wrong-account": pages.wrong_account(invitation, again_url="/connect/token-1"),
         "delayed": pages.delayed(invitation, check_url="/connect/token-1"),
         "wrong-browser": pages.wrong_browser(),
         "busy": pages.busy(),

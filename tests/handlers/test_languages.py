@@ -92,8 +92,10 @@ def test_whatever_a_browser_sends_the_language_is_one_of_ours(
 
 
 def test_a_link_outweighs_the_cookie_and_the_cookie_the_browser() -> None:
-    assert choice_of(a_request("fr", query="lang=pt", cookie=f"{COOKIE}=es"), LANGUAGES) == Choice("pt", True)
-    assert choice_of(a_request("fr", cookie=f"{COOKIE}=es"), LANGUAGES) == Choice("es")
+    assert choice_of(a_request("fr", query="lang=pt", cookie=f"{COOKIE}=es"), LANGUAGES) == Choice(
+        "pt", newly_made=True, by_reader=True
+    )
+    assert choice_of(a_request("fr", cookie=f"{COOKIE}=es"), LANGUAGES) == Choice("es", by_reader=True)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,10 @@ STATUS = {
     "declined": 200,
     "delayed": 200,
     "expired": 410,
-    "used": 410,
+    "expired-asked": 410,
+    "shared": 200,
+    "shared-stopped": 200,
+    "shared-ended": 200,
     "revoked": 410,
     "unknown": 404,
     "failed-cancelled": 200,
@@ -219,7 +222,7 @@ def test_every_page_gives_a_next_step(page: HTMLResponse, language: str) -> None
     assert len(step.text) > len(WHAT_NOW[language]) + 40
 
 
-@pytest.mark.parametrize("name", ["expired", "revoked", "used", "declined", "delayed", "wrong-account", "connected"])
+@pytest.mark.parametrize("name", ["expired", "revoked", "shared", "declined", "delayed", "wrong-account", "connected"])
 def test_pages_about_a_known_link_name_the_person_to_turn_to(name: str) -> None:
     assert "Maria Santos" in words_of(ALL[name])
 

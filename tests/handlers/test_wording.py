@@ -12,12 +12,18 @@ from typing import Any
 
 import pytest
 
+import bot.messages.speech
 import handlers.wording
 from handlers.wording import Wording, every_wording
 from tests.handlers.gallery import LANGUAGES, LEAF_NEEDS, NOW
 
 FOLDER = Path(handlers.wording.__file__).parent / "templates"
-CATALOGUES = {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in FOLDER.glob("*.toml")}
+LETTERS = Path(bot.messages.speech.__file__).parent / "languages"
+CATALOGUES = {
+    path.stem: tomllib.loads(path.read_text(encoding="utf-8"))
+    | {"letters": tomllib.loads((LETTERS / path.name).read_text(encoding="utf-8"))}
+    for path in FOLDER.glob("*.toml")
+}
 
 # Words that no sentence can do without, and that none of the other three languages has.
 OWN_WORDS = {
@@ -158,7 +164,10 @@ def test_spanish_questions_and_calls_are_opened_as_well() -> None:
 
 @pytest.mark.parametrize("language", FOREIGN)
 def test_days_and_months_are_small_and_none_is_missing(language: str) -> None:
-    weekdays, months = CATALOGUES[language]["time"]["weekdays"], CATALOGUES[language]["time"]["months"]
+    weekdays, months = (
+        CATALOGUES[language]["letters"]["time"]["weekdays"],
+        CATALOGUES[language]["letters"]["time"]["months"],
+    )
 
     assert (len(set(weekdays)), len(set(months))) == (7, 12)
     assert [name for name in weekdays + months if name != name.lower()] == []

@@ -57,4 +57,6 @@ async def test_the_link_stays_in_the_growers_message_until_it_has_done_its_work(
     await stage.consents(link)
     await stage.until_status(ADA, "healthy")
     await stage.delivered()
-    assert "/connect/" not in repr(message.blocks) + message.text
+    assert "See what is shared" in text_of(message)
+    async with httpx.AsyncClient() as browser:
+        assert (await browser.post(link_in(message))).headers["location"] == httpx.URL(link).path, "it connects nothing"

@@ -13,6 +13,7 @@ from slack_sdk.models.views import View
 from bot import messages
 from bot.errors import AlertOver, ChannelUnreachable, NotAllowed, ProviderUnavailable, SomebodyWasFirst, UsageError
 from bot.messages import Message
+from bot.messages.speech import every_speech
 from bot.reports import Finding, Handled, Level, Owned, Snoozes
 from handlers.commands.help import overview as commands
 from storage.records import (
@@ -42,6 +43,7 @@ from tests.messages.people import (
     a_disconnection,
     a_first,
     a_grower,
+    a_letter,
     a_loss,
     a_notice,
     a_recovered_card,
@@ -73,7 +75,15 @@ TROUBLES = (
 def consents() -> Iterator[tuple[str, Any]]:
     """A consent in every state and trouble that there is."""
     yield "open", a_consent()
+    yield "open, opened", a_consent(opened_at=before(minutes=25))
     yield "open, begun", a_consent(begun_at=before(minutes=20))
+    yield "open, reminded", a_consent(opened_at=before(minutes=25), reminders=2)
+    yield "open, not to be reminded", a_consent(reminders=1, reminders_stopped_at=before(minutes=1))
+    yield "open, run out after reminders", a_consent(expires_at=before(hours=1), reminders=3)
+    other = {"begun_at": before(minutes=20), "account_email": "bob@elsewhere.example"}
+    yield "open, other-account", a_consent(begun_at=before(minutes=20), trouble="other-account")
+    yield "held", a_consent(state=ConsentState.HELD, **other)
+    yield "taken back", a_consent(state=ConsentState.REVOKED, revoked_by="ULINUS")
     yield "open, run out", a_consent(expires_at=before(hours=1))
     for trouble in TROUBLES[:5]:
         yield f"open, {trouble}", a_consent(begun_at=before(minutes=20), trouble=trouble)
@@ -180,10 +190,13 @@ def invitations() -> Iterator[tuple[str, Shown]]:
         replaced=1,
     )
     yield "invitation, again", messages.invitation(again, NOW)
-    yield "direct message", messages.invitation_dm(sent, "Prairie Grain", NOW)
-    yield "direct message, again", messages.invitation_dm(again, "Prairie Grain", NOW)
+    yield "direct message", messages.invitation_dm(sent.letter, NOW)
+    yield "direct message, again", messages.invitation_dm(again.letter, NOW)
     for state, consent in consents():
-        yield f"direct message closed, {state}", messages.invitation_dm_closed(consent, NOW)
+        letter = replace(a_letter(), consent=consent)
+        if state.startswith("open"):
+            yield f"direct message, {state}", messages.invitation_dm(letter, NOW)
+        yield f"direct message closed, {state}", messages.invitation_dm_closed(letter, NOW)
         yield f"outcome, {state}", messages.consent_outcome(consent, NOW)
     through = a_consent(state=ConsentState.CONNECTED, finished_at=NOW)
     for status in (CredentialStatus.PENDING, CredentialStatus.LIMITED, CredentialStatus.BROKEN):
@@ -201,6 +214,32 @@ def invitations() -> Iterator[tuple[str, Shown]]:
     yield "connected", messages.connected(through, GROWER, a_connection(), FLOW, NOW)
     partly = a_connection(missing_scopes=("asHarvested:read",), account_email="bob@elsewhere.example")
     yield "connected, partly", messages.connected(through, GROWER, partly, None, NOW)
+
+
+def links() -> Iterator[tuple[str, Shown]]:
+    for language in every_speech():
+        letter = replace(a_letter(language=language), again=language == "fr")
+        yield f"invitation, to share in {language}", messages.invitation(an_invitation(consent=letter.consent), NOW)
+        yield f"direct message in {language}", messages.invitation_dm(letter, NOW)
+        yield f"reminder in {language}", messages.reminder(letter, NOW, last=False)
+        yield f"reminder to pass on in {language}", messages.reminder_to_pass_on(letter, NOW)
+        done = replace(letter, consent=replace(letter.consent, state=ConsentState.CONNECTED, finished_at=NOW))
+        yield f"direct message closed in {language}", messages.invitation_dm_closed(done, NOW)
+    yield "reminder, the last", messages.reminder(a_letter(expires_at=NOW + timedelta(hours=20)), NOW, last=True)
+    yield "reminder, stopped", messages.reminder(a_letter(reminders_stopped_at=NOW), NOW, last=False)
+    yield "reminder, over", messages.reminder_over(a_consent(state=ConsentState.CONNECTED, finished_at=NOW), NOW)
+    out = [consent for _, consent in consents()]
+    yield "links", messages.links(out[:3], None, NOW)
+    yield "links, many", messages.links(out * 2, None, NOW)
+    yield "links of one", messages.links(out[:1], GROWER, NOW)
+    yield "links, none", messages.links([], GROWER, NOW)
+    yield "link just sent", messages.link_just_sent(a_consent(created_at=before(minutes=3)), NOW)
+    yield "link taken back", messages.link_taken_back(a_consent(state=ConsentState.REVOKED, revoked_by="UMARIA"))
+    late = a_consent(expires_at=before(hours=3), renewal_asked_at=before(minutes=1))
+    yield "new link asked for", messages.renewal_asked(late, late, NOW)
+    yield "new link made", messages.renewal_asked(late, a_consent(created_at=NOW, asked_by="ULINUS"), NOW)
+    yield "account used", messages.account_decided(a_consent(), used=True)
+    yield "account refused", messages.account_decided(a_consent(), used=False)
 
 
 def states() -> Iterator[tuple[str, Shown]]:
@@ -284,6 +323,20 @@ def stories() -> Iterator[tuple[str, Shown]]:
         an_entry(
             "unknown-command", target=None, target_name=None, outcome="refused", detail='{"typed": "conect Okafor"}'
         ),
+        an_entry("links", target=None, target_name=None),
+        an_entry("revoke-link"),
+        an_entry("show-link"),
+        an_entry("choose-language"),
+        an_entry("stop-reminders", actor="UGROWER"),
+        an_entry("use-account"),
+        an_entry("refuse-account"),
+        an_entry(detail='{"link": "sent before"}'),
+        an_entry("consent-opened", actor="grower"),
+        an_entry("consent-reminded", actor="job:consent"),
+        an_entry("consent-expired", actor="job:consent"),
+        an_entry("consent-renewal-asked", actor="grower"),
+        an_entry("consent-held", actor="job:consent"),
+        an_entry("consent-hold-ended", actor="job:consent"),
         an_entry("consent-begun", actor="grower"),
         an_entry("consent-denied", actor="grower", outcome="refused", detail='{"error": "access_denied"}'),
         an_entry("consent-completed", actor="job:consent"),
@@ -417,6 +470,7 @@ def everything() -> dict[str, Shown]:
             *incidents(),
             *casework(),
             *invitations(),
+            *links(),
             *states(),
             *silences(),
             *stories(),

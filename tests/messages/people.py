@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.reports import DataFlow, IncidentCard, Invitation, Loss, Overview, StatusReport, Timeline
+from bot.reports import DataFlow, IncidentCard, Invitation, Letter, Loss, Overview, StatusReport, Timeline
 from storage.records import (
     AuditEntry,
     Cause,
@@ -111,7 +111,12 @@ def a_recovered_card(**changes: Any) -> IncidentCard:
 
 
 def an_invitation(**changes: Any) -> Invitation:
-    return replace(Invitation(a_consent(), GROWER, URL, connection=None), **changes)
+    return replace(Invitation(a_consent(), GROWER, URL, "Prairie Grain", connection=None), **changes)
+
+
+def a_letter(**changes: Any) -> Letter:
+    """What Maria's request says to the Okafors."""
+    return Letter(a_consent(**changes), "Prairie Grain", URL)
 
 
 def a_report(connection: Connection | None, **changes: Any) -> StatusReport:

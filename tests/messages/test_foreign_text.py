@@ -21,6 +21,7 @@ from tests.messages.people import (
     a_connection,
     a_consent,
     a_grower,
+    a_letter,
     a_loss,
     a_recovered_card,
     a_report,
@@ -126,13 +127,16 @@ def _of_consents(grower: Grower, said: str) -> list[Shown]:
     told: list[Shown] = [
         messages.invitation(invitation, NOW),
         messages.invitation(replace(invitation, delivered_to="UGROWER"), NOW),
-        messages.invitation_dm(invitation, said, NOW),
+        messages.invitation_dm(replace(invitation.letter, company=said), NOW),
         messages.connected(spoken(a_consent(), said), grower, spoken(a_connection(), said), None, NOW),
     ]
     for state in ConsentState:
         for trouble in (None, f"x{said}"):
             consent = spoken(a_consent(state=state, trouble=trouble, begun_at=before(hours=1)), said)
-            told += [messages.consent_outcome(consent, NOW), messages.invitation_dm_closed(consent, NOW)]
+            letter = replace(a_letter(), consent=consent, company=said)
+            told += [messages.consent_outcome(consent, NOW), messages.invitation_dm_closed(letter, NOW)]
+            told += [messages.reminder(letter, NOW, last=False), messages.reminder_to_pass_on(letter, NOW)]
+            told += [messages.links([consent], grower, NOW), messages.renewal_asked(consent, consent, NOW)]
             told.append(messages.incident(a_card(grower=grower, consent=consent), NOW))
     return told
 

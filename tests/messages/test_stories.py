@@ -28,6 +28,7 @@ from tests.messages.people import (
     a_consent,
     a_disconnection,
     a_grower,
+    a_letter,
     a_loss,
     a_notice,
     a_recovered_card,
@@ -76,7 +77,7 @@ def test_each_cause_is_told_in_its_own_words(cause: Cause, sentence: str) -> Non
 @pytest.mark.parametrize(
     ("changes", "sentence", "may_send"),
     [
-        ({}, "sent @UGROWER a reconnect link 24 Nov 2026, 13:30 UTC; the grower has not used it yet", True),
+        ({}, "sent @UGROWER a reconnect link 24 Nov 2026, 13:30 UTC; not opened yet", True),
         ({"sent_to": None}, "made a reconnect link 24 Nov 2026, 13:30 UTC, to be passed on", True),
         ({"begun_at": before(minutes=9)}, "the grower began 24 Nov 2026, 15:21 UTC and has not finished", True),
         ({"begun_at": before(minutes=9), "trouble": "answer-lost"}, "answer was lost on the way", True),
@@ -159,8 +160,8 @@ def test_the_agent_gets_a_link_to_share(changes: dict[str, Any], sentence: str) 
 
 
 def test_the_grower_gets_one_button_and_a_code_word() -> None:
-    letter = messages.invitation_dm(an_invitation(), "Prairie Grain", NOW)
-    assert letter.text.startswith("Maria Santos of Prairie Grain asks you to connect Climate FieldView.")
+    letter = messages.invitation_dm(an_invitation().letter, NOW)
+    assert letter.text.startswith("Maria Santos at Prairie Grain asks you to connect Climate FieldView.")
     assert [element["url"] for element in elements(letter)] == [URL]
     assert "must show the words amber-barley" in seen(letter)
     assert "Works until the end of Monday 30 November" in seen(letter)
@@ -179,9 +180,10 @@ def test_the_grower_gets_one_button_and_a_code_word() -> None:
     ],
 )
 def test_the_growers_message_ends_well_and_without_the_link(state: ConsentState, sentence: str) -> None:
-    closed = messages.invitation_dm_closed(a_consent(state=state), NOW)
+    closed = messages.invitation_dm_closed(a_letter(state=state), NOW)
     assert sentence in seen(closed)
-    assert elements(closed) == []
+    # What a link that has done its work leads to is the page that tells what is shared.
+    assert labels(closed) == (["See what is shared"] if state is ConsentState.CONNECTED else [])
 
 
 OUTCOMES = [

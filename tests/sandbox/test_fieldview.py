@@ -293,4 +293,9 @@ async def test_verbs_work_over_http(browser: httpx.AsyncClient, fieldview: Field
     assert (await do("deny", authorize_url=authorize_url()))["result"] == CALLBACK
     assert (await do("approve", authorize_url="https://x.example/", email="cy@example.com"))["ok"] is False
     switches = (await browser.get("/_sandbox/state")).json()["switches"]
-    assert switches == {"echoes_state": False, "on_deny": "nothing", "grants_only": ["fields:read"]}
+    assert switches == {
+        "echoes_state": False,
+        "names_account": True,
+        "on_deny": "nothing",
+        "grants_only": ["fields:read"],
+    }

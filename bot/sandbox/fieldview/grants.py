@@ -85,13 +85,15 @@ class _RefreshToken:
 
 
 class Grants:
-    """Codes and tokens. `grants_only` limits every grant from now on; lifetimes run by the clock."""
+    """Codes and tokens. `grants_only` limits every grant from now on, `names_account` says whether answers tell whose
+    account it was; lifetimes run by the clock."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._codes: dict[str, _Code] = {}
         self._tokens: dict[str, _RefreshToken] = {}
         self.grants_only: frozenset[str] | None = None
+        self.names_account = True
         self.code_lifetime = CODE_LIFETIME
 
     def new_code(self, account: Account, redirect_uri: str, asked: Iterable[str]) -> str:
@@ -160,5 +162,5 @@ class Grants:
             "scope": " ".join(grant.scopes),
             "expires_in": int(ACCESS_TOKEN_LIFETIME.total_seconds()),
             "token_type": "bearer",
-            "user": grant.account.described(),
+            **({"user": grant.account.described()} if self.names_account else {}),
         }

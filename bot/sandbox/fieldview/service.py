@@ -37,7 +37,8 @@ class FieldView:
     """FieldView over HTTP (`app`), in process (the verbs below), and over `/_sandbox/<verb>` with the same names.
 
     Switches: `echoes_state`, `on_deny` (`nothing`: back without code and error; `both`: an error and a live code),
-    `grants_only` (fewer scopes than asked, for everybody), `code_lifetime`.
+    `grants_only` (fewer scopes than asked, for everybody), `code_lifetime`, `names_account` (or its answers do not tell
+    whose account it was).
     """
 
     def __init__(
@@ -192,12 +193,15 @@ class FieldView:
         echoes_state: bool | None = None,
         on_deny: OnDeny | None = None,
         grants_only: list[str] | Literal["everything"] | None = None,
+        names_account: bool | None = None,
     ) -> None:
         """Set switches by name; `grants_only="everything"` lifts the limit. Raises ValueError for an unknown value."""
         if on_deny is not None and on_deny not in get_args(OnDeny):
             raise ValueError(f"on_deny cannot be {on_deny!r}")
         self.on_deny = on_deny or self.on_deny
         self.echoes_state = self.echoes_state if echoes_state is None else bool(echoes_state)
+        if names_account is not None:
+            self._grants.names_account = bool(names_account)
         if grants_only is not None:
             self.grants_only = None if grants_only == "everything" else frozenset(grants_only)
 
@@ -214,6 +218,7 @@ class FieldView:
             "requests": len(self.requests),
             "switches": {
                 "echoes_state": self.echoes_state,
+                "names_account": self._grants.names_account,
                 "on_deny": self.on_deny,
                 "grants_only": sorted(self.grants_only) if self.grants_only is not None else "everything",
             },

@@ -1,0 +1,98 @@
+"""The links that are out: the list of them, and what becomes of one by a button."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from slack_sdk.models.blocks import ActionsBlock, Block
+
+from bot.messages.consents import link_name, standing
+from bot.messages.pieces import Message, actions, button, quiet, section
+from bot.messages.text import count, escape, mention
+from bot.messages.times import moment
+from storage.records import Consent, ConsentState, Grower
+
+LISTED = 15
+"""Links with their buttons that fit into one message and can still be read."""
+
+
+def links(open_links: Sequence[Consent], grower: Grower | None, now: datetime) -> Message:
+    """Every link that still works, newest first, each with its buttons."""
+    whose = f" of {escape(grower.name)}" if grower else ""
+    if not open_links:
+        head = f"No link{whose} is out."
+        return Message(head, (section(head, "Make one with `/fieldview connect <grower>`."),))
+    are = "is" if len(open_links) == 1 else "are"
+    head = f"{count(len(open_links), 'link')}{whose} {are} out"
+    blocks: list[Block] = [section(f"*{head}*, newest first")]
+    for consent in open_links[:LISTED]:
+        blocks += [section(f"*{escape(consent.grower_name)}*", standing(consent, now)), _buttons(consent)]
+    if len(open_links) > LISTED:
+        blocks.append(quiet(f"These are the newest {LISTED}. For another one, write `/fieldview links <grower>`."))
+    return Message(f"{head}.", tuple(blocks))
+
+
+def _buttons(consent: Consent) -> ActionsBlock:
+    can_stop = consent.state in (ConsentState.OPEN, ConsentState.HELD)
+    return actions(
+        button("Renew", "renew-link", consent.id),
+        button("Take back", "revoke-link", consent.id) if can_stop else None,
+        button("Show me the link", "show-link", consent.id) if consent.state is ConsentState.OPEN else None,
+    )
+
+
+def link_just_sent(consent: Consent, now: datetime) -> Message:
+    """Somebody else, or the same person, pressed the button moments ago."""
+    asked, name = escape(consent.asked_by_name), escape(consent.grower_name)
+    head = f"{name} has a {link_name(consent)} already, so I made no second one."
+    blocks = (
+        section(f"*{head}*", standing(consent, now)),
+        actions(
+            button("Show me the link", "show-link", consent.id) if consent.state is ConsentState.OPEN else None,
+            button("Make a new one anyway", "renew-link", consent.id),
+        ),
+    )
+    return Message(f"{head} {asked} was first.", blocks)
+
+
+def link_taken_back(consent: Consent) -> Message:
+    name = escape(consent.grower_name)
+    head = f"The link for {name} no longer works."
+    then = "Whoever opens it reads that it was taken back. If they were in Slack, their message says so too."
+    return Message(
+        head, (section(f"*{head}*", then), actions(button("Send a new link", "send-link", consent.grower_id)))
+    )
+
+
+def renewal_asked(consent: Consent, latest: Consent | None, now: datetime) -> Message:
+    """The grower wants a new link; later, that somebody made one."""
+    name = escape(consent.grower_name)
+    if latest and latest.created_at > consent.created_at:
+        head = f"{name} has a new link."
+        by = mention(latest.asked_by, latest.asked_by_name)
+        return Message(
+            head, (section(f"✅ *{head}*", f"They had asked for one, and {by} made it {moment(latest.created_at)}."),)
+        )
+    asked = f"Their link ran out {moment(consent.expires_at)}; they asked for another one"
+    when = f" {moment(consent.renewal_asked_at)}." if consent.renewal_asked_at else "."
+    head = f"{name} asks for a new link."
+    blocks = (
+        section(f"🔵 *{head}*", asked + when),
+        actions(
+            button("Send a new link", "send-link", consent.grower_id, style="primary"),
+            button("Show status", "show-status", consent.grower_id),
+        ),
+    )
+    return Message(head, blocks)
+
+
+def account_decided(consent: Consent, *, used: bool) -> Message:
+    """What follows from the decision about another FieldView account."""
+    name = escape(consent.grower_name)
+    if used:
+        head, then = f"I use this account for {name}.", "Leaf is being told; I tell you here when it is done."
+    else:
+        head = f"I do not use this account for {name}."
+        then = "Its approval is erased. The same link still works: the grower can sign in with the account from before."
+    return Message(head, (section(f"*{head}*", then),))

@@ -1,0 +1,33 @@
+"""A reminder that whoever asked has to send on, because the grower is not in this Slack."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bot.messages.consents import standing
+from bot.messages.letters import to_paste
+from bot.messages.pieces import Message, actions, button, copyable, section
+from bot.messages.text import escape
+from bot.reports import Letter
+from storage.records import Consent
+
+
+def reminder_to_pass_on(letter: Letter, now: datetime) -> Message:
+    """To whoever asked: the words to send, in the grower's language."""
+    consent = letter.consent
+    head = f"{escape(consent.grower_name)} has not connected FieldView yet. Please remind them."
+    blocks = (
+        section(f"*{head}*", standing(consent, now), "They are not in this Slack. These words are ready to be sent:"),
+        copyable(to_paste(letter, now, reminds=True)),
+        actions(
+            button("Take the link back", "revoke-link", consent.id),
+            button("Show status", "show-status", consent.grower_id),
+        ),
+    )
+    return Message(head, blocks)
+
+
+def reminder_over(consent: Consent, now: datetime) -> Message:
+    """The same message when there is nothing to remind of any more, without the link."""
+    head = f"{escape(consent.grower_name)} need not be reminded any more."
+    return Message(head, (section(f"*{head}*", standing(consent, now)),))

@@ -1,0 +1,73 @@
+"""Buttons about a link that was made: show it, make a new one, take it back, choose its language, decide about it."""
+
+from __future__ import annotations
+
+from bot import messages
+from bot.bot import Bot
+from bot.errors import UsageError
+from handlers.call import Click, Reply
+from handlers.replies import invited
+from storage.records import Consent
+
+
+async def show_link(click: Click, bot: Bot) -> Reply:
+    """The link again, for whoever may make a new one anyway."""
+    invitation = await bot.inviting.shown_again(click.value)
+    click.about(invitation.grower)
+    return Reply(messages.invitation(invitation, bot.clock()), detail={"consent": click.value})
+
+
+async def renew(click: Click, bot: Bot) -> Reply:
+    """A new link in place of this one."""
+    consent = await bot.inviting.get(click.value)
+    grower = await bot.directory.by_id(consent.grower_id)
+    return await invited(bot, click, grower, even_if_healthy=False)
+
+
+async def take_back(click: Click, bot: Bot) -> Reply:
+    """The link stops working."""
+    await _about(click, bot)
+    revoked = await bot.inviting.take_back(click.value, click.user)
+    return Reply(messages.link_taken_back(revoked), detail={"consent": revoked.id})
+
+
+async def choose_language(click: Click, bot: Bot) -> Reply:
+    """The grower is written to in another language; the answer with the menu is shown anew. Raises UsageError."""
+    consent_id, language = messages.chosen_language(click.value)
+    if not consent_id:
+        raise UsageError("This menu is from an older version of me.", "/fieldview links")
+    invitation = await bot.inviting.speak(consent_id, language)
+    click.about(invitation.grower)
+    return Reply(
+        messages.invitation(invitation, bot.clock()),
+        replace=click.is_ephemeral,
+        detail={"consent": consent_id, "language": language},
+    )
+
+
+async def stop_reminders(click: Click, bot: Bot) -> Reply:
+    """A grower wants no more reminders; the message that was pressed says so itself."""
+    consent = await bot.chasing.stop(click.value, click.user)
+    return Reply(detail={"consent": consent.id})
+
+
+async def use_account(click: Click, bot: Bot) -> Reply:
+    """The other FieldView account is right."""
+    await _about(click, bot)
+    consent = await bot.completion.use_account(click.value)
+    detail = {"consent": consent.id, "account": consent.account_email}
+    return Reply(messages.account_decided(consent, used=True), detail=detail)
+
+
+async def refuse_account(click: Click, bot: Bot) -> Reply:
+    """The other FieldView account is wrong."""
+    held = await _about(click, bot)
+    consent = await bot.completion.refuse_account(click.value)
+    detail = {"consent": consent.id, "account": held.account_email}
+    return Reply(messages.account_decided(consent, used=False), detail=detail)
+
+
+async def _about(click: Click, bot: Bot) -> Consent:
+    consent = await bot.inviting.get(click.value)
+    click.about(await bot.directory.by_id(consent.grower_id))
+    return consent

@@ -1,0 +1,13 @@
+"""`/fieldview links [grower]`: the links that are out."""
+
+from __future__ import annotations
+
+from bot import messages
+from bot.bot import Bot
+from handlers.call import Call, Reply
+
+
+async def links(call: Call, bot: Bot) -> Reply:
+    """Every link that works, or those of one grower, each with buttons to renew it and to take it back."""
+    grower = call.about(await bot.directory.find(call.text)) if call.text else None
+    return Reply(messages.links(await bot.inviting.working(grower), grower, bot.clock()))

@@ -1,0 +1,245 @@
+"""A link from the click that makes it to the page it leads to: opened, renewed, taken back, asked for anew."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import httpx
+
+from bot.sandbox.slack.workspace import Message
+from storage import consents
+from storage.records import Consent
+from tests.consenting import asked, asked_boole, browser, consent_of, grower, settled, times, until_state
+from tests.stage import ADA, Stage, buttons_of, eventually, link_in, text_of
+
+PHONE = {
+    "user-agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 Safari/604.1",
+    "sec-fetch-mode": "navigate",
+    "sec-fetch-dest": "document",
+    "sec-fetch-site": "none",
+}
+SCANNER = PHONE | {"user-agent": "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)"}
+
+
+async def broken(stage: Stage) -> Message:
+    """Ada was connected and is not any more; the card that says so."""
+    await stage.connects()
+    await stage.posted(stage.alerts)
+    await stage.world.leaf.revoke(ADA)
+    return (await stage.posted(stage.alerts, 2))[-1]
+
+
+async def all_of(stage: Stage) -> list[Consent]:
+    async with stage.running.bot.database.reading() as session:
+        return await consents.working(session, stage.world.clock(), grower_id=grower(stage).id)
+
+
+async def tells(stage: Stage, message: Message, words: str) -> None:
+    """Wait until the living message says this."""
+    await stage.world.slack.until(lambda: words in text_of(message))
+
+
+async def test_from_the_card_to_green_takes_the_agent_one_click_and_the_grower_three(stage: Stage) -> None:
+    card = await broken(stage)
+    agent, farmer = 0, 0
+
+    await stage.presses(card, "send-link")
+    agent += 1
+    await tells(stage, card, "not opened yet")
+
+    message = (await stage.dm(stage.ada))[-1]
+    assert (await stage.world.slack.click(stage.ada, message.channel, message.ts, "open-consent-link")).ok
+    farmer += 1
+    async with browser(stage) as ada:
+        page = await ada.opens(link_in(message))
+        assert page.text.count("<form") == 2, "one button to go on, one to say no"
+        at_fieldview = await ada.begins(link_in(message))
+        farmer += 1
+        await ada.approves(at_fieldview)
+        farmer += 1
+    await stage.until_status(ADA, "healthy")
+    await tells(stage, card, "works again")
+    assert (agent, farmer) == (1, 3)
+
+
+async def test_two_who_press_at_once_make_one_link_and_the_second_hears_who_was_first(stage: Stage) -> None:
+    card, slack = await broken(stage), stage.world.slack
+    before = len(await stage.dm(stage.ada))
+    await asyncio.gather(*(slack.click(who, card.channel, card.ts, "send-link") for who in (stage.grace, stage.linus)))
+
+    async def both_done() -> bool:
+        return await times(stage, "connect") == 3
+
+    await eventually(both_done)
+    [consent] = await all_of(stage)
+    assert len(await stage.dm(stage.ada)) == before + 1
+    late = stage.linus if consent.asked_by == stage.grace else stage.grace
+    await slack.until(lambda: "made no second one" in text_of(slack.whispered(late)[-1]))
+    assert f"<@{consent.asked_by}>" in text_of(slack.whispered(late)[-1])
+
+    stage.world.clock.advance(timedelta(minutes=11))
+    await stage.presses(card, "send-link", stage.linus)
+    [newer] = await all_of(stage)
+    assert newer.asked_by == stage.linus
+
+
+async def test_whoever_was_second_can_have_the_link_or_insist(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    link = await asked_boole(stage)
+    said = await stage.types("/fieldview status Boole Brothers")
+    refused = await stage.presses(said, "send-link")
+    assert "made no second one" in text_of(refused)
+    again = await stage.presses(refused, "show-link")
+    assert link_in(again) == link
+    insisted = await stage.presses(refused, "renew-link")
+    assert link_in(insisted) != link
+
+
+async def test_what_a_person_opened_is_told_and_what_a_scanner_opened_is_not(stage: Stage) -> None:
+    card = await broken(stage)
+    await stage.presses(card, "send-link")
+    link = await stage.link()
+    await tells(stage, card, "not opened yet")
+    async with httpx.AsyncClient() as client:
+        await client.get(link, headers=SCANNER)
+        await client.get(link, headers=PHONE | {"sec-purpose": "prefetch"})
+        await client.head(link, headers=PHONE)
+        await client.get(link)
+        assert (await consent_of(stage)).opened_at is None
+        for _ in range(2):
+            assert (await client.get(link, headers=PHONE)).status_code == 200
+    assert await times(stage, "consent-opened") == 1
+    await tells(stage, card, "not begun yet")
+    async with browser(stage) as ada:
+        await ada.begins(link)
+    await tells(stage, card, "has not finished")
+    [_, message] = await stage.dm(stage.ada, 2)
+    await tells(stage, message, "You began")
+
+
+async def test_the_links_that_are_out_are_listed_renewed_and_taken_back(stage: Stage) -> None:
+    link = await asked(stage)
+    boole = await asked_boole(stage)
+    listed = await stage.types("/fieldview links")
+    assert "2 links are out" in text_of(listed)
+    assert "Ada Lovelace Farms" in text_of(listed)
+
+    own = await stage.types("/fieldview links Boole Brothers", stage.linus)
+    assert "1 link of Boole Brothers is out" in text_of(own)
+    taken = await stage.presses(own, "revoke-link", stage.linus)
+    assert "no longer works" in text_of(taken)
+    async with browser(stage) as boole_brothers:
+        assert (await boole_brothers.opens(boole)).status_code == 410
+        assert (await boole_brothers.client.post(boole)).status_code == 410
+    await stage.delivered()
+    told = (await stage.dm(stage.grace))[-1]
+    assert "was taken back" in text_of(told)
+    assert f"<@{stage.linus}>" in text_of(told), "whoever asked hears who took it back"
+
+    again = await stage.presses(own, "revoke-link", stage.linus)
+    assert "withdrawn" in text_of(again), "twice does no harm"
+
+    await stage.presses(await stage.types("/fieldview links Ada Lovelace Farms"), "renew-link")
+    newer = link_in((await stage.dm(stage.ada, 2))[-1])
+    assert newer != link
+    async with browser(stage) as ada:
+        assert "taken back" in (await ada.opens(link)).text
+        assert (await ada.opens(newer)).status_code == 200
+
+
+async def test_a_link_is_taken_back_from_the_cards_menu(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    card = await broken(stage)
+    assert "revoke-link" not in buttons_of(card)
+    await stage.presses(card, "send-link")
+    await tells(stage, card, "not opened yet")
+    await stage.presses(card, "revoke-link")
+    await tells(stage, card, "took it back")
+    [_, message] = await stage.dm(stage.ada, 2)
+    await tells(stage, message, "This link no longer works")
+    assert ("revoke-link", "done") in await stage.deeds()
+
+
+async def test_a_grower_whose_link_ran_out_asks_for_a_new_one_with_one_click_on_each_side(stage: Stage) -> None:
+    await settled(stage)
+    link = await asked(stage)
+    stage.world.clock.advance(timedelta(days=8))
+    async with browser(stage) as ada:
+        page = await ada.opens(link)
+        assert page.status_code == 410
+        assert "Ask for a new link" in page.text
+        for _ in range(3):
+            pressed = await ada.client.post(f"{link}/renew")
+            assert pressed.status_code == 303
+        page = await ada.opens(pressed.headers["location"])
+        assert "knows that you want a new link" in page.text
+        assert "<form" not in page.text
+        foreign = await ada.client.post(f"{link}/renew", headers={"sec-fetch-site": "cross-site"})
+        assert foreign.status_code == 403
+    assert await times(stage, "consent-renewal-asked") == 1
+    await stage.delivered()
+    [wish] = [message for message in await stage.dm(stage.grace) if "asks for a new link" in text_of(message)]
+
+    await stage.presses(wish, "send-link")
+    newer = link_in((await stage.dm(stage.ada, 2))[-1])
+    await tells(stage, wish, "has a new link")
+    async with browser(stage) as ada:
+        await ada.consents(newer)
+    await until_state(stage, "connected")
+
+
+async def test_asking_anew_works_only_when_it_has_run_out(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    link = await asked(stage)
+    async with browser(stage) as ada:
+        assert (await ada.client.post(f"{link}/renew")).status_code == 303
+        assert (await ada.client.post(f"/connect/{'x' * 43}/renew")).status_code == 404
+    assert (await consent_of(stage)).renewal_asked_at is None
+    assert await times(stage, "consent-renewal-asked") == 0
+
+
+async def test_the_grower_comes_back_and_reads_what_is_shared_and_later_that_it_ended(stage: Stage) -> None:
+    link = await asked(stage)
+    async with browser(stage) as ada:
+        await ada.consents(link)
+        await stage.until_status(ADA, "healthy")
+        page = await ada.opens(link)
+        assert page.status_code == 200
+        assert "You share FieldView data with" in page.text
+        assert ADA in page.text
+        assert "Harvest" in page.text
+        assert "How to stop it" in page.text
+
+        await stage.world.leaf.revoke(ADA)
+        await stage.until_status(ADA, "broken")
+        assert "FieldView is not sharing at the moment" in (await ada.opens(link)).text
+
+        question = await stage.types("/fieldview disconnect Ada Lovelace Farms", stage.linus)
+        await stage.presses(question, "disconnect-confirm", stage.linus)
+        await stage.until_status(ADA, "absent")
+        assert "Nothing is shared any more" in (await ada.opens(link)).text
+
+
+async def test_the_agent_chooses_the_growers_language_for_message_words_and_page(stage: Stage) -> None:
+    said = await stage.types("/fieldview connect Ada Lovelace Farms")
+    consent = await consent_of(stage)
+    answer = await stage.presses(said, "choose-language", selected=f"{consent.id}:pt")
+    assert "Português" in text_of(answer)
+    [message] = await stage.dm(stage.ada)
+    await tells(stage, message, "pede que você conecte")
+    link = link_in(message)
+    async with httpx.AsyncClient(headers={"accept-language": "de"}) as ada:
+        assert '<html lang="pt-BR"' in (await ada.get(link)).text
+        assert '<html lang="fr"' in (await ada.get(link, params={"lang": "fr"})).text, "whoever reads has the last word"
+        assert '<html lang="fr"' in (await ada.get(link)).text
+
+    shared = await stage.types("/fieldview connect Ada Lovelace Farms")
+    assert "Português" in text_of(shared), "and the next link is in it as well"
+
+    boole = await asked_boole(stage)
+    whisper = stage.world.slack.whispered(stage.grace)[-1]
+    other = await consent_of(stage, "george@boole.example")
+    spanish = await stage.presses(whisper, "choose-language", selected=f"{other.id}:es")
+    assert "Abra este enlace" in text_of(spanish)
+    assert link_in(spanish) == boole

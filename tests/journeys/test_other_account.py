@@ -1,0 +1,164 @@
+"""Somebody signs in with another FieldView account than before: nothing is overwritten until the team has said so."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from bot.errors import NothingHeld
+from bot.sandbox.slack.workspace import Message
+from tests.consenting import asked, browser, consent_of, secrets_kept, times, until_state
+from tests.stage import ADA, Stage, buttons_of, eventually, link_in, text_of
+
+BOB = "bob@elsewhere.example"
+GIVE = "POST /services/usermanagement/api/users/.*credentials"
+
+
+@pytest.fixture
+async def held(stage: Stage) -> Message:
+    """Ada's farm was connected by Ada, and now Bob signs in through its new link; the question to Grace."""
+    return await signs_in_as_bob(stage)
+
+
+async def signs_in_as_bob(stage: Stage) -> Message:
+    stage.world.fieldview.add_account(BOB, "Bob", "Stranger")
+    await stage.connects()
+    await stage.posted(stage.alerts)
+    await stage.world.leaf.revoke(ADA)
+    await stage.until_status(ADA, "broken")
+    link = await asked(stage)
+    async with browser(stage) as bob:
+        page = await bob.consents(link, BOB)
+    assert "another FieldView account" in page.text
+    await until_state(stage, "held")
+    await stage.delivered()
+    return (await stage.dm(stage.grace))[-1]
+
+
+def given(stage: Stage) -> int:
+    return sum(call.status == 201 for call in stage.world.leaf.log.matching(GIVE))
+
+
+async def test_it_is_held_and_asked_about_before_leaf_hears_of_it(stage: Stage, held: Message) -> None:
+    assert BOB in text_of(held)
+    assert ADA in text_of(held)
+    assert {"use-account", "refuse-account"} <= set(buttons_of(held))
+    assert given(stage) == 1, "the first connection and nothing since"
+    assert await secrets_kept(stage) == [(await consent_of(stage)).id], "the token waits, encrypted"
+    card = (await stage.posted(stage.alerts))[-1]
+    assert "another FieldView account" in text_of(card)
+    assert f"*Who must act:* <@{stage.grace}>" in text_of(card)
+    [_, message] = await stage.dm(stage.ada, 2)
+    assert "another account" in text_of(message)
+    assert await times(stage, "consent-held") == 1
+
+
+async def test_use_this_account_goes_on_to_leaf_once(stage: Stage, held: Message) -> None:
+    said = await stage.presses(held, "use-account")
+    assert "I use this account" in text_of(said)
+    await stage.until_status(ADA, "healthy")
+    connection = await stage.connection()
+    assert connection is not None
+    assert connection.account_email == BOB
+    assert given(stage) == 2
+    await stage.delivered()
+    assert "is connected" in text_of(held)
+    assert await secrets_kept(stage) == []
+    [row] = [entry for entry in await stage.audit() if entry.action == "use-account"]
+    assert (row.actor, row.outcome, row.target_name) == (stage.grace, "done", "Ada Lovelace Farms")
+    assert BOB in (row.detail or "")
+
+
+async def test_refused_it_is_erased_and_the_link_is_good_for_the_right_account(stage: Stage, held: Message) -> None:
+    await stage.presses(held, "refuse-account")
+    consent = await until_state(stage, "open", "other-account")
+    assert await secrets_kept(stage) == []
+    assert consent.account_email is None
+    await stage.delivered()
+    [_, message] = await stage.dm(stage.ada, 2)
+    assert "the FieldView account you used before" in text_of(message)
+    assert "refuse-account" not in buttons_of(held)
+    async with browser(stage) as ada:
+        await ada.consents(link_in(message))
+    await stage.until_status(ADA, "healthy")
+    assert (await consent_of(stage)).account_email == ADA
+    assert ("refuse-account", "done") in await stage.deeds()
+
+
+async def test_the_grower_may_start_again_before_anybody_decides(stage: Stage, held: Message) -> None:
+    [_, message] = await stage.dm(stage.ada, 2)
+    link = await stage_link(stage)
+    async with browser(stage) as ada:
+        page = await ada.opens(link)
+        assert page.status_code == 409
+        assert "Start again" in page.text
+        at_fieldview = await ada.begins(link)
+        assert await secrets_kept(stage) == [], "what was held is erased at once"
+        await stage.delivered()
+        assert "use-account" not in buttons_of(held)
+        await ada.approves(at_fieldview)
+    await stage.until_status(ADA, "healthy")
+    assert (await consent_of(stage)).account_email == ADA
+    assert message.edits
+
+
+async def stage_link(stage: Stage) -> str:
+    """The link that Ada's message no longer shows while it is held, from those who made it."""
+    letter = await stage.running.bot.correspondence.letter((await consent_of(stage)).id)
+    assert letter is not None
+    assert letter.url is not None
+    return letter.url
+
+
+async def test_what_nobody_decides_about_is_forgotten_after_three_days(stage: Stage, held: Message) -> None:
+    stage.world.clock.advance(timedelta(hours=71))
+    await stage.running.bot.chasing.chase_job("test")
+    assert (await consent_of(stage)).state == "held"
+    stage.world.clock.advance(timedelta(hours=2))
+    await stage.running.bot.chasing.chase_job("test")
+    await until_state(stage, "open", "other-account")
+    assert await secrets_kept(stage) == []
+    assert await times(stage, "consent-hold-ended") == 1
+    await stage.delivered()
+    assert "use-account" not in buttons_of(held)
+
+
+async def test_two_decide_and_the_first_one_counts(stage: Stage, held: Message) -> None:
+    slack, bot = stage.world.slack, stage.running.bot
+    consent = await consent_of(stage)
+    assert (await slack.click(stage.grace, held.channel, held.ts, "use-account")).ok
+    await stage.until_status(ADA, "healthy")
+    with pytest.raises(NothingHeld):
+        await bot.completion.refuse_account(consent.id)
+    assert (await consent_of(stage)).state == "connected"
+
+
+async def test_the_same_account_in_other_letters_is_the_same(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await stage.connects()
+    await stage.world.leaf.revoke(ADA)
+    await stage.until_status(ADA, "broken")
+    stage.world.fieldview.add_account("Ada@Example.com", "Ada", "Lovelace")
+    link = await asked(stage)
+    async with browser(stage) as ada:
+        await ada.consents(link, "Ada@Example.com")
+    await stage.until_status(ADA, "healthy")
+
+
+async def test_an_account_that_fieldview_does_not_name_is_shown_as_unverified(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await stage.connects()
+    stage.world.fieldview.switch(names_account=False)
+    await stage.world.leaf.revoke(ADA)
+    await stage.until_status(ADA, "broken")
+    link = await asked(stage)
+    async with browser(stage) as ada:
+        await ada.consents(link)
+    await stage.until_status(ADA, "healthy")
+    await stage.delivered()
+
+    async def told() -> bool:
+        return any("unverified" in text_of(message) for message in await stage.dm(stage.grace))
+
+    await eventually(told)
