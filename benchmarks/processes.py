@@ -81,6 +81,8 @@ async def bot(folder: Path, world: Sandbox, database_url: str, **settings: str) 
         "ALERT_CHANNEL": world.channel,
         "SWEEP_INTERVAL": "86400",
         "LEAF_REQUESTS_PER_SECOND": "1000",
+        # Alerts that are measured one by one need a message each.
+        "STORM_SIZE": "100000",
     }
     environment = {**world.environment, **usual, **settings}
     async with program(folder, ["-m", "bot", "serve"], port, environment, "/healthz") as running:

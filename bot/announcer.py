@@ -31,6 +31,7 @@ from storage import (
     notices,
     outbox,
     silences,
+    storms,
     subscriptions,
     thread_notes,
 )
@@ -66,8 +67,8 @@ BUSY = 2.0
 FROZEN = {"is_inactive"}
 """Slack's word for an edit in a channel that was archived."""
 
-NOTICE_RANK, OUTBOX_RANK = 0, 1
-"""When in a transaction rows of notices and of messages are locked: after everything else, before the audit trail."""
+NOTICE_RANK, STORM_RANK, OUTBOX_RANK = 0, 0, 1
+"""When in a transaction notices, storms and messages are locked: after everything else, before the audit trail."""
 SHARING_REMEMBERED = 5.0
 """Seconds for which a channel counts as ours alone without asking Slack again."""
 
@@ -114,13 +115,9 @@ class Announcer:
         self._edits_apart = timedelta(seconds=edits_apart)
         self._standing = Standing(slack, remembered=SHARING_REMEMBERED)
 
-    async def to_channels(
-        self, session: AsyncSession, kind: AnnouncementKind, subject: str, also: str | None = None
-    ) -> None:
-        """Owe this message to every subscribed channel that works, to the alert channel, and to one more."""
-        channels = await self._subscribed(session)
-        if also:
-            channels.append(also)
+    async def to_channels(self, session: AsyncSession, kind: AnnouncementKind, subject: str, *also: str | None) -> None:
+        """Owe this message to every subscribed channel that works, to the alert channel, and to those named."""
+        channels = [*await self._subscribed(session), *filter(None, also)]
         if self._alert_channel:
             channels.append(self._alert_channel)
         self._owe(session, kind, subject, channels)
@@ -430,8 +427,10 @@ class Announcer:
         now = self._clock()
         match owed.kind:
             case AnnouncementKind.INCIDENT:
-                card = await self._incident_card(owed.subject)
+                card = await self._incident_card(owed.subject, is_posted=bool(owed.ts))
                 return messages.incident(card, now) if card else None
+            case AnnouncementKind.STORM:
+                return await self._storm(owed.subject, now)
             case AnnouncementKind.CONNECTED:
                 return await self._connected(owed.subject, now)
             case AnnouncementKind.CONSENT_OUTCOME:
@@ -483,18 +482,29 @@ class Announcer:
             latest = await consents.latest_of_grower(session, consent.grower_id) if consent else None
         return messages.renewal_asked(consent, latest, now) if consent else None
 
-    async def _incident_card(self, incident_id: str) -> IncidentCard | None:
+    async def _storm(self, storm_id: str, now: datetime) -> Message | None:
+        async with self._database.reading() as session:
+            storm = await storms.get(session, storm_id)
+            return messages.storm(storm, await storms.tally(session, storm, messages.NAMED), now) if storm else None
+
+    async def _incident_card(self, incident_id: str, *, is_posted: bool) -> IncidentCard | None:
         async with self._database.reading() as session:
             incident = await incidents.get(session, incident_id)
             if incident is None:
                 return None
+            if not is_posted and await storms.of_incident(session, incident_id) is not None:
+                # The storm's message stands for it.
+                return None
             grower = await growers.get(session, incident.grower_id)
+            changes = 0
+            if incident.flapping_since is not None:
+                changes = await connections.flaps(session, incident.grower_id, self._clock())
             connection = await connections.get(session, incident.grower_id)
             consent = await consents.latest_for_incident(session, incident.id)
         if grower is None:
             return None
         data = await self._data.data_flow(grower.id) if incident.recovered_at else None
-        return IncidentCard(incident, grower, connection, consent, data)
+        return IncidentCard(incident, grower, connection, consent, data, changes)
 
     async def _connected(self, consent_id: str, now: datetime) -> Message | None:
         async with self._database.reading() as session:

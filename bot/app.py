@@ -34,6 +34,7 @@ from bot.errors import ProviderUnavailable
 from bot.escalating import Escalating
 from bot.fieldview.client import FieldViewClient
 from bot.first_data import FOLLOW, FirstDataWatch
+from bot.flaps import Flaps
 from bot.freshness import DataWatch
 from bot.health import Health
 from bot.inviting import Inviting
@@ -54,6 +55,7 @@ from bot.settings import LOOPBACK, Settings
 from bot.silence import FRESHNESS, SILENCE, Rules, Silences
 from bot.slack.client import SlackClient, Workspace
 from bot.slack_pace import Rates
+from bot.storms import Storms
 from bot.subscribing import Subscribing
 from bot.timer import Timer
 from bot.vault import Vault
@@ -284,8 +286,18 @@ def _services(
         rates=tuning.rates,
         edits_apart=tuning.edits_apart,
     )
+    flaps = Flaps(database, announcer, journal, clock)
+    storms = Storms(database, announcer, journal, clock, settings.storm_size)
     monitor = Monitor(
-        database, leaf, announcer, journal, clock, fieldview.scopes, agreeing_reads=settings.agreeing_reads
+        database,
+        leaf,
+        announcer,
+        journal,
+        clock,
+        fieldview.scopes,
+        storms,
+        flaps,
+        agreeing_reads=settings.agreeing_reads,
     )
     archive = Archive(database, leaf, clock)
     directory = Directory(database, leaf, slack)
@@ -371,6 +383,7 @@ def _services(
         chasing=chasing,
         health=Health(database, monitor, archive, data, clock),
         monitor=monitor,
+        storms=storms,
         casework=Casework(database, slack, announcer, journal, clock),
         ownership=Ownership(database, slack, subscribing, announcer, journal, clock),
         escalating=Escalating(database, slack, subscribing, announcer, journal, clock),

@@ -28,6 +28,7 @@ from bot.readiness import Readiness
 from bot.selfcheck import SelfCheck
 from bot.silence import Silences
 from bot.slack.client import SlackClient
+from bot.storms import Storms
 from bot.subscribing import Subscribing
 from storage.database import Database
 
@@ -48,6 +49,7 @@ class Bot:
     disconnecting: Disconnecting
     health: Health
     monitor: Monitor
+    storms: Storms
     casework: Casework
     ownership: Ownership
     escalating: Escalating

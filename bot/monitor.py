@@ -21,10 +21,12 @@ from bot.errors import (
     ProviderUnavailable,
     UnknownGrower,
 )
+from bot.flaps import Flaps
 from bot.journal import Journal
 from bot.leaf.client import LeafClient
 from bot.leaf.models import Credential, LeafUser
 from bot.leaf.statuses import meaning
+from bot.storms import Storms
 from storage import connections, consents, growers, incidents, notices, sweeps
 from storage.database import Database
 from storage.records import (
@@ -36,6 +38,7 @@ from storage.records import (
     Grower,
     Incident,
     NoteKind,
+    StormKind,
     Sweep,
     ThreadNote,
 )
@@ -118,6 +121,8 @@ class Monitor:
         journal: Journal,
         clock: Callable[[], datetime],
         needed_scopes: Sequence[str],
+        storms: Storms,
+        flaps: Flaps,
         *,
         agreeing_reads: int = AGREEING_READS,
     ) -> None:
@@ -127,6 +132,8 @@ class Monitor:
         self._journal = journal
         self._clock = clock
         self._needed_scopes = tuple(needed_scopes)
+        self._storms = storms
+        self._flaps = flaps
         self._agreeing_reads = agreeing_reads
         self._leaf_embeds_status = False
 
@@ -318,13 +325,14 @@ class Monitor:
             await self._note(session, incident, NoteKind.REASON_CHANGED, seen.checked_at, _reason(seen))
         if seen.cause is Cause.UNKNOWN_STATUS:
             await self._tell_of_word(session, incident.grower_name, seen.raw_status)
-        if incident.cause is Cause.UNKNOWN_STATUS and seen.cause is not Cause.UNKNOWN_STATUS:
+        if incident.told_at is None and seen.cause is not Cause.UNKNOWN_STATUS:
             # So far only the operators have heard of it.
+            await incidents.note(session, incident.id, told_at=self._clock())
             grower = await growers.get(session, incident.grower_id)
-            also = grower.channel if grower else None
-            await self._announcer.to_channels(session, AnnouncementKind.INCIDENT, incident.id, also)
+            self._storms.broke(session, incident.id, grower.channel if grower else None)
         else:
             await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id)
+            self._storms.changed(session, incident.id)
 
     async def _follow(self, session: AsyncSession, now: Connection, completed: str | None, source: str) -> None:
         """What a change of status means for incidents and for those who want to hear of it.
@@ -332,8 +340,16 @@ class Monitor:
         `completed` is the consent whose first healthy reading this would be.
         """
         incident = await incidents.open_of_grower(session, now.grower_id)
+        comes_and_goes = (
+            incident is not None
+            and now.status in (CredentialStatus.HEALTHY, *INCIDENT_STATUSES)
+            and not completed
+            and await self._flaps.is_one(session, incident, now)
+        )
         if now.status in INCIDENT_STATUSES:
             await (self._restate(session, now) if incident else self._open_incident(session, now, source))
+        elif comes_and_goes and incident:
+            await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id)
         elif now.status is CredentialStatus.ABSENT and incident:
             await self._end_incident(session, incident, now, "disconnect", None, source)
         elif now.status is CredentialStatus.HEALTHY:
@@ -358,12 +374,13 @@ class Monitor:
             opened_at=now.changed_at,
             raw_status=now.raw_status,
             missing_scopes=now.missing_scopes,
+            told_at=None if now.cause is Cause.UNKNOWN_STATUS else self._clock(),
         )
         await incidents.open_new(session, incident)
         if incident.cause is Cause.UNKNOWN_STATUS:
             await self._tell_of_word(session, grower.name, now.raw_status)
         else:
-            await self._announcer.to_channels(session, AnnouncementKind.INCIDENT, incident.id, grower.channel)
+            self._storms.broke(session, incident.id, grower.channel)
         await self._record(session, incident, "incident-opened", source)
 
     async def _tell_of_word(self, session: AsyncSession, grower_name: str, raw: str | None) -> None:
@@ -385,6 +402,7 @@ class Monitor:
             await self._note(
                 session, incident, NoteKind.RECOVERED, now.changed_at, {"by": by, "seconds": max(0.0, lasted)}
             )
+            self._storms.changed(session, incident.id)
             await self._record(session, incident, "incident-recovered", source)
 
     async def _note(
@@ -414,12 +432,15 @@ class Monitor:
             swept = await self.sweep(sweep_id)
         except ProviderError as failure:
             log.warning("the sweep stopped early", detail=failure.detail, provider=failure.provider)
+            if isinstance(failure, ProviderUnavailable):
+                await self._storms.is_ill(StormKind.LEAF)
             if trouble := TROUBLES.get(type(failure)):
                 await self._announcer.tell_operators(*trouble)
             return None
         if swept is not None:
             await self._announcer.all_clear(LOGIN)
             await self._announcer.all_clear(CONTRACT)
+            await self._storms.is_well(StormKind.LEAF)
         return None
 
     async def sweep(self, sweep_id: str) -> Sweep | None:
@@ -453,7 +474,9 @@ class Monitor:
             sweep = await self._beat(sweep)
         if whole:
             await self._notice_the_gone(seen)
+        await self._storms.look_at_fieldview()
         await self._notice_the_lasting()
+        await self._look_at_flaps()
         await self._forget_words()
         return await self._finish(sweep)
 
@@ -584,7 +607,9 @@ class Monitor:
                     await self._let_go(session, grower_id, asked_at)
 
     async def _notice_the_lasting(self) -> None:
-        """Growers over whom FieldView has failed Leaf for long: they get a message that says whose turn it is."""
+        """Growers over whom FieldView has failed Leaf for long: they get a message that says that nobody must act."""
+        if StormKind.FIELDVIEW in {storm.kind for storm in await self._storms.ill_now()}:
+            return
         before = self._clock() - LASTING
         async with self._database.reading() as session:
             lasting = await connections.unavailable_since(session, before)
@@ -595,6 +620,25 @@ class Monitor:
                 still = known is not None and known.status is CredentialStatus.UNAVAILABLE
                 if known and still and await incidents.open_of_grower(session, grower_id) is None:
                     await self._open_incident(session, known, "sweep")
+
+    async def _look_at_flaps(self) -> None:
+        """What came and went and has been quiet for long is over, or broken for good; the rest is summed up in time."""
+        async with self._database.reading() as session:
+            flapping = await incidents.flapping(session)
+        for grower_id in flapping:
+            async with self._database.transaction() as session:
+                await growers.lock(session, grower_id)
+                incident = await incidents.open_of_grower(session, grower_id)
+                known = await connections.get(session, grower_id)
+                if incident is None or known is None or incident.flapping_since is None:
+                    continue
+                if not self._flaps.has_settled(known):
+                    await self._flaps.sum_up(session, incident, known)
+                elif known.status is CredentialStatus.HEALTHY:
+                    await self._end_incident(session, incident, known, "leaf", None, "sweep")
+                else:
+                    await incidents.note(session, incident.id, flapping_since=None)
+                    await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id)
 
     async def _forget_words(self) -> None:
         """Words of Leaf's that were told of long ago and that nobody has any more are over."""

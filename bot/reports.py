@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from storage.records import (
+    Affected,
     AuditEntry,
     Connection,
     Consent,
@@ -18,6 +19,8 @@ from storage.records import (
     Incident,
     LeafEvent,
     Silence,
+    Storm,
+    StormTally,
     Transition,
 )
 
@@ -166,13 +169,14 @@ class Snoozes:
 
 @dataclass(frozen=True)
 class IncidentCard:
-    """What an incident's living message shows."""
+    """What an incident's living message shows; `changes` counts them in the last 24 hours while it comes and goes."""
 
     incident: Incident
     grower: Grower
     connection: Connection | None
     consent: Consent | None = None
     data: DataFlow | None = None
+    changes: int = 0
 
 
 @dataclass(frozen=True)
@@ -186,3 +190,15 @@ class Loss:
     under_way: Disconnection | None
     time_to_undo: timedelta
     needs_two: bool
+
+
+@dataclass(frozen=True)
+class StormList:
+    """One page of a storm's growers; `consents` are the newest ones, by grower, and `last` is the last page."""
+
+    storm: Storm
+    tally: StormTally
+    affected: Sequence[Affected]
+    consents: Mapping[str, Consent]
+    page: int
+    last: int

@@ -10,14 +10,24 @@ from storage.records import Consent, CredentialStatus, Grower
 
 
 async def invited(
-    bot: Bot, request: Request, grower: Grower, *, even_if_healthy: bool, again: bool = True, replace: bool = False
+    bot: Bot,
+    request: Request,
+    grower: Grower,
+    *,
+    even_if_healthy: bool,
+    even_if_ill: bool = False,
+    again: bool = True,
+    replace: bool = False,
 ) -> Reply:
-    """A consent link for the grower, unless there is no need for one; not `again` when there is one of just now."""
+    """A consent link for the grower, unless there is no need for one, or FieldView or Leaf could not take it now;
+    not `again` when there is one of just now."""
     request.about(grower)
     connection = await bot.health.connection(grower)
     if connection and connection.status is CredentialStatus.HEALTHY and not even_if_healthy:
         already = messages.already_connected(grower, connection, bot.clock())
         return Reply(already, replace=replace, detail={"link": "not needed"})
+    if not even_if_ill and (ill := await bot.storms.ill_now()):
+        return Reply(messages.link_warning(grower, ill), replace=replace, detail={"link": "held back"})
     invitation = await bot.inviting.invite(grower, request.user, request.channel, again=again)
     if isinstance(invitation, Consent):
         detail = {"link": "sent before", "consent": invitation.id}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, update
@@ -124,6 +124,28 @@ async def transitions(
         query = query.where(TransitionRow.at >= since)
     rows = await session.scalars(query.order_by(TransitionRow.at.desc(), TransitionRow.id.desc()).limit(limit))
     return [row.to_record() for row in rows]
+
+
+COUNTED = (CredentialStatus.HEALTHY, CredentialStatus.BROKEN, CredentialStatus.LIMITED, CredentialStatus.UNKNOWN)
+"""Between these a connection comes and goes; being set up, or waiting for FieldView, is neither."""
+
+DEEDS = ("consent", "disconnect")
+"""Sources of changes that people made."""
+
+
+async def flaps(
+    session: AsyncSession, grower_id: str, now: datetime, *, within: timedelta = timedelta(hours=24)
+) -> int:
+    """How often the connection changed lately, by itself."""
+    number, last = 0, None
+    for change in reversed(await transitions(session, grower_id, since=now - within)):
+        if change.after is CredentialStatus.UNAVAILABLE:
+            continue
+        before = last or change.before
+        by_itself = before in COUNTED and change.after in COUNTED and change.source not in DEEDS
+        number += by_itself and before is not change.after
+        last = change.after
+    return number
 
 
 async def status_at(session: AsyncSession, grower_id: str, at: datetime) -> CredentialStatus | None:

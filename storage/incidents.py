@@ -23,6 +23,9 @@ async def open_new(session: AsyncSession, incident: Incident) -> None:
             opened_at=incident.opened_at,
             raw_status=incident.raw_status,
             missing_scopes=list(incident.missing_scopes),
+            told_at=incident.told_at,
+            flapping_since=incident.flapping_since,
+            summarised_at=incident.summarised_at,
         )
     )
     await session.flush()
@@ -56,6 +59,11 @@ async def restate(
     )
 
 
+async def note(session: AsyncSession, incident_id: str, **values: datetime | None) -> None:
+    """Remember when channels had to hear of it, and since when it comes and goes."""
+    await session.execute(update(IncidentRow).where(IncidentRow.id == incident_id).values(**values))
+
+
 async def end(session: AsyncSession, incident_id: str, at: datetime, by: str, consent_id: str | None) -> bool:
     """Close the incident; False when it was closed already. `by` is repair, leaf or disconnect."""
     ended = await session.scalar(
@@ -65,6 +73,14 @@ async def end(session: AsyncSession, incident_id: str, at: datetime, by: str, co
         .returning(IncidentRow.id)
     )
     return ended is not None
+
+
+async def flapping(session: AsyncSession) -> list[str]:
+    """Growers whose open incident comes and goes, by id."""
+    query = select(IncidentRow.grower_id).where(
+        IncidentRow.recovered_at.is_(None), IncidentRow.flapping_since.is_not(None)
+    )
+    return list(await session.scalars(query.order_by(IncidentRow.grower_id)))
 
 
 async def count_open(session: AsyncSession) -> int:

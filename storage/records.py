@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -211,7 +211,11 @@ class Care:
 
 @dataclass(frozen=True)
 class Incident:
-    """A connection that stopped working, until it works again. `recovered_at` is None while it is open."""
+    """A connection that stopped working, until it works again. `recovered_at` is None while it is open.
+
+    `told_at` is when channels had to hear of it, None while it concerns the operators alone. `flapping_since` is set
+    while it comes and goes, `summarised_at` is when that was last summed up.
+    """
 
     id: str
     grower_id: str
@@ -225,6 +229,57 @@ class Incident:
     ended_by: str | None = None
     repaired_by_consent: str | None = None
     care: Care = Care()
+    told_at: datetime | None = None
+    flapping_since: datetime | None = None
+    summarised_at: datetime | None = None
+
+
+class StormKind(StrEnum):
+    """Whose trouble it is: that of many growers at once, of FieldView, or of Leaf."""
+
+    GROWERS = "growers"
+    FIELDVIEW = "fieldview"
+    LEAF = "leaf"
+
+
+@dataclass(frozen=True)
+class Storm:
+    """Trouble of many that has one message in common. `last_at` is when it last grew or was seen.
+
+    `told_at` is None while nobody needs to hear of it yet, `over_at` while it lasts; `growers` counts whom an ill
+    provider concerned at its worst.
+    """
+
+    id: str
+    kind: StormKind
+    began_at: datetime
+    last_at: datetime
+    told_at: datetime | None = None
+    over_at: datetime | None = None
+    growers: int = 0
+
+
+@dataclass(frozen=True)
+class Affected:
+    """A grower whom a storm has broken, why, and since when."""
+
+    grower: Grower
+    cause: Cause
+    since: datetime
+
+
+@dataclass(frozen=True)
+class StormTally:
+    """How a storm stands: all its growers, those still broken by cause, the others by what ended it, and some names."""
+
+    growers: int
+    broken: Mapping[Cause, int]
+    ended: Mapping[str, int]
+    first: Sequence[Affected] = ()
+
+    @property
+    def still_broken(self) -> int:
+        return sum(self.broken.values())
 
 
 class DisconnectionState(StrEnum):
@@ -320,6 +375,7 @@ class AnnouncementKind(StrEnum):
     CONSENT_REMINDER = "consent-reminder"
     CONSENT_RENEWAL = "consent-renewal"
     OPERATOR_NOTICE = "operator-notice"
+    STORM = "storm"
     THREAD = "thread"
     HANDOVER = "handover"
     DISCONNECTION = "disconnection"
@@ -359,6 +415,7 @@ class NoteKind(StrEnum):
     """What a reply in a message's thread tells; `ThreadNote.detail` holds what its words need."""
 
     REASON_CHANGED = "reason-changed"
+    FLAPPED = "flapped"
     LINK_SENT = "link-sent"
     LINK_OPENED = "link-opened"
     LINK_DECLINED = "link-declined"

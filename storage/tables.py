@@ -39,6 +39,8 @@ from storage.records import (
     Silence,
     SilenceEnd,
     SilenceKind,
+    Storm,
+    StormKind,
     Subscription,
     Sweep,
     ThreadNote,
@@ -292,6 +294,9 @@ class IncidentRow(Row):
     recovered_at: Mapped[datetime | None]
     ended_by: Mapped[str | None] = mapped_column(String(32))
     repaired_by_consent: Mapped[str | None] = mapped_column(String(32))
+    told_at: Mapped[datetime | None] = mapped_column(index=True)
+    flapping_since: Mapped[datetime | None]
+    summarised_at: Mapped[datetime | None]
     acknowledged_by: Mapped[str | None] = mapped_column(String(32))
     acknowledged_at: Mapped[datetime | None]
     assigned_to: Mapped[str | None] = mapped_column(String(32))
@@ -320,7 +325,37 @@ class IncidentRow(Row):
             ended_by=self.ended_by,
             repaired_by_consent=self.repaired_by_consent,
             care=Care(**{part.name: getattr(self, part.name) for part in fields(Care)}),
+            told_at=self.told_at,
+            flapping_since=self.flapping_since,
+            summarised_at=self.summarised_at,
         )
+
+
+class StormRow(Row):
+    __tablename__ = "storms"
+    __table_args__ = (Index("ix_storms_kind_last_at", "kind", "last_at"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    began_at: Mapped[datetime]
+    last_at: Mapped[datetime]
+    told_at: Mapped[datetime | None]
+    over_at: Mapped[datetime | None]
+    growers: Mapped[int] = mapped_column(default=0)
+
+    def to_record(self) -> Storm:
+        return Storm(
+            self.id, StormKind(self.kind), self.began_at, self.last_at, self.told_at, self.over_at, self.growers
+        )
+
+
+class StormIncidentRow(Row):
+    """Which incidents a storm is made of. A table of its own: an incident's row may be locked by whoever ends it."""
+
+    __tablename__ = "storm_incidents"
+
+    incident_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    storm_id: Mapped[str] = mapped_column(String(32), index=True)
 
 
 class SubscriptionRow(Row):

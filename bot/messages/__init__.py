@@ -36,12 +36,14 @@ from bot.messages.reminders import reminder_over, reminder_to_pass_on
 from bot.messages.replies import crash, help_text, operator_notice, problem, working
 from bot.messages.silences import silences
 from bot.messages.status import connection_status, overview
+from bot.messages.storms import NAMED, link_warning, storm, storm_list
 from bot.messages.subscriptions import subscribed, subscription_greeting, unsubscribed
 from bot.messages.threads import thread_reply
 from bot.messages.timeline import timeline
 
 __all__ = [
     "MORE",
+    "NAMED",
     "Message",
     "access",
     "access_changed",
@@ -77,6 +79,7 @@ __all__ = [
     "invitation_dm_closed",
     "link_just_sent",
     "link_taken_back",
+    "link_warning",
     "links",
     "no_data_yet",
     "not_connected",
@@ -93,6 +96,8 @@ __all__ = [
     "snooze_modal",
     "snoozed",
     "snoozes",
+    "storm",
+    "storm_list",
     "subscribed",
     "subscription_greeting",
     "thread_reply",

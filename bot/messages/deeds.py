@@ -115,6 +115,8 @@ def _asked(whom: str, detail: Detail) -> str:
         return f"asked to connect {whom}, who had just got a link"
     if detail.get("link") == "not needed":
         return f"asked to connect {whom}, who is connected already"
+    if detail.get("link") == "held back":
+        return f"was warned before asking {whom}: FieldView or Leaf was ill"
     if detail.get("undelivered"):
         return f"made a link for {whom}; the direct message did not arrive"
     if detail.get("sent_to"):
@@ -209,6 +211,11 @@ def _opened(whom: str, detail: Detail) -> str:
     return f"found a broken connection: {whom or 'a grower'}" + (f" ({why})" if why else "")
 
 
+def _storm(words: str) -> Callable[[str, Detail], str]:
+    whose = {"fieldview": "of FieldView", "leaf": "of Leaf"}
+    return lambda whom, detail: f"{words} {whose.get(str(detail.get('kind')), 'of many growers')}"
+
+
 def _consent_failed(whom: str, detail: Detail) -> str:
     why = detail.get("trouble")
     return f"could not finish connecting {whom or 'a grower'}" + (f": {trouble(str(why))}" if why else "")
@@ -239,6 +246,7 @@ _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
     "status": _looked("the status"),
     "events": _looked("what happened"),
     "history": _looked("the history"),
+    "storm": lambda whom, detail: "looked at the list of those broken together",
     "owner": _owner,
     "leave-channel": _plain("took away the channel of", whom="a grower"),
     "handover": _handed_over,
@@ -282,12 +290,15 @@ _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
     "consent-failed": _consent_failed,
     "alert-received": _plain("warned of a connection", whom=""),
     "incident-opened": _opened,
+    "incident-flapping": _plain("found a connection that comes and goes:", whom="a grower"),
     "incident-recovered": _plain("closed the alert about", whom="a grower"),
     "first-data": _first_data,
     "first-data-missing": _plain("found that no data has come in yet from", whom="a grower"),
     "silence-told": _silence_told,
     "silence-over": _silence_over,
     "keys-rotate": lambda whom, detail: "encrypted what is stored with a new key",
+    "storm-began": _storm("told the channels, in one message, of trouble"),
+    "storm-over": _storm("told the channels that it is over: the trouble"),
     "audit-export": lambda whom, detail: "exported the audit trail",
 }
 

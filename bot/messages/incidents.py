@@ -8,8 +8,8 @@ from slack_sdk.models.blocks import ActionsBlock, Block
 
 from bot.messages.casework import called_upon, care_lines, case_menu
 from bot.messages.consents import UNDER_WAY, data_line, needs_operator, next_repair, standing
-from bot.messages.pieces import Message, actions, button, heading, section
-from bot.messages.text import code, escape, literal, mention
+from bot.messages.pieces import Message, actions, button, heading, quiet, section
+from bot.messages.text import code, count, escape, literal, mention
 from bot.messages.times import lasting, moment
 from bot.messages.vocabulary import CAUSES, explained, missing_parts, parts
 from bot.reports import IncidentCard
@@ -19,7 +19,7 @@ from storage.records import Cause, Consent, ConsentState, CredentialStatus, Inci
 def incident(card: IncidentCard, now: datetime) -> Message:
     """What is wrong, since when, who must act and what comes next; in the end, what it was and who repaired it."""
     if card.incident.recovered_at is None:
-        return _open(card, now)
+        return _flapping(card, now) if card.incident.flapping_since else _open(card, now)
     if card.incident.ended_by == "disconnect":
         return _disconnected(card, card.incident.recovered_at)
     return _recovered(card, card.incident.recovered_at)
@@ -51,6 +51,29 @@ def _lock_screen(card: IncidentCard, now: datetime) -> str:
     if card.consent and card.consent.state is ConsentState.HELD:
         return f"{escape(card.consent.asked_by_name)} has to decide about the FieldView account."
     return f"Who must act: {_who(card)}. {_next_step(card, now)}"
+
+
+def _flapping(card: IncidentCard, now: datetime) -> Message:
+    """It comes and goes: one card for all of it, until it has been quiet for six hours."""
+    name, words = card.grower.name, CAUSES[card.incident.cause]
+    works = card.connection is not None and card.connection.status is CredentialStatus.HEALTHY
+    state = "it works" if works else f"it does not: {words.short}"
+    then = "Look at what happened. If it goes on, ask the grower whether they change something at FieldView."
+    head = "FieldView comes and goes"
+    blocks: list[Block] = [
+        heading(f"🟠 {literal(name)}: {head}"),
+        section(
+            f"The connection changed *{count(card.changes, 'time')}* in 24 hours. Right now {state}.",
+            f"*First broken:* {moment(card.incident.opened_at)}",
+            "*Who must act:* your team, if it goes on",
+            f"*Next step:* {then}",
+        ),
+        section(*care_lines(card.incident, card.grower, now)),
+        _buttons(card, now),
+        quiet("I sum it up in the thread every 6 hours. After 6 hours without a change, I say here how it ended."),
+    ]
+    text = f"{escape(name)}: {head}, {count(card.changes, 'change')} in 24 hours. {then}"
+    return Message(f"{called_upon(card, now)}{text}", tuple(blocks))
 
 
 def _not_arriving(broken: Incident) -> str:
@@ -130,6 +153,7 @@ def _recovered(card: IncidentCard, at: datetime) -> Message:
         section(
             f"*Down for* {down}, from {moment(was.opened_at)} to {moment(at)}",
             f"*What it was:* {_what_it_was(was)}",
+            "*It came and went* before; nothing has changed for 6 hours now." if was.flapping_since else None,
             f"*Repaired by* {_repairer(card)}",
             data_line(card.data, since=at),
         ),

@@ -58,6 +58,11 @@ def section(*lines: str | None) -> SectionBlock:
     return SectionBlock(text=_mrkdwn("\n".join(_fitting([line for line in lines if line is not None], SECTION))))
 
 
+def row(element: InteractiveElement, *lines: str) -> SectionBlock:
+    """Lines with a button at their right: one of a list's."""
+    return SectionBlock(text=_mrkdwn("\n".join(_fitting(lines, SECTION))), accessory=element)
+
+
 def paragraphs(*lines: str | None) -> list[SectionBlock]:
     """The same for any number of lines: as many blocks as it takes, none for no lines."""
     groups: list[list[str]] = []

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.messages.pieces import Message, section
-from bot.messages.text import capital, mention
+from bot.messages.text import capital, count, mention
 from bot.messages.times import MINUTE, in_utc, lasting, moment
 from bot.messages.vocabulary import explained, trouble
 from storage.records import Cause, NoteKind, ThreadNote
@@ -46,6 +46,9 @@ def _told(note: ThreadNote, *, who: str = "", moment: Callable[[datetime], str] 
         case NoteKind.CALLED:
             asked = f"{who} asks you to take care of this." if note.by else "nobody has taken this up yet."
             return f"{mention(detail.get('person'))}: {asked}"
+        case NoteKind.FLAPPED:
+            state = "Right now it works." if detail.get("works") else "Right now it does not work."
+            return f"It changed {count(int(detail.get('changes', 0)), 'time')} in the last 6 hours. {state}"
         case NoteKind.RECOVERED:
             return _recovered(detail)
 

@@ -6,7 +6,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bot.bot import Bot
-from handlers.actions import casework, choosing, connecting, disconnecting, linking, looking, owning, permitting
+from handlers.actions import (
+    casework,
+    choosing,
+    connecting,
+    disconnecting,
+    linking,
+    listing,
+    looking,
+    owning,
+    permitting,
+)
 from handlers.call import Click, Reply
 from storage.records import Role
 
@@ -38,6 +48,7 @@ ACTIONS: dict[str, Action] = {
     "create-grower": Action("create-grower", Role.OPERATOR, choosing.ask_particulars),
     "send-link": Action("connect", Role.OPERATOR, connecting.send_link),
     "connect-anyway": Action("connect", Role.OPERATOR, connecting.connect_anyway),
+    "send-link-anyway": Action("connect", Role.OPERATOR, connecting.send_link_anyway),
     "open-consent-link": Action("open-consent-link", Role.GROWER, connecting.opened),
     "show-link": Action("show-link", Role.OPERATOR, linking.show_link),
     "renew-link": Action("connect", Role.OPERATOR, linking.renew),
@@ -58,6 +69,10 @@ ACTIONS: dict[str, Action] = {
     "snooze": Action("snooze", Role.OPERATOR, casework.ask_how_long),
     "end-snooze": Action("end-snooze", Role.OPERATOR, casework.end_snooze),
     "assign": Action("assign", Role.OPERATOR, casework.ask_whom),
+    "show-storm": Action("storm", Role.VIEWER, listing.show_storm),
+    "storm-older": Action("storm", Role.VIEWER, listing.turn_storm),
+    "storm-newer": Action("storm", Role.VIEWER, listing.turn_storm),
+    "storm-again": Action("storm", Role.VIEWER, listing.turn_storm),
     "disconnect": Action("disconnect", Role.ADMIN, disconnecting.ask),
     "disconnect-confirm": Action("disconnect", Role.ADMIN, disconnecting.confirm),
     "disconnect-cancel": Action("disconnect", Role.ADMIN, disconnecting.cancel),

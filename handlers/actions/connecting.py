@@ -18,6 +18,12 @@ async def connect_anyway(click: Click, bot: Bot) -> Reply:
     return await invited(bot, click, grower, even_if_healthy=True, replace=click.is_ephemeral)
 
 
+async def send_link_anyway(click: Click, bot: Bot) -> Reply:
+    """FieldView or Leaf is ill, and the grower shall be asked all the same."""
+    grower = await bot.directory.by_id(click.value)
+    return await invited(bot, click, grower, even_if_healthy=True, even_if_ill=True, replace=click.is_ephemeral)
+
+
 async def opened(click: Click, bot: Bot) -> Reply:
     """The grower pressed the link in their direct message: the browser does the rest."""
     return Reply(detail={"consent": click.value})

@@ -76,6 +76,7 @@ def test_the_defaults_are_the_promised_ones() -> None:
         "stale_after_days_in_season": 5,
         "sweep_interval": 300,
         "agreeing_reads": 2,
+        "storm_size": 5,
         "link_lifetime": 604800,
         "log_level": "info",
         "log_format": "console",

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.announcer import DELIVER, Announcer
 from bot.correspondence import Correspondence
 from bot.dataflow import DataFlows
+from bot.flaps import Flaps
 from bot.journal import Journal
 from bot.leaf.client import LeafClient
 from bot.monitor import Monitor
@@ -26,6 +27,7 @@ from bot.sandbox.slack.workspace import Message
 from bot.sandbox.world import World
 from bot.slack.client import SlackClient
 from bot.slack_pace import Rates
+from bot.storms import Storms
 from bot.vault import Vault
 from storage import connections, incidents, outbox, subscriptions
 from storage.database import Database
@@ -67,6 +69,7 @@ class Watch:
     announcer: Announcer
     journal: Journal
     monitor: Monitor
+    storms: Storms
     naps: Naps
     growers: str
     alerts: str
@@ -145,11 +148,16 @@ ONE = r"^GET .*/climate-field-view-credentials$"
 
 @asynccontextmanager
 async def watching(
-    database_url: str, *, alert_channel: bool = True, connected: bool = True, agreeing_reads: int = 2
+    database_url: str,
+    *,
+    alert_channel: bool = True,
+    connected: bool = True,
+    agreeing_reads: int = 2,
+    storm_size: int = 5,
 ) -> AsyncIterator[Watch]:
     """The watching part of the bot until the block ends."""
     async with World.running() as world:
-        watch = _composed(world, Database(database_url, pool_size=20), alert_channel, agreeing_reads)
+        watch = _composed(world, Database(database_url, pool_size=20), alert_channel, agreeing_reads, storm_size)
         if connected:
             world.leaf.connect(watch.ada)
             world.leaf.connect(world.leaf.add_user("Sato Family Orchards", "hana@sato.example", "L-1900"))
@@ -161,7 +169,7 @@ async def watching(
             await watch.database.close()
 
 
-def _composed(world: World, database: Database, alert_channel: bool, agreeing_reads: int) -> Watch:
+def _composed(world: World, database: Database, alert_channel: bool, agreeing_reads: int, storm_size: int) -> Watch:
     growers, alerts = world.slack.add_channel("growers"), world.slack.add_channel("alerts")
     naps, queue, clock = Naps(), Owed(), world.clock
     password = SecretStr(world.leaf.password)
@@ -179,9 +187,13 @@ def _composed(world: World, database: Database, alert_channel: bool, agreeing_re
         edits_apart=0.0,
     )
     journal = Journal(database, SecretStr("key"), clock)
-    monitor = Monitor(database, leaf, announcer, journal, clock, NEEDED_SCOPES, agreeing_reads=agreeing_reads)
+    flaps = Flaps(database, announcer, journal, clock)
+    storms = Storms(database, announcer, journal, clock, storm_size)
+    monitor = Monitor(
+        database, leaf, announcer, journal, clock, NEEDED_SCOPES, storms, flaps, agreeing_reads=agreeing_reads
+    )
     ada = world.leaf.add_user("Ada Lovelace Farms", "ada@example.com", "L-1815")
-    return Watch(world, database, queue, leaf, slack, announcer, journal, monitor, naps, growers, alerts, ada)
+    return Watch(world, database, queue, leaf, slack, announcer, journal, monitor, storms, naps, growers, alerts, ada)
 
 
 def correspondence(database: Database, clock: Callable[[], datetime]) -> Correspondence:

@@ -45,8 +45,8 @@ ALIKE = 250
 QUIET = 240.0
 """Seconds that the program gets at the end to catch up with everything."""
 
-SETTINGS = {"SWEEP_INTERVAL": "2", "LOG_LEVEL": "warning"}
-"""Looks often, so that there is much to interrupt."""
+SETTINGS = {"SWEEP_INTERVAL": "2", "LOG_LEVEL": "warning", "STORM_SIZE": "100000"}
+"""Looks often, so that there is much to interrupt; and no storm, so that every incident has a card to be judged by."""
 
 
 @dataclass

@@ -31,6 +31,7 @@ from storage.records import (
     Role,
     SilenceEnd,
     SilenceKind,
+    StormKind,
     ThreadNote,
 )
 from tests.messages.people import (
@@ -49,6 +50,9 @@ from tests.messages.people import (
     a_recovered_card,
     a_report,
     a_silence,
+    a_storm,
+    a_storm_list,
+    a_tally,
     a_timeline,
     an_entry,
     an_incident,
@@ -105,6 +109,12 @@ def incidents() -> Iterator[tuple[str, Shown]]:
         yield f"incident, repair {state}", messages.incident(a_card(consent=consent), NOW)
     again = a_consent(state=ConsentState.CONNECTED, finished_at=before(minutes=9))
     yield "incident, repaired in vain", messages.incident(a_card(consent=again), NOW)
+    flapping = an_incident(flapping_since=before(hours=3))
+    yield "incident, flapping", messages.incident(a_card(incident=flapping, changes=6), NOW)
+    working = a_card(incident=flapping, changes=5, connection=a_connection())
+    yield "incident, flapping, works right now", messages.incident(working, NOW)
+    settled = replace(flapping, recovered_at=before(hours=6), ended_by="leaf")
+    yield "incident, flapping, settled", messages.incident(a_recovered_card(incident=settled, consent=None), NOW)
     yield "incident, over by repair", messages.incident(a_recovered_card(), NOW)
     by_itself = an_incident(Cause.FIELDVIEW_DOWN, recovered_at=NOW, ended_by="leaf")
     yield (
@@ -343,12 +353,20 @@ def stories() -> Iterator[tuple[str, Shown]]:
         an_entry("consent-failed", actor="job:consent", outcome="failed", detail='{"trouble": "leaf-refused"}'),
         an_entry("incident-opened", actor="job:sweep", detail='{"cause": "grower-must-act", "status": "X"}'),
         an_entry("incident-recovered", actor="job:sweep"),
+        an_entry("incident-flapping", actor="job:sweep", detail='{"changes": 4}'),
         an_entry(
             "silence-told", actor="job:silence", target=None, target_name=None, detail='{"stale": 3, "lapsing": 1}'
         ),
         an_entry("first-data", actor="job:first-data", detail='{"farms": 2, "fields": 31}'),
         an_entry("first-data-missing", actor="job:first-data"),
         an_entry("silence-over", actor="job:silence", target=None, target_name=None, detail='{"growers": 1}'),
+        *(
+            an_entry(action, actor="job:sweep", target=None, target_name=None, detail=f'{{"kind": "{kind}"}}')
+            for action in ("storm-began", "storm-over")
+            for kind in StormKind
+        ),
+        an_entry("storm", target=None, target_name=None),
+        an_entry(detail='{"link": "held back"}'),
         an_entry("create-grower"),
         an_entry("help", target=None, target_name=None, outcome="crashed"),
         an_entry("acknowledge", via="button"),
@@ -426,6 +444,33 @@ def answers() -> Iterator[tuple[str, Shown]]:
     yield "notice, over", messages.operator_notice(a_notice(over_at=NOW), NOW)
 
 
+def storms() -> Iterator[tuple[str, Shown]]:
+    yield "storm", messages.storm(a_storm(), a_tally(312, {Cause.GROWER_MUST_ACT: 290, Cause.SCOPE_MISSING: 22}), NOW)
+    few = a_tally(312, {Cause.GROWER_MUST_ACT: 2}, {"repair": 10, "leaf": 300})
+    yield "storm, few left", messages.storm(a_storm(), few, NOW)
+    nobodys = a_tally(6, {Cause.FIELDVIEW_DOWN: 6})
+    yield "storm, nobody must act", messages.storm(a_storm(), nobodys, NOW)
+    over = a_tally(312, {}, {"repair": 10, "leaf": 302})
+    yield "storm, over", messages.storm(a_storm(over_at=NOW), over, NOW)
+    gone = a_tally(5, {}, {"repair": 1, "leaf": 3, "disconnect": 1})
+    yield "storm, over with some gone", messages.storm(a_storm(over_at=NOW), gone, NOW)
+    ill, still = a_storm(StormKind.FIELDVIEW, growers=37), a_tally(37, {Cause.FIELDVIEW_DOWN: 37})
+    yield "FieldView ill", messages.storm(ill, still, NOW)
+    yield "FieldView well again", messages.storm(replace(ill, over_at=NOW), a_tally(37, {}), NOW)
+    yield (
+        "FieldView well, some left",
+        messages.storm(replace(ill, over_at=NOW), a_tally(37, {Cause.FIELDVIEW_DOWN: 2}), NOW),
+    )
+    leaf = a_storm(StormKind.LEAF)
+    yield "Leaf ill", messages.storm(leaf, a_tally(0, {}), NOW)
+    yield "Leaf well again", messages.storm(replace(leaf, over_at=NOW), a_tally(0, {}), NOW)
+    yield "storm's list", messages.storm_list(a_storm_list(), NOW)
+    yield "storm's list, one page", messages.storm_list(a_storm_list(page=0, last=0), NOW)
+    yield "storm's list, nobody left", messages.storm_list(a_storm_list(tally=a_tally(5, {}), affected=()), NOW)
+    yield "link held back, FieldView ill", messages.link_warning(GROWER, [ill])
+    yield "link held back, Leaf ill", messages.link_warning(GROWER, [leaf])
+
+
 def threads() -> Iterator[tuple[str, Shown]]:
     details: dict[NoteKind, dict[str, Any]] = {
         NoteKind.REASON_CHANGED: {"cause": Cause.SCOPE_MISSING, "missing_scopes": ["asPlanted:read"]},
@@ -474,6 +519,7 @@ def everything() -> dict[str, Shown]:
             *states(),
             *silences(),
             *stories(),
+            *storms(),
             *threads(),
             *checks(),
             *answers(),

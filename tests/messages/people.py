@@ -6,8 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.reports import DataFlow, IncidentCard, Invitation, Letter, Loss, Overview, StatusReport, Timeline
+from bot.reports import DataFlow, IncidentCard, Invitation, Letter, Loss, Overview, StatusReport, StormList, Timeline
 from storage.records import (
+    Affected,
     AuditEntry,
     Cause,
     Connection,
@@ -22,6 +23,9 @@ from storage.records import (
     Notice,
     Silence,
     SilenceKind,
+    Storm,
+    StormKind,
+    StormTally,
     Transition,
 )
 
@@ -215,3 +219,28 @@ def a_disconnection(state: DisconnectionState, **changes: Any) -> Disconnection:
         ended_at=None if state in (DisconnectionState.WAITING, DisconnectionState.SCHEDULED) else NOW,
     )
     return replace(usual, **changes)
+
+
+def a_storm(kind: StormKind = StormKind.GROWERS, **changes: Any) -> Storm:
+    """It began two hours ago."""
+    return replace(Storm("st0rm", kind, before(hours=2), before(hours=1), told_at=before(hours=2)), **changes)
+
+
+def affected(number: int, cause: Cause = Cause.GROWER_MUST_ACT) -> list[Affected]:
+    return [
+        Affected(a_grower(id=f"g-{n}", name=f"Grower {n} & Daughters <{n}>"), cause, before(hours=2))
+        for n in range(1, number + 1)
+    ]
+
+
+def a_tally(growers: int, broken: dict[Cause, int], ended: dict[str, int] | None = None) -> StormTally:
+    tally = StormTally(growers, broken, ended or {})
+    return replace(tally, first=affected(min(10, tally.still_broken), next(iter(broken), Cause.GROWER_MUST_ACT)))
+
+
+def a_storm_list(**changes: Any) -> StormList:
+    """The second of three pages; the first on it has a link already."""
+    rows = [*affected(9), *affected(1, Cause.FIELDVIEW_DOWN)]
+    tally = a_tally(40, {Cause.GROWER_MUST_ACT: 25}, {"leaf": 15})
+    asked = {rows[0].grower.id: a_consent(created_at=before(hours=1))}
+    return replace(StormList(a_storm(), tally, rows, asked, page=1, last=2), **changes)

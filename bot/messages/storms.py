@@ -1,0 +1,190 @@
+"""Trouble of many growers: the one message that stands for all of them, its list, and the warning before a link."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from slack_sdk.models.blocks import Block, ButtonElement
+
+from bot.messages.consents import is_waiting
+from bot.messages.pieces import Message, actions, button, heading, row, section
+from bot.messages.text import count, escape, listing, mention
+from bot.messages.times import lasting, moment
+from bot.messages.vocabulary import CAUSES
+from bot.reports import StormList
+from storage.records import Affected, Cause, Consent, Grower, Storm, StormKind, StormTally
+
+NAMED = 10
+"""Growers whom the message names; all the others are in its list."""
+
+_ILL = {
+    StormKind.FIELDVIEW: (
+        "FieldView does not answer Leaf",
+        "FieldView itself has trouble, so Leaf cannot read from it. The growers’ permissions are fine.",
+        "Wait; I change this message when it is over. A grower who is sent a link now would fail at FieldView.",
+        "FieldView answers Leaf again",
+    ),
+    StormKind.LEAF: (
+        "Leaf does not answer",
+        "Leaf itself has trouble, so I cannot see which connections work. No grower was marked as broken for it.",
+        "Wait; I go on asking and change this message when it is over. Until then I may miss what breaks.",
+        "Leaf answers again",
+    ),
+}
+"""What it is, what that means, what comes next; and that it is over."""
+
+
+def storm(storm: Storm, tally: StormTally, now: datetime) -> Message:
+    """How many, why, who must act and what comes next; afterwards only those who are still broken."""
+    if storm.kind is not StormKind.GROWERS:
+        return _ill(storm, tally) if storm.over_at is None else _well(storm, storm.over_at, tally)
+    return _all_over(storm, storm.over_at, tally) if storm.over_at and not tally.still_broken else _broken(storm, tally)
+
+
+def _broken(storm: Storm, tally: StormTally) -> Message:
+    total, left = tally.growers, tally.still_broken
+    head = f"FieldView stopped working for {count(total, 'grower')} at once"
+    if left < total:
+        head = f"FieldView still does not work for {left} of {count(total, 'grower')}"
+    who = listing(sorted({CAUSES[cause].who for cause in tally.broken}))
+    blocks = (
+        heading(f"🔴 {head}"),
+        section(
+            f"*Since:* {moment(storm.began_at)}",
+            *(f"• {count(number, 'grower')}: {CAUSES[cause].short}" for cause, number in _largest_first(tally)),
+            f"*Who must act:* {who}",
+            f"*Next step:* {_next_step(tally)}",
+        ),
+        section(f"*Still broken:* {_names(tally.first, left)}"),
+        actions(_show(storm)),
+    )
+    return Message(f"{head}. Who must act: {who}. {_next_step(tally)}", blocks)
+
+
+def _next_step(tally: StormTally) -> str:
+    if not any(CAUSES[cause].asks_grower for cause in tally.broken):
+        return "Wait; I change this message as they work again."
+    if tally.still_broken < tally.growers:
+        return "Send the rest a reconnect link from the list."
+    return (
+        "So many at once is seldom the growers’ doing: find out first whether FieldView or Leaf changed something. "
+        "If not, send reconnect links from the list."
+    )
+
+
+def _all_over(storm: Storm, at: datetime, tally: StormTally) -> Message:
+    head = f"FieldView works again for all {count(tally.growers, 'grower')}"
+    gone = tally.ended.get("disconnect", 0)
+    if gone:
+        head = f"Nothing is broken any more of {count(tally.growers, 'grower')}"
+    ways = [
+        f"• {count(number, 'grower')}: {words}"
+        for by, words in (
+            ("repair", "repaired by a new permission"),
+            ("leaf", "Leaf found the connection working again by itself"),
+            ("disconnect", "disconnected by the team, or gone from Leaf"),
+        )
+        if (number := tally.ended.get(by, 0))
+    ]
+    span = f"*It lasted* {lasting(at - storm.began_at)}, from {moment(storm.began_at)} to {moment(at)}"
+    return Message(f"{head}, after {lasting(at - storm.began_at)}.", (heading(f"🟢 {head}"), section(span, *ways)))
+
+
+def _ill(storm: Storm, tally: StormTally) -> Message:
+    head, means, then, _ = _ILL[storm.kind]
+    concerned = f"*Concerned:* {_names(tally.first, tally.still_broken)}" if tally.still_broken else None
+    blocks: list[Block] = [
+        heading(f"🟡 {head}"),
+        section(
+            means,
+            f"*Since:* {moment(storm.began_at)}",
+            concerned,
+            "*Who must act:* nobody",
+            f"*Next step:* {then}",
+        ),
+    ]
+    if storm.kind is StormKind.FIELDVIEW:
+        blocks.append(actions(_show(storm)))
+    return Message(f"{head}. Nobody must act. {then}", tuple(blocks))
+
+
+def _well(storm: Storm, at: datetime, tally: StormTally) -> Message:
+    *_, head = _ILL[storm.kind]
+    span = f"*It lasted* {lasting(at - storm.began_at)}, from {moment(storm.began_at)} to {moment(at)}"
+    left = tally.still_broken
+    rest = f"*Still waiting:* {_names(tally.first, left)}" if left else None
+    blocks: list[Block] = [heading(f"🟢 {head}"), section(span, "Nothing was lost, and nobody must act.", rest)]
+    if left:
+        blocks.append(actions(_show(storm)))
+    return Message(f"{head}, after {lasting(at - storm.began_at)}. Nobody must act.", tuple(blocks))
+
+
+def _largest_first(tally: StormTally) -> list[tuple[Cause, int]]:
+    return sorted(tally.broken.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _names(first: Sequence[Affected], number: int) -> str:
+    names = [escape(each.grower.name, 60) for each in first]
+    more = [f"{number - len(names)} more"] if number > len(names) else []
+    return listing([*names, *more])
+
+
+def _show(storm: Storm) -> ButtonElement:
+    return button("Show the list", "show-storm", storm.id)
+
+
+def storm_list(page: StormList, now: datetime) -> Message:
+    """To one person: who is still broken, each with the button that repairs it."""
+    left, total = page.tally.still_broken, page.tally.growers
+    if not left:
+        head = "Nobody on this list is broken any more."
+        return Message(head, (section(f"🟢 {head}"),))
+    head = f"{count(left, 'grower')} still broken" + (f" of {total}" if left < total else "")
+    turned = f", page {page.page + 1} of {page.last + 1}" if page.last else ""
+    rows = [_row(each, page.consents.get(each.grower.id), now) for each in page.affected]
+    turns = [_turn("Back", page, -1)] if page.page else []
+    turns += [_turn("More", page, 1)] if page.page < page.last else []
+    again = button("Refresh", "storm-again", _place(page, 0))
+    return Message(f"{head}{turned}.", (section(f"*{head}*{turned}"), *rows, actions(*turns, again)))
+
+
+def _row(each: Affected, consent: Consent | None, now: datetime) -> Block:
+    words, grower = CAUSES[each.cause], each.grower
+    asked = consent is not None and consent.created_at >= each.since and is_waiting(consent, now)
+    deed = "sent" if consent and consent.sent_to else "made"
+    who = mention(consent.asked_by, consent.asked_by_name) if consent else ""
+    sent = [f"{who} {deed} a link {moment(consent.created_at)}"] if consent and asked else []
+    lines = (f"*{escape(grower.name)}*", " · ".join([words.short, f"since {moment(each.since)}", *sent]))
+    if not words.asks_grower:
+        return row(button("Check now", "check-now", grower.id), *lines)
+    label = "Send a new link" if asked else "Send reconnect link"
+    return row(button(label, "send-link", grower.id, style=None if asked else "primary"), *lines)
+
+
+def _turn(label: str, page: StormList, by: int) -> ButtonElement:
+    return button(label, "storm-newer" if by < 0 else "storm-older", _place(page, by))
+
+
+def _place(page: StormList, by: int) -> str:
+    return json.dumps({"storm": page.storm.id, "page": page.page + by})
+
+
+def link_warning(grower: Grower, ill: Sequence[Storm]) -> Message:
+    """Before a link is sent while the grower could not use it."""
+    kinds = {storm.kind for storm in ill}
+    name = escape(grower.name)
+    if StormKind.FIELDVIEW in kinds:
+        head = f"FieldView is ill right now: {name} would fail."
+        why = "FieldView does not even answer Leaf. I tell the channels when it is over; a link sent then will work."
+    else:
+        head = f"Leaf is ill right now: {name} could not be connected at once."
+        why = "The grower could agree at FieldView, and I would keep that for Leaf; but it may take long."
+    blocks = (
+        section(f"🟡 *{head}*", why, "I sent no link."),
+        actions(
+            button("Send it anyway", "send-link-anyway", grower.id), button("Show status", "show-status", grower.id)
+        ),
+    )
+    return Message(f"{head} I sent no link.", blocks)

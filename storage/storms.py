@@ -1,0 +1,165 @@
+"""Trouble of many growers at once, which has one message in common instead of one for each."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from storage.records import Affected, Cause, CredentialStatus, Storm, StormKind, StormTally
+from storage.tables import ConnectionRow, GrowerRow, IncidentRow, StormIncidentRow, StormRow
+from storage.upserts import insert
+
+_LOCK = 7020261126
+"""Key of the PostgreSQL advisory lock under which storms are recognised, joined and ended."""
+
+
+async def lock(session: AsyncSession) -> None:
+    """Until the end of the transaction nobody else decides about storms: each sees what the one before has done."""
+    if session.get_bind().dialect.name == "postgresql":
+        await session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+
+
+async def begin(session: AsyncSession, kind: StormKind, began_at: datetime, at: datetime) -> Storm:
+    row = StormRow(id=uuid.uuid4().hex, kind=kind, began_at=began_at, last_at=at, growers=0)
+    session.add(row)
+    await session.flush()
+    return row.to_record()
+
+
+async def note(session: AsyncSession, storm_id: str, **values: Any) -> None:
+    """Remember how the storm stands."""
+    await session.execute(update(StormRow).where(StormRow.id == storm_id).values(**values))
+
+
+async def get(session: AsyncSession, storm_id: str) -> Storm | None:
+    row = await session.get(StormRow, storm_id, populate_existing=True)
+    return row.to_record() if row else None
+
+
+async def latest(session: AsyncSession, kind: StormKind) -> Storm | None:
+    """The storm of this kind that was in motion last, over or not."""
+    row = await session.scalar(
+        select(StormRow).where(StormRow.kind == kind).order_by(StormRow.last_at.desc(), StormRow.id).limit(1)
+    )
+    return row.to_record() if row else None
+
+
+async def standing(session: AsyncSession) -> list[Storm]:
+    """All that are not over, the oldest first."""
+    rows = await session.scalars(select(StormRow).where(StormRow.over_at.is_(None)).order_by(StormRow.began_at))
+    return [row.to_record() for row in rows]
+
+
+async def join(session: AsyncSession, storm_id: str, incident_ids: Iterable[str]) -> None:
+    rows = [{"incident_id": incident_id, "storm_id": storm_id} for incident_id in sorted(incident_ids)]
+    if rows:
+        await session.execute(insert(session, StormIncidentRow).values(rows).on_conflict_do_nothing())
+
+
+async def of_incident(session: AsyncSession, incident_id: str) -> str | None:
+    """The storm that this incident is a part of."""
+    return await session.scalar(select(StormIncidentRow.storm_id).where(StormIncidentRow.incident_id == incident_id))
+
+
+async def of_incidents(session: AsyncSession, incident_ids: Iterable[str]) -> list[str]:
+    """The storms that these incidents are a part of."""
+    query = select(StormIncidentRow.storm_id).where(StormIncidentRow.incident_id.in_(list(incident_ids)))
+    return sorted(set(await session.scalars(query)))
+
+
+@dataclass(frozen=True)
+class Loose:
+    """An open incident that is no part of a storm: since when it is so, and the channel its grower has."""
+
+    incident_id: str
+    since: datetime
+    channel: str | None
+
+
+async def loose(session: AsyncSession, told_since: datetime) -> list[Loose]:
+    """Open incidents told since then that are no part of a storm."""
+    query = (
+        select(IncidentRow.id, IncidentRow.opened_at, GrowerRow.channel)
+        .join(GrowerRow, GrowerRow.id == IncidentRow.grower_id)
+        .outerjoin(StormIncidentRow, StormIncidentRow.incident_id == IncidentRow.id)
+        .where(
+            IncidentRow.told_at >= told_since,
+            IncidentRow.recovered_at.is_(None),
+            StormIncidentRow.incident_id.is_(None),
+        )
+    )
+    return [Loose(*row) for row in await session.execute(query)]
+
+
+async def count_broken(session: AsyncSession, storm_id: str) -> int:
+    """How many of the storm's growers are still broken."""
+    return await session.scalar(_broken(storm_id, func.count())) or 0
+
+
+async def count_unavailable(session: AsyncSession) -> int:
+    """Over how many growers FieldView fails Leaf."""
+    return await session.scalar(_unavailable(func.count())) or 0
+
+
+async def tally(session: AsyncSession, storm: Storm, names: int) -> StormTally:
+    """How the storm stands, with the first names of those who are still in it."""
+    if storm.kind is not StormKind.GROWERS:
+        left = await count_unavailable(session) if storm.kind is StormKind.FIELDVIEW else 0
+        broken = {Cause.FIELDVIEW_DOWN: left} if left else {}
+        return StormTally(storm.growers, broken, {}, await still_in(session, storm, limit=names))
+    members = select(IncidentRow.cause, IncidentRow.recovered_at.is_(None), IncidentRow.ended_by, func.count())
+    query = members.join(StormIncidentRow, StormIncidentRow.incident_id == IncidentRow.id).where(
+        StormIncidentRow.storm_id == storm.id
+    )
+    broken = {}
+    ended: dict[str, int] = {}
+    total = 0
+    groups = query.group_by(IncidentRow.cause, IncidentRow.recovered_at.is_(None), IncidentRow.ended_by)
+    for cause, is_open, by, number in await session.execute(groups):
+        total += number
+        if is_open:
+            broken[Cause(cause)] = broken.get(Cause(cause), 0) + number
+        elif by is not None:
+            ended[by] = ended.get(by, 0) + number
+    return StormTally(total, broken, ended, await still_in(session, storm, limit=names))
+
+
+async def still_in(session: AsyncSession, storm: Storm, *, limit: int, offset: int = 0) -> list[Affected]:
+    """A page of the growers who are still broken, in an order that holds while others recover."""
+    match storm.kind:
+        case StormKind.GROWERS:
+            query = _broken(storm.id, GrowerRow, IncidentRow.cause, IncidentRow.opened_at)
+        case StormKind.FIELDVIEW:
+            query = _unavailable(GrowerRow, ConnectionRow.cause, ConnectionRow.changed_at)
+        case StormKind.LEAF:
+            return []
+    rows = await session.execute(query.order_by(GrowerRow.folded_name, GrowerRow.id).limit(limit).offset(offset))
+    return [
+        Affected(grower.to_record(), Cause(cause) if cause else Cause.FIELDVIEW_DOWN, since)
+        for grower, cause, since in rows
+    ]
+
+
+def _broken(storm_id: str, *columns: Any) -> Select[Any]:
+    return (
+        select(*columns)
+        .select_from(StormIncidentRow)
+        .join(IncidentRow, IncidentRow.id == StormIncidentRow.incident_id)
+        .join(GrowerRow, GrowerRow.id == IncidentRow.grower_id)
+        .where(StormIncidentRow.storm_id == storm_id, IncidentRow.recovered_at.is_(None))
+    )
+
+
+def _unavailable(*columns: Any) -> Select[Any]:
+    return (
+        select(*columns)
+        .select_from(ConnectionRow)
+        .join(GrowerRow, GrowerRow.id == ConnectionRow.grower_id)
+        .where(ConnectionRow.status == CredentialStatus.UNAVAILABLE, GrowerRow.gone_at.is_(None))
+    )

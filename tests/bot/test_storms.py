@@ -1,0 +1,255 @@
+"""When many break at once, a channel reads one message, and afterwards only who is still broken."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import timedelta
+
+import pytest
+
+from bot.sandbox.leaf import LeafUser
+from storage.records import StormKind
+from tests.bot.watching import Watch, together, watching
+from tests.stage import buttons_of, text_of
+
+
+@pytest.fixture
+async def watch(database_url: str) -> AsyncIterator[Watch]:
+    async with watching(database_url) as made:
+        await made.settles()
+        yield made
+
+
+@pytest.fixture
+async def alone(sqlite_url: str) -> AsyncIterator[Watch]:
+    async with watching(sqlite_url) as made:
+        await made.settles()
+        yield made
+
+
+async def growers_of(watch: Watch, number: int) -> list[LeafUser]:
+    """So many growers who are connected, healthy and known."""
+    watch.world.leaf.populate(number)
+    await watch.settles()
+    return list(watch.world.leaf.users)[-number:]
+
+
+def all_say(watch: Watch, users: Sequence[LeafUser], status: str) -> None:
+    for user in users:
+        watch.world.leaf.set_status(user, status)
+
+
+# Breaking together
+
+
+async def test_five_at_once_are_one_message_in_each_channel_and_four_are_four(watch: Watch) -> None:
+    users = await growers_of(watch, 9)
+    all_say(watch, users[:4], "UNAUTHENTICATED")
+    await watch.settles()
+    assert len(watch.posts()) == len(watch.posts(watch.alerts)) == 4
+    watch.world.clock.advance(timedelta(minutes=11))
+    all_say(watch, users[4:], "UNAUTHENTICATED")
+    await watch.settles()
+    for channel in (watch.growers, watch.alerts):
+        *_, storm = watch.posts(channel)
+        assert len(watch.posts(channel)) == 5
+        assert "5 growers" in text_of(storm)
+        assert buttons_of(storm) == ["show-storm"]
+
+
+async def test_the_size_of_a_storm_is_a_setting(sqlite_url: str) -> None:
+    async with watching(sqlite_url, storm_size=2) as nervous:
+        await nervous.settles()
+        all_say(nervous, list(nervous.world.leaf.users), "UNAUTHENTICATED")
+        await nervous.settles()
+        [storm] = nervous.posts()
+        assert "2 growers" in text_of(storm)
+
+
+async def test_who_breaks_one_by_one_within_ten_minutes_is_a_storm_too(alone: Watch) -> None:
+    users = await growers_of(alone, 7)
+    for user in users:
+        alone.world.leaf.set_status(user, "UNAUTHENTICATED")
+        await alone.settles()
+        alone.world.clock.advance(timedelta(minutes=2))
+    *cards, storm = alone.posts()
+    assert [user.name in text_of(card) for user, card in zip(users, cards, strict=False)] == [True] * 4
+    assert "7 growers" in text_of(storm), "the last two joined it"
+
+
+async def test_cards_not_yet_posted_when_the_storm_is_recognised_never_come(alone: Watch) -> None:
+    users = await growers_of(alone, 6)
+    for user in users:
+        alone.world.leaf.set_status(user, "UNAUTHENTICATED")
+        await alone.sweeps()
+    await alone.delivers()
+    [storm] = alone.posts()
+    assert "6 growers" in text_of(storm)
+    assert await alone.owed() == []
+
+
+async def test_many_alerts_at_the_same_moment_make_a_storm_however_they_fall(watch: Watch) -> None:
+    users = await growers_of(watch, 12)
+    all_say(watch, users, "UNAUTHENTICATED")
+    await together(*[lambda user=user: watch.monitor.check(user.id, "alert") for user in users])
+    await watch.delivers()
+    assert await watch.count_incidents() == 12
+    [storm] = watch.posts()
+    assert "12 growers" in text_of(storm)
+    assert (await watch.journal.verify()).fault is None
+
+
+async def test_somebody_who_breaks_long_after_a_storm_has_a_card_again(alone: Watch) -> None:
+    users = await growers_of(alone, 6)
+    all_say(alone, users[:5], "UNAUTHENTICATED")
+    await alone.settles()
+    alone.world.clock.advance(timedelta(hours=1))
+    all_say(alone, users[5:], "UNAUTHENTICATED")
+    await alone.settles()
+    storm, card = alone.posts()
+    assert (users[5].name in text_of(card), storm.edits) == (True, 0)
+
+
+async def test_unknown_words_of_many_are_no_storm_until_they_turn_out_broken(alone: Watch) -> None:
+    users = await growers_of(alone, 8)
+    all_say(alone, users, "PURPLE")
+    await alone.settles()
+    assert (alone.posts(), len(alone.posts(alone.alerts))) == ([], 1)
+    all_say(alone, users, "UNAUTHENTICATED")
+    await alone.settles()
+    assert (len(alone.posts()), len(alone.posts(alone.alerts))) == (1, 2)
+
+
+# Afterwards
+
+
+async def test_afterwards_the_message_names_only_those_still_broken_and_in_the_end_nobody(watch: Watch) -> None:
+    users = await growers_of(watch, 6)
+    all_say(watch, users, "UNAUTHENTICATED")
+    await watch.settles()
+    watch.world.clock.advance(timedelta(hours=2))
+    all_say(watch, users[:5], "OK")
+    await watch.settles()
+    [storm] = watch.posts()
+    assert users[5].name in text_of(storm)
+    assert users[0].name not in text_of(storm)
+    assert "1 of 6 growers" in text_of(storm)
+    all_say(watch, users, "OK")
+    await watch.settles()
+    assert "works again for all 6 growers" in text_of(storm)
+    assert "2 h" in text_of(storm)
+    assert watch.posts() == [storm]
+    deeds = [sealed.entry.action async for sealed in watch.journal.entries()]
+    assert (deeds.count("storm-began"), deeds.count("storm-over")) == (1, 1)
+
+
+async def test_the_list_has_pages_and_a_button_for_each_who_is_still_broken(alone: Watch) -> None:
+    users = await growers_of(alone, 23)
+    all_say(alone, users, "UNAUTHENTICATED")
+    await alone.settles()
+    async with alone.database.reading() as session:
+        from storage import storms
+
+        [storm] = await storms.standing(session)
+    pages = [await alone.storms.page(storm.id, number) for number in (0, 1, 2, 99)]
+    assert [len(page.affected) for page in pages] == [10, 10, 3, 3]
+    listed = [each.grower.id for page in pages[:3] for each in page.affected]
+    assert sorted(listed) == sorted(user.id for user in users)
+    all_say(alone, users[:20], "OK")
+    await alone.settles()
+    page = await alone.storms.page(storm.id, 0)
+    assert {each.grower.id for each in page.affected} == {user.id for user in users[20:]}
+
+
+# Ill providers
+
+
+async def test_fieldview_failing_many_is_told_once_it_stays_so_and_nobody_must_act(watch: Watch) -> None:
+    users = await growers_of(watch, 8)
+    all_say(watch, users, "TEMPORARILY_UNAVAILABLE")
+    await watch.settles()
+    assert [storm.kind for storm in await watch.storms.ill_now()] == [StormKind.FIELDVIEW]
+    assert watch.posts() == watch.posts(watch.alerts) == []
+    for _ in range(20):
+        watch.world.clock.advance(timedelta(minutes=5))
+        await watch.settles()
+    [illness] = watch.posts()
+    assert len(watch.posts(watch.alerts)) == 1
+    assert "Who must act:* nobody" in text_of(illness)
+    assert "send-link" not in buttons_of(illness)
+    assert await watch.count_incidents() == 0
+    all_say(watch, users, "OK")
+    await watch.settles()
+    assert "FieldView answers Leaf again" in text_of(illness)
+    assert (watch.posts(), await watch.storms.ill_now()) == ([illness], [])
+
+
+async def test_an_illness_of_minutes_is_told_to_nobody_and_one_that_comes_back_is_the_same(alone: Watch) -> None:
+    users = await growers_of(alone, 8)
+    for _ in range(3):
+        all_say(alone, users, "TEMPORARILY_UNAVAILABLE")
+        await alone.settles()
+        alone.world.clock.advance(timedelta(hours=2))
+        all_say(alone, users, "OK")
+        await alone.settles()
+        alone.world.clock.advance(timedelta(hours=2))
+    assert alone.posts() == []
+    for _ in range(3):
+        all_say(alone, users, "TEMPORARILY_UNAVAILABLE")
+        await alone.settles()
+        await alone.settles()
+        alone.world.clock.advance(timedelta(minutes=5))
+        all_say(alone, users, "OK")
+        await alone.settles()
+        alone.world.clock.advance(timedelta(minutes=5))
+    assert len(alone.posts()) == 1, "it comes and goes in one message"
+
+
+async def test_leaf_being_down_is_one_message_and_its_return_edits_it(watch: Watch) -> None:
+    watch.world.leaf.faults.outage()
+    await watch.monitor.sweep_job("down-0")
+    await watch.delivers()
+    assert watch.posts() == [], "one failed look is no outage"
+    for number in range(1, 13):
+        watch.world.clock.advance(timedelta(minutes=5))
+        await watch.monitor.sweep_job(f"down-{number}")
+        await watch.delivers()
+    [illness], [alert] = watch.posts(), watch.posts(watch.alerts)
+    assert ("Leaf does not answer" in text_of(illness), illness.edits) == (True, 0)
+    assert (illness.text, await watch.status()) == (alert.text, "healthy")
+    watch.world.leaf.faults.heal()
+    await watch.monitor.sweep_job("up")
+    await watch.delivers()
+    assert "after 1 h" in text_of(illness)
+    assert (watch.posts(), await watch.storms.ill_now()) == ([illness], [])
+
+
+# Ten thousand
+
+MANY = 10_000
+
+
+async def test_ten_thousand_dying_in_one_sweep_are_one_message_per_channel(
+    sqlite_url: str, record_property: Callable[[str, object], None]
+) -> None:
+    from tests.bot.test_monitor import remember_everybody
+
+    async with watching(sqlite_url) as watch:
+        await watch.settles()
+        watch.world.leaf.populate(MANY - 2)
+        await remember_everybody(watch)
+        all_say(watch, list(watch.world.leaf.users), "UNAUTHENTICATED")
+        began = time.monotonic()
+        await watch.settles()
+        took = time.monotonic() - began
+        told = {
+            name: len(watch.posts(channel)) for name, channel in (("growers", watch.growers), ("alerts", watch.alerts))
+        }
+        calls = sum(watch.world.slack.calls(method) for method in ("chat.postMessage", "chat.update"))
+        record_property("storm", f"{MANY} died in one sweep ({took:.0f} s): messages {told}, calls of Slack {calls}")
+        assert await watch.count_incidents() == MANY
+        assert told == {"growers": 1, "alerts": 1}
+        [storm] = watch.posts()
+        assert "10,000 growers" in text_of(storm)
+        assert calls <= 4

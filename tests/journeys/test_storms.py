@@ -1,0 +1,63 @@
+"""A storm from end to end: one message in the channel, its list for whoever wants it, and repair from the list."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from bot.sandbox.leaf import LeafUser
+from tests.journeys.test_watching import the_engine_sweeps
+from tests.stage import ADA, Stage, buttons_of, eventually, text_of
+
+
+async def many(stage: Stage, number: int) -> list[LeafUser]:
+    stage.world.leaf.populate(number)
+    await stage.sweeps_now()
+    return list(stage.world.leaf.users)[-number:]
+
+
+async def test_a_team_reads_of_many_at_once_turns_the_pages_and_repairs_one(stage: Stage) -> None:
+    users = await many(stage, 11)
+    for user in users:
+        stage.world.leaf.set_status(user, "UNAUTHENTICATED")
+    await the_engine_sweeps(stage, "sweep-1")
+    [storm] = await stage.posted(stage.alerts)
+    assert "11 growers" in text_of(storm)
+    first = await stage.presses(storm, "show-storm")
+    assert buttons_of(first).count("send-link") == 10
+    second = await stage.presses(first, "storm-older")
+    assert buttons_of(second).count("send-link") == 1
+    answer = await stage.presses(second, "send-link")
+    assert "/connect/" in text_of(answer)
+    await stage.presses(second, "storm-again")
+    assert "made a link" in text_of(second), "whoever looks next does not send another"
+    for user in users[:10]:
+        stage.world.leaf.restore(user)
+    await the_engine_sweeps(stage, "sweep-2")
+
+    async def names_the_last() -> bool:
+        return "1 of 11 growers" in text_of(storm)
+
+    await eventually(names_the_last)
+    assert stage.world.slack.posted(stage.alerts) == [storm]
+    actions = [entry.action for entry in await stage.audit() if entry.via == "button"]
+    assert actions == ["storm", "storm", "connect", "storm"]
+
+
+async def test_a_link_is_held_back_while_fieldview_is_ill_and_sent_to_whoever_insists(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    users = await many(stage, 6)
+    for user in users:
+        stage.world.leaf.set_status(user, "TEMPORARILY_UNAVAILABLE")
+    await stage.sweeps_now()
+    warning = await stage.types("/fieldview connect Ada Lovelace Farms")
+    assert "FieldView is ill right now" in text_of(warning)
+    assert stage.world.slack.posted(stage.world.slack.dm(stage.ada)) == []
+    await stage.presses(warning, "send-link-anyway")
+    assert len(await stage.dm(stage.ada)) == 1
+    for user in users:
+        stage.world.leaf.restore(user)
+    stage.world.clock.advance(timedelta(minutes=5))
+    await stage.sweeps_now()
+    answer = await stage.types("/fieldview connect Ada Lovelace Farms")
+    assert "ill right now" not in text_of(answer)
+    assert await stage.link(ADA)
