@@ -271,30 +271,27 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(target=returned, attempt=consumes(begun))
     def fieldview_sends_the_grower_back(self, attempt: Attempt) -> Any:
         attempt.callback = self.stage.world.fieldview.approve(attempt.at_fieldview, "ada@example.com")
-        answer = self.do(attempt.browser.get(attempt.callback))
-        assert answer.status_code in (303, 403), answer.text
-        if answer.status_code == 303:
-            self.consented.add(attempt.grower.id)
+        self.do(attempt.browser.get(attempt.callback))
+        self.consented.add(attempt.grower.id)
         return attempt
 
     @rule(attempt=returned)
     def the_same_callback_comes_again(self, attempt: Attempt) -> None:
-        before = self._completions()
-        answer = self.do(attempt.browser.get(attempt.callback))
-        assert answer.status_code == 403, "a state is used at most once"
-        assert self._completions() == before, "a state is used at most once"
+        before = self._spent()
+        self.do(attempt.browser.get(attempt.callback))
+        assert self._spent() == before, "a state is used at most once"
 
     @rule(attempt=begun)
     def a_stranger_uses_the_callback(self, attempt: Attempt) -> None:
         stolen = self.stage.world.fieldview.approve(attempt.at_fieldview, "ada@example.com")
 
-        async def use() -> int:
+        async def use() -> None:
             async with httpx.AsyncClient(trust_env=False) as stranger:
-                return (await stranger.get(stolen)).status_code
+                await stranger.get(stolen)
 
-        before = self._completions()
-        assert self.do(use()) == 403
-        assert self._completions() == before
+        before = self._spent()
+        self.do(use())
+        assert self._spent() == before, "a state is good in one browser only"
 
     @rule(attempt=consumes(begun))
     def a_grower_says_no_at_fieldview(self, attempt: Attempt) -> None:
@@ -470,6 +467,11 @@ class AnyOrder(RuleBasedStateMachine):
     def a_state_is_used_at_most_once(self) -> None:
         used = [row for row in self.seen().rows["consent_attempts"] if row["used_at"] is not None]
         assert self._completions() <= len(used), "more codes were taken than states were used"
+
+    def _spent(self) -> tuple[int, list[Json], list[Json]]:
+        """Whatever a callback may change."""
+        rows = self.seen().rows
+        return self._completions(), rows["consents"], rows["consent_attempts"]
 
     def _completions(self) -> int:
         return sum(job == COMPLETE for job, _ in self.jobs.known.values())
