@@ -249,7 +249,7 @@ class AnyOrder(RuleBasedStateMachine):
         before = self.seen().rows
 
         async def look() -> None:
-            async with httpx.AsyncClient(trust_env=False) as anybody:
+            async with httpx.AsyncClient(trust_env=False, timeout=60) as anybody:
                 await anybody.request(method, link[1])
 
         self.do(look())
@@ -259,7 +259,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(target=begun, link=links)
     def a_grower_begins(self, link: tuple[LeafUser, str]) -> Any:
-        browser = httpx.AsyncClient(trust_env=False)
+        browser = httpx.AsyncClient(trust_env=False, timeout=60)
         self.stack.push_async_callback(browser.aclose)
         left = self.do(browser.post(link[1]))
         if left.status_code != 303 or "state=" not in left.headers["location"]:
@@ -286,7 +286,7 @@ class AnyOrder(RuleBasedStateMachine):
         stolen = self.stage.world.fieldview.approve(attempt.at_fieldview, "ada@example.com")
 
         async def use() -> None:
-            async with httpx.AsyncClient(trust_env=False) as stranger:
+            async with httpx.AsyncClient(trust_env=False, timeout=60) as stranger:
                 await stranger.get(stolen)
 
         before = self._spent()
@@ -300,7 +300,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(link=consumes(links))
     def a_grower_declines(self, link: tuple[LeafUser, str]) -> None:
         async def decline() -> None:
-            async with httpx.AsyncClient(trust_env=False) as grower:
+            async with httpx.AsyncClient(trust_env=False, timeout=60) as grower:
                 await grower.post(f"{link[1]}/decline")
 
         self.do(decline())
