@@ -11,6 +11,9 @@ COPY handlers/ handlers/
 COPY storage/ storage/
 RUN python -m hatchling build --target wheel --directory dist \
     && pip --python /opt/fieldview-bot install --no-cache-dir --no-deps --no-index dist/*.whl
+# What is in the image, for whoever has to know: CycloneDX, readable at /opt/fieldview-bot/sbom.json.
+RUN cyclonedx-py environment /opt/fieldview-bot/bin/python --pyproject pyproject.toml --output-reproducible \
+    --output-file /opt/fieldview-bot/sbom.json
 
 FROM python:3.12-slim
 RUN groupadd --gid 10001 bot \

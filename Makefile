@@ -16,7 +16,8 @@ demo: serve-packages ## Start the real bot beside stand-ins for Slack, Leaf and 
 test: dev-packages ## Run every test
 	$(pytest) $(ARGS)
 
-check: dev-packages ## What CI runs: format, lint, types, import rules, tests
+check: dev-packages ## What CI runs: dependencies, format, lint, types, import rules, tests
+	@$(python) requirements/audit
 	$(python) -m ruff format --check $(python_folders)
 	$(python) -m ruff check $(python_folders)
 	$(python) -m mypy $(python_folders)

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import csv
-import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
-from typing import Any
 
 import psycopg
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot import logs
+from bot import auditing, logs
 from bot.settings import Settings, SettingsFault, load
 from bot.vault import Unreadable
 
@@ -81,13 +77,8 @@ def _parser() -> argparse.ArgumentParser:
         "rotate", help="Encrypt everything anew with the first of ENCRYPTION_KEYS, also while the bot serves."
     )
     rotation.set_defaults(run=_rotate)
-    audit = add("audit", _help, "Prove or export the audit trail.")
-    kinds = audit.add_subparsers(required=True, metavar="WHAT")
-    verify = kinds.add_parser("verify", help="Walk the chain and name the first entry that is not what it was.")
-    verify.set_defaults(run=_verify)
-    export = kinds.add_parser("export", help="Write the whole trail to standard output.")
-    export.add_argument("--format", choices=("csv", "jsonl"), default="csv")
-    export.set_defaults(run=_export)
+    audit = add("audit", _help, "Prove or export the audit trail, or erase a person from it.")
+    auditing.add_commands(audit, _settings)
     return parser
 
 
@@ -149,50 +140,6 @@ def _rotate(options: argparse.Namespace) -> int:
         return 1 if lost else 0
 
     return asyncio.run(rotate())
-
-
-def _verify(options: argparse.Namespace) -> int:
-    from bot.app import journal_of
-
-    async def verify() -> int:
-        async with journal_of(_settings()) as journal:
-            verdict = await journal.verify()
-        if verdict.fault:
-            print(f"The audit trail is not what was written: {verdict.fault}. {verdict.rows} entries before it are.")
-            return 1
-        print(f"The audit trail is whole: {verdict.rows} entries.")
-        return 0
-
-    return asyncio.run(verify())
-
-
-def _export(options: argparse.Namespace) -> int:
-    from bot.app import journal_of
-
-    async def export() -> int:
-        rows = csv.writer(sys.stdout)
-        async with journal_of(_settings()) as journal:
-            first = True
-            async for sealed in journal.entries():
-                row: dict[str, Any] = {"seq": sealed.seq, **asdict(sealed.entry), "mac": sealed.mac}
-                row["at"] = sealed.entry.at.isoformat()
-                if options.format == "jsonl":
-                    print(json.dumps(row, ensure_ascii=False))
-                    continue
-                if first:
-                    rows.writerow(row)
-                rows.writerow([_harmless(value) for value in row.values()])
-                first = False
-            await journal.write("cli", "command line", "audit-export", "done", "cli", detail={"format": options.format})
-        return 0
-
-    return asyncio.run(export())
-
-
-def _harmless(value: object) -> object:
-    """A cell that no spreadsheet takes for a formula."""
-    text = "" if value is None else value
-    return f"'{text}" if isinstance(text, str) and text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from bot import jobs as engine
 from bot import replicas
 from bot.access import Access
 from bot.alerts import TEND, Alerts
+from bot.anchors import Anchors
 from bot.announcer import DELIVER, EDITS_APART, Announcer
 from bot.archive import Archive
 from bot.background import Background
@@ -48,6 +49,7 @@ from bot.pace import Unpaced, pace_for
 from bot.people import PEOPLE, People
 from bot.permitting import Permitting
 from bot.readiness import Readiness
+from bot.retention import Retention
 from bot.rotation import Rotated, left_to_the_engine, rotate
 from bot.season import Season
 from bot.selfcheck import Premises, SelfCheck
@@ -174,7 +176,7 @@ async def journal_of(settings: Settings) -> AsyncIterator[Journal]:
     database = Database(settings.database_url.get_secret_value())
     try:
         key = await Vault(settings.encryption_keys).own_secret(database, KEY_NAME)
-        yield Journal(database, key, system_clock)
+        yield Journal(database, key, system_clock, settings.audit_anchor_file)
     finally:
         await database.close()
 
@@ -271,7 +273,7 @@ def _services(
     stack.push_async_callback(leaf.close)
     fieldview = fieldview_client(settings)
     stack.push_async_callback(fieldview.close)
-    journal = Journal(database, audit_key, clock)
+    journal = Journal(database, audit_key, clock, settings.audit_anchor_file)
     data = DataFlows(database, leaf, clock)
     correspondence = Correspondence(database, vault, clock, settings.public_url)
     announcer = Announcer(
@@ -301,7 +303,7 @@ def _services(
     )
     archive = Archive(database, leaf, clock)
     directory = Directory(database, leaf, slack)
-    subscribing = Subscribing(database, slack, clock, settings.alert_channel)
+    subscribing = Subscribing(database, slack, journal, clock, settings.alert_channel)
     people = People(database, slack, announcer)
     data_watch = DataWatch(database, leaf, data, clock, settings.leaf_requests_per_second)
     first_data = FirstDataWatch(database, data, announcer, journal, clock)
@@ -314,6 +316,7 @@ def _services(
         correspondence=correspondence,
         announcer=announcer,
         news=news,
+        journal=journal,
         clock=clock,
         link_lifetime=timedelta(seconds=settings.link_lifetime),
     )
@@ -388,13 +391,15 @@ def _services(
         ownership=Ownership(database, slack, subscribing, announcer, journal, clock),
         escalating=Escalating(database, slack, subscribing, announcer, journal, clock),
         subscribing=subscribing,
-        permitting=Permitting(database, slack, clock, settings.first_admins),
+        permitting=Permitting(database, slack, journal, clock, settings.first_admins),
         data_watch=data_watch,
         silences=silences,
         first_data=first_data,
         announcer=announcer,
         journal=journal,
         selfcheck=selfcheck,
+        anchors=Anchors(database, clock, settings.audit_anchor_file),
+        retention=Retention(database, journal, clock, settings.audit_retention_days),
         readiness=Readiness(database, leaf, slack, clock, settings.sweep_interval),
         clock=clock,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.access import Access
+from bot.anchors import Anchors
 from bot.announcer import Announcer
 from bot.casework import Casework
 from bot.chasing import Chasing
@@ -25,6 +26,7 @@ from bot.monitor import Monitor
 from bot.ownership import Ownership
 from bot.permitting import Permitting
 from bot.readiness import Readiness
+from bot.retention import Retention
 from bot.selfcheck import SelfCheck
 from bot.silence import Silences
 from bot.slack.client import SlackClient
@@ -60,6 +62,8 @@ class Bot:
     permitting: Permitting
     announcer: Announcer
     journal: Journal
+    anchors: Anchors
+    retention: Retention
     readiness: Readiness
     selfcheck: SelfCheck
     clock: Callable[[], datetime]

@@ -23,6 +23,9 @@ SHOWN = 25
 INDEXED = 100_000
 """How many names "did you mean" looks through."""
 
+LONGEST = 300
+"""Characters of a name that Leaf is asked for: a longer one would not fit into an address."""
+
 _MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|([^>]*))?>")
 _QUOTED = re.compile(r"""["“”„«]([^"“”„«»]*)["“”»]|['\u2018\u2019\u201a](.*)['\u2018\u2019]""")
 _STRAIGHT = str.maketrans({"\u2018": "'", "\u2019": "'", "“": '"', "”": '"'})
@@ -156,7 +159,7 @@ def unquoted(text: str) -> str:
 
 def _queries(typed: str) -> list[dict[str, str]]:
     """What to ask Leaf for. Phones type curly quotes where a name was entered with straight ones."""
-    if not typed:
+    if not 0 < len(typed) <= LONGEST:
         return []
     if "@" in typed:
         return [{"email": typed}]

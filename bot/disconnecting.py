@@ -116,6 +116,8 @@ class Disconnecting:
             await self._announcer.to_person(session, AnnouncementKind.DISCONNECTION, wanted.id, by)
             if self._needs_two:
                 await self._announcer.to_operators(session, AnnouncementKind.DISCONNECTION, wanted.id)
+            due = wanted.due_at.isoformat(timespec="seconds")
+            await self._journal.fulfil(session, disconnection=wanted.id, state=wanted.state, due=due)
             await self._queue.enqueue(session, END, wanted.id, f"{END}-{wanted.id}")
         return wanted
 
@@ -138,6 +140,7 @@ class Disconnecting:
                 raise UsageError("That was decided already. Look at the status to see how it is now.")
             # The job that waits for this looks at the clock every minute: a second one would meet it at Leaf.
             await self._announcer.has_news(session, AnnouncementKind.DISCONNECTION, wanted.id)
+            await self._journal.fulfil(session, disconnection=wanted.id, state=agreed.state)
         return agreed
 
     async def undo(self, disconnection_id: str, by: str) -> Disconnection:
@@ -231,7 +234,9 @@ class Disconnecting:
         if over is None:
             return None
         await self._announcer.has_news(session, AnnouncementKind.DISCONNECTION, wanted.id)
-        if job:
+        if not job:
+            await self._journal.fulfil(session, disconnection=wanted.id, state=state)
+        else:
             failed = state is DisconnectionState.FAILED
             await self._journal.record(
                 session,

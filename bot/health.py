@@ -11,13 +11,16 @@ from bot.archive import Archive
 from bot.dataflow import DataFlows
 from bot.errors import ProviderError
 from bot.monitor import Monitor
-from bot.reports import Overview, StatusReport, Timeline, TimelineFact
+from bot.reports import History, Overview, StatusReport, Timeline, TimelineFact
 from storage import audit, connections, consents, first_data, incidents, leaf_events, silences, sweeps
 from storage.database import Database
 from storage.records import AuditEntry, Connection, CredentialStatus, Grower, Transition
 
 PAGE = 15
 """Facts on one page of a timeline."""
+
+HISTORY_PAGE = 20
+"""Entries on one page of the audit trail."""
 
 STRIP = 30
 """Days the strip shows."""
@@ -147,11 +150,30 @@ class Health:
             before = page[-1].seq
         return deeds[:wanted]
 
-    async def history(self, grower: Grower | None, limit: int = 20) -> list[AuditEntry]:
-        """Who did what, newest first: to one grower, or at all."""
+    async def history(
+        self,
+        grower: Grower | None = None,
+        actor: str | None = None,
+        action: str | None = None,
+        since: datetime | None = None,
+        before: int | None = None,
+    ) -> History:
+        """Who did what, newest first: to one grower or at all; `before` is an entry to go on from."""
+        actions = (action,) if action else ()
+        target = grower.id if grower else None
         async with self._database.reading() as session:
-            sealed = await audit.latest(session, target=grower.id if grower else None, limit=limit)
-        return [item.entry for item in sealed]
+            found = await audit.latest(
+                session,
+                target=target,
+                actor=actor,
+                actions=actions,
+                since=since,
+                limit=HISTORY_PAGE + 1,
+                before=before,
+            )
+        shown = found[:HISTORY_PAGE]
+        older = shown[-1].seq if len(found) > HISTORY_PAGE else None
+        return History([sealed.entry for sealed in shown], grower, actor, action, since, older, before is not None)
 
 
 def _moment(fact: TimelineFact) -> datetime:

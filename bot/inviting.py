@@ -28,6 +28,7 @@ from bot.errors import (
     ProviderError,
     UsageError,
 )
+from bot.journal import Journal
 from bot.reports import Invitation
 from bot.slack.client import Person, Posted, SlackClient
 from storage import connections, consents, growers, incidents, owners
@@ -52,6 +53,7 @@ class Inviting:
         correspondence: Correspondence,
         announcer: Announcer,
         news: ConsentNews,
+        journal: Journal,
         clock: Callable[[], datetime],
         link_lifetime: timedelta,
     ) -> None:
@@ -61,6 +63,7 @@ class Inviting:
         self._correspondence = correspondence
         self._announcer = announcer
         self._news = news
+        self._journal = journal
         self._clock = clock
         self._link_lifetime = link_lifetime
 
@@ -108,6 +111,13 @@ class Inviting:
                 await self._announcer.note_in_threads(session, AnnouncementKind.INCIDENT, incident.id, note)
             if latest and latest.renewal_asked_at:
                 await self._announcer.has_news(session, AnnouncementKind.CONSENT_RENEWAL, latest.id)
+            await self._journal.fulfil(
+                session,
+                consent=consent.id,
+                replaced=replaced,
+                to=person.id if person else None,
+                owner=asker.id if claimed else None,
+            )
         company = self._correspondence.company
         invitation = Invitation(
             consent, grower, link.url, company, replaced=replaced, connection=connection, claimed=claimed

@@ -1,18 +1,25 @@
-"""The audit trail: who did what, chained with a keyed MAC so that a change is seen."""
+"""The audit trail: who did what, chained with a keyed MAC so that a change is seen.
+
+Whoever answers a request opens an `Errand`; the service that changes something writes the request's row in the
+transaction of the change (`done`, `fulfil`), and the edge writes it at the end if nobody did (`settle`).
+"""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
-from collections.abc import AsyncIterator, Callable
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.sealing import Seal, committed
+from bot.verifying import Progress, Verdict, Verification, no_progress
 from storage import audit
 from storage.database import Database, at_end
 from storage.records import AuditEntry, Grower, SealedEntry
@@ -28,14 +35,6 @@ AUDIT_RANK = (2,)
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What `verify` found: `rows` checked, and the first row that is not what it was, in words."""
-
-    rows: int
-    fault: str | None = None
-
-
-@dataclass(frozen=True)
 class Deed:
     """Who does what, and how it was asked for: what an audit row needs that is known before it is done."""
 
@@ -46,42 +45,43 @@ class Deed:
     channel: str | None = None
 
 
+@dataclass
+class Errand:
+    """A request that will have one row. `about` tells whom it turned out to be about.
+
+    `told` as soon as a service has put it in writing, in a transaction that may still fail.
+    """
+
+    deed: Deed
+    about: Callable[[], Grower | None] = lambda: None
+    told: bool = False
+
+
+_errand: ContextVar[Errand | None] = ContextVar("errand", default=None)
+
+
 class Journal:
     """Writes the audit trail and proves that nobody rewrote it."""
 
-    def __init__(self, database: Database, key: SecretStr, clock: Clock) -> None:
+    def __init__(self, database: Database, key: SecretStr, clock: Clock, anchors: Path | None = None) -> None:
         self._database = database
-        self._key = key.get_secret_value().encode()
+        self.seal = Seal(key)
         self._clock = clock
+        self._anchors = anchors
 
     async def record(
         self, session: AsyncSession, actor: str, via: str, action: str, outcome: str, request_id: str, **more: Any
     ) -> None:
         """Append at the end of the caller's transaction, where writers wait for each other the shortest.
 
-        `detail` may be any JSON value.
+        `detail` may be any JSON value. What was `typed` is kept where it can be erased.
         """
-        entry = self._entry(actor, via, action, outcome, request_id, **more)
+        entry = committed(self._entry(actor, via, action, outcome, request_id, **more))
 
         async def append() -> None:
-            await audit.append(session, entry, self._mac)
+            await audit.append(session, entry, self.seal.of_entry)
 
         at_end(session, AUDIT_RANK, append)
-
-    async def done(self, session: AsyncSession, deed: Deed, grower: Grower | None = None, **detail: Any) -> None:
-        """The row of a deed in the transaction of its effect, in place of the one that the edge writes."""
-        await self.record(
-            session,
-            deed.actor,
-            deed.via,
-            deed.action,
-            "done",
-            deed.request_id,
-            channel=deed.channel,
-            target=grower.id if grower else None,
-            target_name=grower.name if grower else None,
-            detail=detail or None,
-        )
 
     def _entry(self, actor: str, via: str, action: str, outcome: str, request_id: str, **more: Any) -> AuditEntry:
         detail = more.pop("detail", None)
@@ -101,43 +101,79 @@ class Journal:
         async with self._database.transaction() as session:
             await self.record(session, actor, via, action, outcome, request_id, **more)
 
-    async def entries(self) -> AsyncIterator[SealedEntry]:
-        """The whole trail, oldest first."""
-        async with self._database.reading() as session:
-            async for sealed in audit.everything(session):
+    # One row for each request
+
+    @contextmanager
+    def errand(self, errand: Errand) -> Iterator[None]:
+        """While this runs, services may `fulfil` the errand."""
+        before = _errand.set(errand)
+        try:
+            yield
+        finally:
+            _errand.reset(before)
+
+    async def done(self, session: AsyncSession, deed: Deed, grower: Grower | None = None, **detail: Any) -> None:
+        """The row of a deed in the transaction of its effect, in place of the one that the edge writes.
+
+        A `reason` is in somebody's own words: it is kept where it can be erased.
+        """
+        errand = _errand.get()
+        if errand is not None and errand.deed.request_id == deed.request_id:
+            errand.told = True
+        await self._tell(session, deed, "done", grower, detail, detail.pop("reason", None))
+
+    async def fulfil(self, session: AsyncSession, **detail: Any) -> None:
+        """`done` for the request that is being answered, whichever it is; once for each.
+
+        Does nothing where no request is answered: jobs write rows of their own.
+        """
+        errand = _errand.get()
+        if errand is not None and not errand.told:
+            await self.done(session, errand.deed, errand.about(), **detail)
+
+    async def settle(
+        self, errand: Errand, outcome: str, detail: Mapping[str, Any] | None = None, typed: str | None = None
+    ) -> None:
+        """The row of a request that is over, unless a service wrote it in a transaction that was committed."""
+        deed = errand.deed
+        async with self._database.transaction() as session:
+            if errand.told and await audit.is_written(session, deed.request_id, deed.actor):
+                return
+            await self._tell(session, deed, outcome, errand.about(), detail, typed)
+
+    async def _tell(
+        self,
+        session: AsyncSession,
+        deed: Deed,
+        outcome: str,
+        grower: Grower | None,
+        detail: Mapping[str, Any] | None,
+        typed: str | None = None,
+    ) -> None:
+        await self.record(
+            session,
+            deed.actor,
+            deed.via,
+            deed.action,
+            outcome,
+            deed.request_id,
+            channel=deed.channel,
+            target=grower.id if grower else None,
+            target_name=grower.name if grower else None,
+            detail=detail or None,
+            typed=typed,
+        )
+
+    # Reading
+
+    async def entries(
+        self, *, since: datetime | None = None, until: datetime | None = None
+    ) -> AsyncIterator[SealedEntry]:
+        """The whole trail, or what was written from `since` until before `until`, oldest first."""
+        async with self._database.reading(steady=True) as session:
+            async for sealed in audit.everything(session, since=since, until=until):
                 yield sealed
 
-    async def verify(self) -> Verdict:
+    async def verify(self, progress: Progress = no_progress) -> Verdict:
         """Walk the chain and name the first entry that was edited, inserted, removed, reordered or cut off."""
-        # The end is read before the walk and after it: what is written meanwhile is no fault.
-        seq, mac = await self._end()
-        previous, rows, met = audit.GENESIS, 0, seq == 0 and mac == audit.GENESIS
-        async for sealed in self.entries():
-            rows += 1
-            if sealed.seq != rows:
-                return Verdict(rows - 1, f"entry {rows} is missing: the next one is number {sealed.seq}")
-            if sealed.previous != previous:
-                return Verdict(rows - 1, f"entry {rows} does not follow entry {rows - 1}")
-            if not hmac.compare_digest(sealed.mac, self._mac(sealed.seq, sealed.entry, previous)):
-                return Verdict(rows - 1, f"entry {rows} was changed or written by somebody else")
-            previous = sealed.mac
-            met = met or (sealed.seq, sealed.mac) == (seq, mac)
-        if not met:
-            return Verdict(rows, f"the trail ends at entry {rows}, but {seq} were written")
-        if (written := (await self._end())[0]) < rows:
-            return Verdict(rows, f"the trail has {rows} entries, but only {written} were written")
-        return Verdict(rows)
-
-    async def _end(self) -> tuple[int, str]:
-        async with self._database.reading() as session:
-            return await audit.head(session)
-
-    def _mac(self, seq: int, entry: AuditEntry, previous: str) -> str:
-        return hmac.new(self._key, canonical(seq, entry, previous), hashlib.sha256).hexdigest()
-
-
-def canonical(seq: int, entry: AuditEntry, previous: str) -> bytes:
-    """The bytes a mac is made of: a JSON object with sorted keys, no spaces, ASCII only, the time in UTC."""
-    moment = entry.at.astimezone(UTC).isoformat(timespec="microseconds")
-    fields = asdict(replace(entry)) | {"at": moment, "seq": seq, "previous": previous}
-    return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+        return await Verification(self._database, self.seal, self._anchors).run(progress)

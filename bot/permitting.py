@@ -9,6 +9,7 @@ from datetime import datetime
 
 from bot.access import gives_roles
 from bot.errors import ChannelUnreachable, ProviderRejected, UsageError
+from bot.journal import Journal
 from bot.slack.client import SlackClient
 from storage import access_rules
 from storage.database import Database
@@ -46,10 +47,16 @@ class Permitting:
     """Reads and changes the rules. That only admins come here is the gate's work."""
 
     def __init__(
-        self, database: Database, slack: SlackClient, clock: Callable[[], datetime], first_admins: Sequence[str] = ()
+        self,
+        database: Database,
+        slack: SlackClient,
+        journal: Journal,
+        clock: Callable[[], datetime],
+        first_admins: Sequence[str] = (),
     ) -> None:
         self._database = database
         self._slack = slack
+        self._journal = journal
         self._clock = clock
         self._first_admins = tuple(first_admins)
 
@@ -75,6 +82,7 @@ class Permitting:
     async def _set(self, subject: str, role: Role | None, by: str) -> Changed:
         async with self._database.transaction() as session:
             before = await access_rules.put(session, subject, role, by, self._clock())
+            await self._journal.fulfil(session, subject=subject, before=before, after=role)
         return Changed(subject, before, role)
 
     async def _meant(self, who: str) -> str:

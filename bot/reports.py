@@ -83,6 +83,19 @@ class StatusReport:
     first: FirstData | None = None
 
 
+@dataclass(frozen=True)
+class History:
+    """One page of the audit trail, newest first, and what was asked for. `older` is the entry to go on from."""
+
+    entries: Sequence[AuditEntry]
+    grower: Grower | None = None
+    actor: str | None = None
+    action: str | None = None
+    since: datetime | None = None
+    older: int | None = None
+    page_on: bool = False
+
+
 TimelineFact = LeafEvent | Transition | AuditEntry
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from bot.app import Tuning, running
 from bot.errors import BotError
@@ -23,6 +24,9 @@ log = structlog.get_logger(__name__)
 GRACE = 20
 """Seconds that requests under way get when the program is told to stop."""
 
+HEAD_WITHIN = 20.0
+"""Seconds for a request line and headers, and for which an idle connection stays."""
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -33,6 +37,24 @@ class WebServer(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals to the program."""
         yield
+
+
+class PunctualProtocol(H11Protocol):
+    """Hangs up on whoever does not get their request's head across: uvicorn itself waits for it for ever."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Somebody connected."""
+        super().connection_made(transport)
+        self.loop.call_later(HEAD_WITHIN, self._look, None)
+
+    def _look(self, before: RequestResponseCycle | None) -> None:
+        if self.transport.is_closing():
+            return
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is before and (cycle is None or cycle.response_complete):
+            self.transport.close()
+        else:
+            self.loop.call_later(HEAD_WITHIN, self._look, cycle)
 
 
 class StopSignals:
@@ -66,6 +88,7 @@ def web_server(app: ASGIApp, host: str, port: int) -> WebServer:
         date_header=True,
         proxy_headers=False,
         lifespan="off",
+        http=PunctualProtocol,
         timeout_graceful_shutdown=GRACE,
         timeout_keep_alive=15,
         h11_max_incomplete_event_size=64 * 1024,

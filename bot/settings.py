@@ -119,6 +119,8 @@ class Settings(BaseSettings):
     stale_after_days_in_season: Annotated[float, Field(gt=0, le=365)] = 5
     storm_size: Annotated[int, Field(ge=2, le=1_000_000)] = 5
     link_lifetime: Annotated[int, Field(ge=900, le=2_592_000)] = 604_800
+    audit_anchor_file: Path | None = None
+    audit_retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.errors import ChannelUnreachable, UsageError
+from bot.journal import Journal
 from bot.slack.client import Channel, SlackClient
 from storage import subscriptions
 from storage.database import Database
@@ -25,9 +26,15 @@ class Subscribing:
     """Subscribes channels and ends subscriptions. None of them depends on who made it."""
 
     def __init__(
-        self, database: Database, slack: SlackClient, clock: Callable[[], datetime], alert_channel: str | None
+        self,
+        database: Database,
+        slack: SlackClient,
+        journal: Journal,
+        clock: Callable[[], datetime],
+        alert_channel: str | None,
     ) -> None:
         self._database = database
+        self._journal = journal
         self._slack = slack
         self._clock = clock
         self._alert_channel = alert_channel
@@ -37,12 +44,15 @@ class Subscribing:
         await self.reachable(channel)
         async with self._database.transaction() as session:
             newly = await subscriptions.add(session, channel, by, self._clock())
+            await self._journal.fulfil(session, channel=channel, before=not newly, after=True)
         return Subscribed(channel, newly, channel == self._alert_channel)
 
     async def unsubscribe(self, channel: str) -> bool:
         """No more alerts here; False when there were none."""
         async with self._database.transaction() as session:
-            return await subscriptions.remove(session, channel)
+            was = await subscriptions.remove(session, channel)
+            await self._journal.fulfil(session, channel=channel, before=was, after=False)
+        return was
 
     async def reachable(self, channel: str) -> Channel:
         """The channel, if alerts may be posted there. Raises UsageError."""

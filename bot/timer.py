@@ -38,6 +38,13 @@ ROUND = 30.0
 LOOK = 60.0
 """Seconds at most between two looks of the watchdog."""
 
+ANCHOR = "audit-anchor"
+
+NOT_ANCHORED = (
+    "AUDIT_ANCHOR_FILE cannot be written, so a cut-off end of the audit trail would not be noticed. "
+    "Check that the folder exists and has room."
+)
+
 SCAN = 2.0
 """Seconds between two looks for dead replicas."""
 
@@ -86,6 +93,17 @@ class Timer:
         await self._jobs.forget_finished(now - KEPT)
         async with self._bot.database.transaction() as session:
             await sweeps.forget(session, now - KEPT)
+        await self._keep_the_trail()
+
+    async def _keep_the_trail(self) -> None:
+        await self._bot.retention.remove_old()
+        try:
+            await self._bot.anchors.drop()
+        except OSError as failure:
+            log.error("the audit trail could not be anchored", failure=type(failure).__name__)
+            await self._bot.announcer.tell_operators(ANCHOR, NOT_ANCHORED)
+        else:
+            await self._bot.announcer.all_clear(ANCHOR)
 
     async def round(self) -> None:
         """Do what has fallen due. Every replica looks; compare-and-set in the database makes it happen once."""

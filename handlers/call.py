@@ -123,8 +123,8 @@ class Submission(Request):
 @dataclass(frozen=True)
 class Reply:
     """What to answer. `replace` puts the answer in place of the pressed message; `modal` opens instead of a message;
-    `public` is said for everybody in `public_channel`; `detail` goes into the audit trail. `recorded` says that the
-    audit row was written already, together with the effect."""
+    `public` is said for everybody in `public_channel`; `detail` goes into the audit trail, unless
+    a service wrote the row already, together with the effect."""
 
     message: Message | None = None
     replace: bool = False
@@ -132,7 +132,6 @@ class Reply:
     public: Message | None = None
     public_channel: str | None = None
     detail: Mapping[str, Any] | None = None
-    recorded: bool = False
 
 
 def command_and_rest(typed: str) -> tuple[str, str]:

@@ -36,7 +36,7 @@ class Callback:
         """GET from FieldView: 303 to a page without code and state; another one when this browser began nothing."""
         state, code, error = (_one(request, name) for name in ("state", "code", "error"))
         browser = self._cookie.read(request)
-        if state is None or browser is None:
+        if state is None or browser is None or _is_ambiguous(request):
             return RedirectResponse(ELSEWHERE, 303, headers=PRIVATE)
         try:
             await self._bot.journey.returned(
@@ -94,6 +94,12 @@ _FAILURES = {
 
 def _is_in_work(consent: Consent) -> bool:
     return consent.state in (ConsentState.EXCHANGING, ConsentState.DELIVERING)
+
+
+def _is_ambiguous(request: Request) -> bool:
+    """Whether a parameter comes twice, which OAuth forbids: another reader would take the other one."""
+    keys = [key for key, _ in request.query_params.multi_items()]
+    return len(keys) != len(set(keys))
 
 
 def _one(request: Request, name: str) -> str | None:

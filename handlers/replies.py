@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from bot import messages
 from bot.bot import Bot
 from bot.permitting import Changed
@@ -32,16 +34,7 @@ async def invited(
     if isinstance(invitation, Consent):
         detail = {"link": "sent before", "consent": invitation.id}
         return Reply(messages.link_just_sent(invitation, bot.clock()), replace=replace, detail=detail)
-    return Reply(
-        messages.invitation(invitation, bot.clock()),
-        replace=replace,
-        detail={
-            "consent": invitation.consent.id,
-            "sent_to": invitation.delivered_to,
-            "undelivered": invitation.undelivered,
-            **({"owner": request.user} if invitation.claimed else {}),
-        },
-    )
+    return Reply(messages.invitation(invitation, bot.clock()), replace=replace)
 
 
 async def standing(bot: Bot, grower: Grower) -> Reply:
@@ -53,6 +46,21 @@ async def told(bot: Bot, grower: Grower, days: int, page: int, *, replace: bool 
     """One page of the grower's timeline."""
     timeline = await bot.health.timeline(grower, days, page)
     return Reply(messages.timeline(timeline, bot.clock()), replace=replace)
+
+
+async def deeds(
+    bot: Bot,
+    grower: Grower | None,
+    actor: str | None,
+    action: str | None,
+    since: datetime | None,
+    *,
+    before: int | None = None,
+    replace: bool = False,
+) -> Reply:
+    """One page of the audit trail; `before` is the entry to go on from."""
+    page = await bot.health.history(grower, actor, action, since, before)
+    return Reply(messages.history(page, bot.clock()), replace=replace)
 
 
 async def asked_to_disconnect(bot: Bot, grower: Grower) -> Reply:
@@ -69,8 +77,4 @@ async def permissions(bot: Bot) -> Reply:
 
 def permitted(changed: Changed, *, replace: bool = False) -> Reply:
     """A rule was made, changed or taken back."""
-    return Reply(
-        messages.access_changed(changed.subject, changed.before, changed.after),
-        replace=replace,
-        detail={"subject": changed.subject, "before": changed.before, "after": changed.after},
-    )
+    return Reply(messages.access_changed(changed.subject, changed.before, changed.after), replace=replace)

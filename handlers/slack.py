@@ -30,6 +30,7 @@ from bot.errors import (
     UnknownGrower,
     UsageError,
 )
+from bot.journal import Deed, Errand
 from bot.messages import Message
 from bot.redaction import redact
 from bot.slack.client import Workspace
@@ -69,6 +70,12 @@ class Asked:
     typed: str = ""
     role: Role = Role.VIEWER
 
+    def errand(self) -> Errand:
+        """What the audit trail will say of it, whoever writes the row."""
+        request = self.request
+        deed = Deed(request.user, self.via, self.action, request.request_id, request.channel)
+        return Errand(deed, lambda: request.subject.grower)
+
 
 class SlackEdge:
     """Takes what Slack sends, answers at once, does the work behind, and leaves one audit row for each request."""
@@ -99,7 +106,9 @@ class SlackEdge:
         asked = Asked(sent, "form", form.name if form else "unknown-form", role=form.role if form else Role.VIEWER)
         if faults := dict(form.faults(sent)) if form else {}:
             await ack(response_action="errors", errors=faults)
-            self._background.spawn(self._audit(asked, Reply(detail={"faults": sorted(faults)}), "refused"))
+            self._background.spawn(
+                self._audit(asked, asked.errand(), Reply(detail={"faults": sorted(faults)}), "refused")
+            )
             return
         await ack()
         self._background.spawn(self._run_submission(asked, sent, form))
@@ -138,7 +147,7 @@ class SlackEdge:
         pressed = (click.user, click.message, click.action, click.block, click.value)
         if pressed in self._under_way:
             # A double click: whoever pressed gets the answer to the first one.
-            return await self._audit(asked, Reply(detail={"pressed": "again"}), "refused")
+            return await self._audit(asked, asked.errand(), Reply(detail={"pressed": "again"}), "refused")
         self._under_way.add(pressed)
         try:
             await self._carry_out(asked, work)
@@ -168,14 +177,15 @@ class SlackEdge:
             log.exception("home crashed")
 
     async def _carry_out(self, asked: Asked, work: Callable[[], Awaitable[Reply]]) -> None:
-        """Gate, work, one audit row, answer: the row is there before the answer is."""
+        """Gate, work, one audit row, answer: the row is there before the answer is, and with any change it tells of."""
         structlog.contextvars.bind_contextvars(request_id=asked.request.request_id, action=asked.action)
         waiting = self._background.spawn(self._say_it_takes_time(asked))
-        reply, outcome = await self._worked(asked, work)
+        errand = asked.errand()
+        with self._bot.journal.errand(errand):
+            reply, outcome = await self._worked(asked, work)
         waiting.cancel()
         try:
-            if not reply.recorded:
-                await self._audit(asked, reply, outcome)
+            await self._audit(asked, errand, reply, outcome)
             await self._answer(asked, reply)
         except Exception:
             # The database or Slack is ill: whoever waits gets at least a sentence, if that can be had.
@@ -204,22 +214,9 @@ class SlackEdge:
             return Reply(messages.crash(request.request_id)), "crashed"
         return reply, "refused" if asked.action == "unknown-command" else "done"
 
-    async def _audit(self, asked: Asked, reply: Reply, outcome: str) -> None:
-        request, grower = asked.request, asked.request.subject.grower
-        detail = dict(reply.detail or {})
-        if grower is None and asked.typed:
-            detail["typed"] = redact(asked.typed)[:TYPED]
-        await self._bot.journal.write(
-            request.user,
-            asked.via,
-            asked.action,
-            outcome,
-            request.request_id,
-            channel=request.channel,
-            target=grower.id if grower else None,
-            target_name=grower.name if grower else None,
-            detail=detail or None,
-        )
+    async def _audit(self, asked: Asked, errand: Errand, reply: Reply, outcome: str) -> None:
+        typed = redact(asked.typed)[:TYPED] if asked.typed and asked.request.subject.grower is None else None
+        await self._bot.journal.settle(errand, outcome, reply.detail, typed)
 
     async def _answer(self, asked: Asked, reply: Reply) -> None:
         if reply.message is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import OrderedDict
 from typing import Any
@@ -17,6 +16,8 @@ from slack_sdk.signature import SignatureVerifier
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+
+from bot import strict_json
 
 log = structlog.get_logger(__name__)
 
@@ -73,16 +74,18 @@ class SlackEvents:
 
 
 def parse(body: bytes, content_type: str) -> dict[str, Any]:
-    """The object Slack sent: JSON, JSON in a form's `payload`, or a form. Raises ValueError and RecursionError."""
-    text = body.decode()
+    """The object Slack sent: JSON, JSON in a form's `payload`, or a form. Raises ValueError."""
     if content_type.partition(";")[0].strip().lower() == "application/json":
-        return _object(text)
-    fields = dict(parse_qsl(text, keep_blank_values=True))
+        return _object(body)
+    pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict")
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("a field comes twice")
     return _object(fields["payload"]) if "payload" in fields else dict(fields)
 
 
-def _object(text: str) -> dict[str, Any]:
-    found = json.loads(text)
+def _object(text: str | bytes) -> dict[str, Any]:
+    found = strict_json.loads(text)
     if not isinstance(found, dict):
         raise ValueError("not an object")
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -32,6 +33,9 @@ HSTS = "max-age=63072000; includeSubDomains"
 LARGEST_BODY = 1_000_000
 """Bytes of a request's body; Slack's and Leaf's are far smaller."""
 
+BODY_WITHIN = 15.0
+"""Seconds in which a body has to be here: who sends a byte now and then holds a place for nothing."""
+
 
 @dataclass(frozen=True)
 class Site:
@@ -50,7 +54,7 @@ class Site:
     rates: Rates = field(default_factory=Rates)
 
 
-def web_app(site: Site) -> ASGIApp:
+def web_app(site: Site) -> Edge:
     """The ASGI application with every URL of the program."""
     consent = ConsentPages(site.bot, site.pages, site.public_url, site.scopes)
     callback = Callback(site.bot, site.pages, site.public_url)
@@ -100,17 +104,29 @@ def crashed(pages: Pages) -> Callable[[Request, Exception], Awaitable[Response]]
     return answer
 
 
-_WORDS = {400: "malformed", 404: "not found", 405: "method not allowed", 413: "too large"}
+_WORDS = {
+    400: "malformed",
+    404: "not found",
+    405: "method not allowed",
+    408: "too slow",
+    413: "too large",
+    415: "encoded",
+}
 
 
 class Edge:
-    """Outermost: a request id for the logs, a limit on bodies, nothing that another site's page sends, over TLS the
+    """Outermost: a request id for the logs, limits on bodies, nothing that another site's page sends, over TLS the
     promise to stay with it, and no traceback but in the log."""
 
-    def __init__(self, app: ASGIApp, public_url: str) -> None:
+    def __init__(self, app: Starlette, public_url: str) -> None:
         self._app = app
         self._public_url = public_url
         self._promise = [(b"strict-transport-security", HSTS.encode())] if public_url.startswith("https://") else []
+
+    @property
+    def routes(self) -> list[Route]:
+        """Every URL there is."""
+        return [route for route in self._app.routes if isinstance(route, Route)]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -119,7 +135,7 @@ class Edge:
         scope["request_id"] = reference
         with structlog.contextvars.bound_contextvars(request_id=reference):
             try:
-                await self._answer(scope)(scope, _limited(receive), self._with_promise(send))
+                await self._answer(scope)(scope, _limited(scope, receive), self._with_promise(send))
             except ClientDisconnect:
                 log.info("a client went away in mid-sentence", route=_route(scope))
             except Exception:
@@ -144,14 +160,25 @@ class Edge:
         return promising
 
 
-def _limited(receive: Receive) -> Receive:
-    """The request's body, cut off with 413 when it grows too large."""
-    size = 0
+def _limited(scope: Scope, receive: Receive) -> Receive:
+    """The body of the request: 413 when it is too large, 408 when it does not come, 415 when it is compressed."""
+    size, complete = 0, False
+    deadline = asyncio.get_running_loop().time() + BODY_WITHIN
+    packed = any(name == b"content-encoding" and value.lower() != b"identity" for name, value in scope["headers"])
 
     async def limited() -> Message:
-        nonlocal size
-        message = await receive()
+        nonlocal size, complete
+        if complete:
+            return await receive()
+        if packed:
+            raise HTTPException(415)
+        try:
+            async with asyncio.timeout_at(deadline):
+                message = await receive()
+        except TimeoutError:
+            raise HTTPException(408, headers={"Connection": "close"}) from None
         size += len(message.get("body", b""))
+        complete = not message.get("more_body", False)
         if size > LARGEST_BODY:
             raise HTTPException(413)
         return message

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.records import AuditEntry, SealedEntry
@@ -13,69 +15,107 @@ from storage.tables import AuditHeadRow, AuditRow
 GENESIS = "0" * 64
 """What stands in the place of the mac before the first entry."""
 
+PAGE = 1000
+
+_ENTRY = [
+    getattr(AuditRow, name)
+    for name in (
+        *("at", "actor", "via", "action", "outcome", "request_id", "channel", "target", "target_name", "detail"),
+        *("typed", "salt", "commitment"),
+    )
+]
+"""An entry's columns in the order of its fields."""
+
 
 async def append(session: AsyncSession, entry: AuditEntry, seal: Callable[[int, AuditEntry, str], str]) -> SealedEntry:
     """Add the entry at the end of the chain; `seal` makes its mac from its number, itself and the mac before it.
 
     Writers wait for each other here until their transactions end: call it last.
     """
-    head = await session.get(AuditHeadRow, 1, with_for_update=True, populate_existing=True)
-    if head is None:
-        raise LookupError("the audit chain has no head: the database was not migrated")
-    seq = head.seq + 1
-    sealed = SealedEntry(seq, entry, head.mac, seal(seq, entry, head.mac))
-    session.add(
-        AuditRow(
-            seq=seq,
-            at=entry.at,
-            actor=entry.actor,
-            via=entry.via,
-            action=entry.action,
-            outcome=entry.outcome,
-            request_id=entry.request_id,
-            channel=entry.channel,
-            target=entry.target,
-            target_name=entry.target_name,
-            detail=entry.detail,
-            previous=sealed.previous,
-            mac=sealed.mac,
-        )
+    last, previous = await locked_head(session)
+    sealed = SealedEntry(last + 1, entry, previous, seal(last + 1, entry, previous))
+    await session.execute(
+        insert(AuditRow).values(seq=sealed.seq, previous=previous, mac=sealed.mac, **_columns(entry)),
     )
-    head.seq, head.mac = seq, sealed.mac
-    await session.flush()
+    await session.execute(update(AuditHeadRow).where(AuditHeadRow.id == 1).values(seq=sealed.seq, mac=sealed.mac))
     return sealed
 
 
+async def locked_head(session: AsyncSession) -> tuple[int, str]:
+    """The number and mac of the last entry; from here to the end of the transaction nobody else appends."""
+    head = (
+        await session.execute(select(AuditHeadRow.seq, AuditHeadRow.mac).where(AuditHeadRow.id == 1).with_for_update())
+    ).one_or_none()
+    if head is None:
+        raise LookupError("the audit chain has no head: the database was not migrated")
+    return head.seq, head.mac
+
+
 async def latest(
-    session: AsyncSession, *, target: str | None = None, limit: int, before: int | None = None
+    session: AsyncSession,
+    *,
+    target: str | None = None,
+    actor: str | None = None,
+    actions: Sequence[str] = (),
+    since: datetime | None = None,
+    limit: int,
+    before: int | None = None,
 ) -> list[SealedEntry]:
-    """Entries newest first, of one target or of all; `before` is a sequence number to page on from."""
+    """Entries newest first, of all or of whom and what is asked for; `before` is a number to page on from."""
     query = select(AuditRow)
     if target is not None:
         query = query.where(AuditRow.target == target)
+    if actor is not None:
+        query = query.where(AuditRow.actor == actor)
+    if actions:
+        query = query.where(AuditRow.action.in_(actions))
+    if since is not None:
+        query = query.where(AuditRow.at >= since)
     if before is not None:
         query = query.where(AuditRow.seq < before)
     rows = await session.scalars(query.order_by(AuditRow.seq.desc()).limit(limit))
     return [row.to_record() for row in rows]
 
 
+async def is_written(session: AsyncSession, request_id: str, actor: str) -> bool:
+    """Whether this person's request has its row already."""
+    query = select(AuditRow.seq).where(AuditRow.request_id == request_id, AuditRow.actor == actor)
+    return await session.scalar(query.limit(1)) is not None
+
+
 async def after(session: AsyncSession, seq: int, limit: int) -> list[SealedEntry]:
     """Entries behind that number, oldest first."""
-    rows = await session.scalars(select(AuditRow).where(AuditRow.seq > seq).order_by(AuditRow.seq).limit(limit))
-    return [row.to_record() for row in rows]
+    # Columns, not rows: a trail may have millions of entries, and whole objects take three times as long.
+    rows = await session.execute(_walk(seq).limit(limit))
+    return [SealedEntry(row[0], AuditEntry(*row[3:]), row[1], row[2]) for row in rows]
 
 
-async def everything(session: AsyncSession, page: int = 1000) -> AsyncIterator[SealedEntry]:
-    """The whole trail in order, read in pages."""
+async def everything(
+    session: AsyncSession, page: int = PAGE, *, since: datetime | None = None, until: datetime | None = None
+) -> AsyncIterator[SealedEntry]:
+    """The trail in order, read in pages: all of it, or what was written from `since` until before `until`."""
     seq = -1
     while rows := await after(session, seq, page):
         for row in rows:
-            yield row
+            if (since is None or row.entry.at >= since) and (until is None or row.entry.at < until):
+                yield row
         seq = rows[-1].seq
-        session.expunge_all()
+
+
+async def count(session: AsyncSession) -> int:
+    return await session.scalar(select(func.count()).select_from(AuditRow)) or 0
 
 
 async def head(session: AsyncSession) -> tuple[int, str]:
     """The number and mac of the last entry as the chain itself remembers them; (0, GENESIS) when it is empty."""
     row = await session.get(AuditHeadRow, 1, populate_existing=True)
     return (row.seq, row.mac) if row else (0, GENESIS)
+
+
+def _walk(seq: int) -> Select[Any]:
+    query = select(AuditRow.seq, AuditRow.previous, AuditRow.mac, *_ENTRY)
+    return query.where(AuditRow.seq > seq).order_by(AuditRow.seq)
+
+
+def _columns(entry: AuditEntry) -> dict[str, object]:
+    return {column.key: getattr(entry, column.key) for column in _ENTRY}

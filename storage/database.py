@@ -50,11 +50,13 @@ class Database:
             await _do_what_comes_last(session)
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncSession]:
-        """Read only, without waiting for writers on SQLite."""
+    async def reading(self, *, steady: bool = False) -> AsyncIterator[AsyncSession]:
+        """Read only, without waiting for writers on SQLite; `steady` sees one moment throughout on PostgreSQL too."""
         async with self._sessions() as session:
             if self.is_sqlite:
                 await session.connection(execution_options={"reads_only": True})
+            elif steady:
+                await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session
 
     async def close(self) -> None:

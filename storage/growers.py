@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.records import Grower
@@ -41,16 +41,17 @@ async def by_slack_user(session: AsyncSession, user: str) -> Grower | None:
     return row.to_record() if row else None
 
 
-async def find_exactly(session: AsyncSession, typed: str) -> list[Grower]:
+async def find_exactly(session: AsyncSession, typed: str, *, gone_too: bool = False) -> list[Grower]:
     """Everybody who answers to what was typed, by the first of id, externalId, e-mail and name that anybody has."""
     folded = fold(typed)
+    there = true() if gone_too else GrowerRow.gone_at.is_(None)
     for column, value in (
         (GrowerRow.id, typed.strip()),
         (GrowerRow.folded_external_id, folded),
         (GrowerRow.folded_email, folded),
         (GrowerRow.folded_name, folded),
     ):
-        rows = await session.scalars(select(GrowerRow).where(column == value, GrowerRow.gone_at.is_(None)).limit(100))
+        rows = await session.scalars(select(GrowerRow).where(column == value, there).limit(100))
         if found := [row.to_record() for row in rows]:
             return found
     return []

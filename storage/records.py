@@ -450,7 +450,11 @@ class LeafEvent:
 
 @dataclass(frozen=True)
 class AuditEntry:
-    """Who did what, on whom, and how it ended. `at` is aware UTC; `detail` holds plain JSON values without secrets."""
+    """Who did what, on whom, and how it ended. `at` is aware UTC; `detail` holds plain JSON values without secrets.
+
+    `target_name` and `typed` (what was typed when nobody was found by it) are personal and can be erased: the chain
+    holds their `commitment` only, which `salt` opens.
+    """
 
     at: datetime
     actor: str
@@ -462,6 +466,9 @@ class AuditEntry:
     target: str | None = None
     target_name: str | None = None
     detail: str | None = None
+    typed: str | None = None
+    salt: str | None = None
+    commitment: str | None = None
 
 
 @dataclass(frozen=True)
@@ -472,6 +479,16 @@ class SealedEntry:
     entry: AuditEntry
     previous: str
     mac: str
+
+
+@dataclass(frozen=True)
+class AuditCheckpoint:
+    """Where the trail begins after old entries were removed: the last of them had this number and `mac`."""
+
+    seq: int
+    mac: str
+    at: datetime
+    seal: str
 
 
 @dataclass(frozen=True)

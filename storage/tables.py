@@ -15,6 +15,7 @@ from storage.records import (
     AccessRule,
     Announcement,
     AnnouncementKind,
+    AuditCheckpoint,
     AuditEntry,
     Care,
     Cause,
@@ -539,7 +540,7 @@ class LeafEventRow(Row):
 
 class AuditRow(Row):
     __tablename__ = "audit"
-    __table_args__ = (Index("ix_audit_target_seq", "target", "seq"),)
+    __table_args__ = (Index("ix_audit_target_seq", "target", "seq"), Index("ix_audit_actor_seq", "actor", "seq"))
 
     seq: Mapped[int] = mapped_column(
         BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False
@@ -549,13 +550,16 @@ class AuditRow(Row):
     via: Mapped[str] = mapped_column(String(32))
     action: Mapped[str] = mapped_column(String(64))
     outcome: Mapped[str] = mapped_column(String(32))
-    request_id: Mapped[str] = mapped_column(String(64))
+    request_id: Mapped[str] = mapped_column(String(64), index=True)
     channel: Mapped[str | None] = mapped_column(String(32))
     target: Mapped[str | None] = mapped_column(String(64))
     target_name: Mapped[str | None] = mapped_column(Text)
     detail: Mapped[str | None] = mapped_column(Text)
     previous: Mapped[str] = mapped_column(String(64))
     mac: Mapped[str] = mapped_column(String(64))
+    typed: Mapped[str | None] = mapped_column(Text)
+    salt: Mapped[str | None] = mapped_column(String(64))
+    commitment: Mapped[str | None] = mapped_column(String(64))
 
     def to_record(self) -> SealedEntry:
         entry = AuditEntry(
@@ -569,6 +573,9 @@ class AuditRow(Row):
             target=self.target,
             target_name=self.target_name,
             detail=self.detail,
+            typed=self.typed,
+            salt=self.salt,
+            commitment=self.commitment,
         )
         return SealedEntry(self.seq, entry, self.previous, self.mac)
 
@@ -581,6 +588,22 @@ class AuditHeadRow(Row):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     seq: Mapped[int] = mapped_column(BigInteger)
     mac: Mapped[str] = mapped_column(String(64))
+
+
+class AuditCheckpointRow(Row):
+    """What stands for entries that retention removed; the database lets only those be deleted."""
+
+    __tablename__ = "audit_checkpoints"
+
+    seq: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False
+    )
+    mac: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime]
+    seal: Mapped[str] = mapped_column(String(64))
+
+    def to_record(self) -> AuditCheckpoint:
+        return AuditCheckpoint(self.seq, self.mac, self.at, self.seal)
 
 
 class SweepRow(Row):

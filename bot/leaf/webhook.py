@@ -9,10 +9,10 @@ import base64
 import binascii
 import hashlib
 import hmac
-import json
 
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 
+from bot import strict_json
 from bot.leaf.models import Alert
 
 CONFIRMATION = "confirmation of webhook upon registration"
@@ -32,16 +32,16 @@ def is_genuine(secret: SecretStr, body: bytes, signature: str) -> bool:
 def is_confirmation(body: bytes) -> bool:
     """Whether this is the post that only asks if anybody is there."""
     try:
-        return bool(json.loads(body) == {"message": CONFIRMATION})
-    except (ValueError, RecursionError):
+        return bool(strict_json.loads(body) == {"message": CONFIRMATION})
+    except ValueError:
         return False
 
 
 def parse(body: bytes) -> Alert | None:
     """The alert in the body; None when there is none to be read."""
     try:
-        return Alert.model_validate_json(body)
-    except ValidationError:
+        return Alert.model_validate(strict_json.loads(body))
+    except ValueError:
         return None
 
 

@@ -15,7 +15,7 @@ from bot.messages.casework import (
 from bot.messages.checks import health_report
 from bot.messages.choosing import choose_grower, chosen_command, create_grower_modal, unknown_grower
 from bot.messages.consents import connected, consent_outcome
-from bot.messages.deeds import history
+from bot.messages.deeds import actions, history
 from bot.messages.endings import disconnect_cancelled, disconnect_question, disconnection, not_connected
 from bot.messages.first_data import no_data_yet
 from bot.messages.home import home
@@ -49,6 +49,7 @@ __all__ = [
     "access_changed",
     "account_decided",
     "acknowledged",
+    "actions",
     "already_connected",
     "assign_modal",
     "assigned",

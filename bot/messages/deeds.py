@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from slack_sdk.models.blocks import Block
 
 from bot.messages.access import whom
-from bot.messages.pieces import Message, paragraphs, quiet, section
-from bot.messages.text import channel, code, count, escape, mention
-from bot.messages.times import moment
+from bot.messages.pieces import Message, button, paragraphs, quiet, section
+from bot.messages.pieces import actions as buttons
+from bot.messages.text import channel, code, count, escape, mention, unmarked
+from bot.messages.times import in_utc, moment
 from bot.messages.vocabulary import CAUSES, trouble
-from storage.records import AuditEntry, Grower
+from bot.reports import History
+from storage.records import AuditEntry
 
 Detail = Mapping[str, Any]
 
@@ -40,17 +42,52 @@ _OUTCOMES = {
 }
 
 
-def history(entries: Sequence[AuditEntry], grower: Grower | None, now: datetime) -> Message:
-    """The newest entries of the audit trail, of one grower or of all."""
-    whose = f" around {escape(grower.name)}" if grower else ""
-    if not entries:
-        head = f"Nothing has been done{whose} yet."
-        return Message(head, (section(head),))
-    shown = entries[:LISTED]
-    head = f"The last {count(len(shown), 'entry', 'entries')}{whose}" if len(shown) > 1 else f"One entry{whose}"
-    blocks: list[Block] = [section(f"*{head}*, newest first"), *paragraphs(*map(line, shown))]
+def history(page: History, now: datetime) -> Message:
+    """One page of the audit trail: of one grower or of all, narrowed to what was asked for."""
+    whose = f" around {escape(page.grower.name)}" if page.grower else ""
+    narrowed = _narrowed(page)
+    turning = _turning(page)
+    if not page.entries:
+        head = f"Nothing {'older ' if page.page_on else ''}has been done{whose}{' ' if narrowed else ' yet'}{narrowed}."
+        return Message(unmarked(head), (section(head), *turning))
+    shown = page.entries[:LISTED]
+    several = f"{'The next' if page.page_on else 'The last'} {count(len(shown), 'entry', 'entries')}{whose}"
+    head = several if len(shown) > 1 else f"One entry{whose}"
+    blocks: list[Block] = [
+        section(f"*{head}*{' ' if narrowed else ''}{narrowed}, newest first"),
+        *paragraphs(*map(line, shown)),
+        *turning,
+    ]
     blocks.append(quiet("This list cannot be rewritten unnoticed: every entry is sealed with the one before it."))
     return Message(f"Who did what: {head[0].lower()}{head[1:]}.", tuple(blocks))
+
+
+def actions() -> tuple[str, ...]:
+    """Every action the trail may hold, by the name it has there."""
+    return tuple(_DEEDS)
+
+
+def _narrowed(page: History) -> str:
+    parts = [
+        f"by {actor(page.actor)}" if page.actor else "",
+        f"since {in_utc(page.since)}" if page.since else "",
+        f"only `{page.action}`" if page.action else "",
+    ]
+    return " ".join(filter(None, parts))
+
+
+def _turning(page: History) -> list[Block]:
+    if page.older is None and not page.page_on:
+        return []
+    wanted = {
+        "grower": page.grower.id if page.grower else None,
+        "actor": page.actor,
+        "action": page.action,
+        "since": page.since.isoformat() if page.since else None,
+    }
+    newest = button("Newest", "history-newest", json.dumps(wanted)) if page.page_on else None
+    older = button("Older", "history-older", json.dumps(wanted | {"before": page.older})) if page.older else None
+    return [buttons(newest, older)]
 
 
 def line(entry: AuditEntry) -> str:
@@ -81,7 +118,7 @@ def _whom(entry: AuditEntry, detail: Detail) -> str:
         return escape(entry.target_name)
     if entry.target:
         return "a grower"
-    return code(str(detail["typed"]), 40) if detail.get("typed") else ""
+    return code(entry.typed, 40) if entry.typed else ""
 
 
 def actor(name: str, grower_name: str | None = None) -> str:
@@ -117,10 +154,8 @@ def _asked(whom: str, detail: Detail) -> str:
         return f"asked to connect {whom}, who is connected already"
     if detail.get("link") == "held back":
         return f"was warned before asking {whom}: FieldView or Leaf was ill"
-    if detail.get("undelivered"):
-        return f"made a link for {whom}; the direct message did not arrive"
-    if detail.get("sent_to"):
-        return f"sent {whom} a link by direct message"
+    if detail.get("to"):
+        return f"made a link for {whom}, to go out by direct message"
     return f"made a link for {whom} to be passed on" if detail.get("consent") else f"asked to connect {whom}"
 
 
@@ -166,7 +201,7 @@ def _plain(words: str, *, whom: str = "") -> Callable[[str, Detail], str]:
 
 
 def _typed(words: str) -> Callable[[str, Detail], str]:
-    return lambda whom, detail: f"{words} {code(str(detail['typed']), 40)}" if detail.get("typed") else words
+    return lambda whom, detail: f"{words} {whom}" if whom else words.rstrip(":")
 
 
 def _owner(whom: str, detail: Detail) -> str:
@@ -300,6 +335,8 @@ _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
     "storm-began": _storm("told the channels, in one message, of trouble"),
     "storm-over": _storm("told the channels that it is over: the trouble"),
     "audit-export": lambda whom, detail: "exported the audit trail",
+    "audit-retention": lambda whom, detail: f"removed old entries of this list: {detail.get('entries', 'some')}",
+    "erase-grower": lambda whom, detail: "erased a grower's name and particulars on request",
 }
 
 _OWN_ENDING = {"consent-failed", "consent-denied", "unknown-command", "unknown-button", "unknown-form"}

@@ -73,6 +73,8 @@ ACTIONS: dict[str, Action] = {
     "storm-older": Action("storm", Role.VIEWER, listing.turn_storm),
     "storm-newer": Action("storm", Role.VIEWER, listing.turn_storm),
     "storm-again": Action("storm", Role.VIEWER, listing.turn_storm),
+    "history-older": Action("history", Role.VIEWER, looking.turn_history),
+    "history-newest": Action("history", Role.VIEWER, looking.turn_history),
     "disconnect": Action("disconnect", Role.ADMIN, disconnecting.ask),
     "disconnect-confirm": Action("disconnect", Role.ADMIN, disconnecting.confirm),
     "disconnect-cancel": Action("disconnect", Role.ADMIN, disconnecting.cancel),

@@ -40,4 +40,4 @@ async def ask_whom(click: Click, bot: Bot) -> Reply:
 def handled(request: Request, done: Handled, message: messages.Message) -> Reply:
     """The answer to a deed that wrote its own audit row, if it did anything."""
     request.about(done.grower)
-    return Reply(message, recorded=done.newly, detail={"already": True})
+    return Reply(message, detail={"already": True})

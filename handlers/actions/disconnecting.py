@@ -20,7 +20,7 @@ async def confirm(click: Click, bot: Bot) -> Reply:
     wanted = await bot.disconnecting.begin(grower, click.user)
     if wanted is None:
         return Reply(messages.not_connected(grower), replace=True, detail={"removed": False})
-    detail = {"disconnection": wanted.id, "state": wanted.state, "due": wanted.due_at.isoformat()}
+    detail = {"disconnection": wanted.id, "state": wanted.state, "already": True}
     return Reply(messages.disconnection(wanted, bot.clock()), replace=True, detail=detail)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from bot.bot import Bot
 from bot.errors import UsageError
 from handlers.call import Click, Reply
 from handlers.commands.events import DAYS, LONGEST
-from handlers.replies import standing, told
+from handlers.replies import deeds, standing, told
 
 
 async def show_status(click: Click, bot: Bot) -> Reply:
@@ -38,3 +39,24 @@ async def turn_page(click: Click, bot: Bot) -> Reply:
         raise UsageError("There is no such page.", "/fieldview events <grower>")
     grower = click.about(await bot.directory.by_id(grower_id))
     return await told(bot, grower, days, page, replace=click.is_ephemeral)
+
+
+async def turn_history(click: Click, bot: Bot) -> Reply:
+    """Older entries of the audit trail, or the newest: the button carries what was asked for. Raises UsageError."""
+    try:
+        wanted = json.loads(click.value)
+        grower, actor, action = (_word(wanted.get(name)) for name in ("grower", "actor", "action"))
+        since = datetime.fromisoformat(wanted["since"]).astimezone(UTC) if wanted.get("since") else None
+        before = int(wanted["before"]) if wanted.get("before") else None
+        if before is not None and not 0 < before < 2**63:
+            raise ValueError
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+        raise UsageError("This button is from an older version of me.", "/fieldview history") from None
+    about = click.about(await bot.directory.by_id(grower)) if grower else None
+    return await deeds(bot, about, actor, action, since, before=before, replace=click.is_ephemeral)
+
+
+def _word(value: object) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise TypeError
+    return value

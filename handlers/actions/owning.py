@@ -30,4 +30,4 @@ async def leave_channel(click: Click, bot: Bot) -> Reply:
 
 def owned(request: Request, now: Owned, *, replace: bool = False) -> Reply:
     """Whose the grower is now; what changed has written its own audit row."""
-    return Reply(messages.owned(now, request.user), replace=replace, recorded=now.newly)
+    return Reply(messages.owned(now, request.user), replace=replace)

@@ -68,7 +68,7 @@ COMMANDS: dict[str, Command] = {
             escalate.escalate,
         ),
         Command("snoozes", "", "Which alerts are snoozed, and ending that", Role.VIEWER, snoozes.snoozes),
-        Command("history", "[grower]", "Who did what", Role.VIEWER, history.history),
+        Command("history", "[grower] [by @person] [since 7d]", "Who did what", Role.VIEWER, history.history),
         Command("access", "[who] [role]", "Who may do what", Role.ADMIN, access.access),
         Command("health", "", "How this bot itself is doing", Role.VIEWER, health.health),
         Command("help", "", "What I can do", Role.VIEWER, help.help),

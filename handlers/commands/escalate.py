@@ -28,6 +28,6 @@ async def escalate(call: Call, bot: Bot) -> Reply:
     channel, deed = match["channel"] or call.channel or "", call.deed("escalate")
     if match["off"]:
         was = await bot.escalating.end(channel, deed)
-        return Reply(messages.escalation_ended(channel, was=was), recorded=True)
+        return Reply(messages.escalation_ended(channel, was=was))
     new = await bot.escalating.set(Wanted(channel, match["lead"], int(match["hours"]), match["zone"]), deed)
-    return Reply(messages.escalation_set(new), recorded=True)
+    return Reply(messages.escalation_set(new))

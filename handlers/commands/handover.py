@@ -21,4 +21,4 @@ async def handover(call: Call, bot: Bot) -> Reply:
     if match is None:
         raise UsageError("Name two people with @: who gives, and who takes.", USAGE)
     done = await bot.ownership.hand_over(match[1], match[2], call.deed("handover"))
-    return Reply(messages.handed_over(done), recorded=True)
+    return Reply(messages.handed_over(done))

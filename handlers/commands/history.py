@@ -1,13 +1,23 @@
-"""`/fieldview history [grower]`: who did what."""
+"""`/fieldview history [grower] [by @person] [did …] [since …]`: who did what."""
 
 from __future__ import annotations
 
 from bot import messages
 from bot.bot import Bot
 from handlers.call import Call, Reply
+from handlers.replies import deeds
+from handlers.sought import Sought, sought
 
 
 async def history(call: Call, bot: Bot) -> Reply:
-    """The audit trail's newest entries, of one grower or of all."""
-    grower = call.about(await bot.directory.find(call.text)) if call.text else None
-    return Reply(messages.history(await bot.health.history(grower), grower, bot.clock()))
+    """The audit trail's newest entries: all, or of whom, by whom, of what kind and since when."""
+    wanted = await _wanted(call, bot)
+    grower = call.about(await bot.directory.find(wanted.grower)) if wanted.grower else None
+    return await deeds(bot, grower, wanted.actor, wanted.action, wanted.since)
+
+
+async def _wanted(call: Call, bot: Bot) -> Sought:
+    """A name may well hold such words itself: "Made by Ada"."""
+    if await bot.directory.knows(call.text):
+        return Sought(call.text)
+    return sought(call.text, call.user, messages.actions(), bot.clock())

@@ -16,5 +16,4 @@ async def subscribe(call: Call, bot: Bot) -> Reply:
         messages.subscribed(done.channel, newly=done.newly, also_default=done.by_default),
         public=messages.subscription_greeting(call.user) if done.newly else None,
         public_channel=done.channel,
-        detail={"channel": done.channel, "newly": done.newly},
     )

@@ -11,5 +11,4 @@ async def unsubscribe(call: Call, bot: Bot) -> Reply:
     """End the subscription of the named channel or this one."""
     channel = call.channel_named("/fieldview unsubscribe #channel")
     await bot.access.require_reach(call.user, channel, call.channel)
-    was = await bot.subscribing.unsubscribe(channel)
-    return Reply(messages.unsubscribed(channel, was=was), detail={"channel": channel, "was": was})
+    return Reply(messages.unsubscribed(channel, was=await bot.subscribing.unsubscribe(channel)))

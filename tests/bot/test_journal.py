@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from bot.journal import Journal
+from bot.journal import Deed, Errand, Journal
+from bot.sealing import canonical, commitment_to, committed
+from storage import audit
 from storage.database import Database
+from storage.records import AuditEntry, Grower
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+ADA = Grower("g1", "Ada")
 
 
 @pytest.fixture
@@ -30,7 +35,8 @@ def journal_of(database: Database, key: str = "key") -> Journal:
 async def written(database: Database, rows: int = 5) -> Journal:
     journal = journal_of(database)
     for number in range(rows):
-        await journal.write(f"U{number}", "slash", "connect", "done", f"r{number}", target="g1", detail={"n": "Ü"})
+        about = {"target": "g1", "target_name": "Ada Farms"} if number % 2 else {"typed": "Ada Fams"}
+        await journal.write(f"U{number}", "slash", "connect", "done", f"r{number}", detail={"n": "Ü"}, **about)
     return journal
 
 
@@ -41,7 +47,7 @@ async def tamper(database: Database, *statements: str) -> None:
             for trigger in ("audit_refuses_update", "audit_refuses_delete"):
                 await session.execute(text(f"DROP TRIGGER IF EXISTS {trigger}"))
         else:
-            await session.execute(text("DROP TRIGGER IF EXISTS audit_refuses_change ON audit"))
+            await session.execute(text("DROP TRIGGER audit_refuses_change ON audit"))
         for statement in statements:
             await session.execute(text(statement))
 
@@ -75,6 +81,28 @@ async def test_an_untouched_trail_is_whole(database: Database) -> None:
             5,
         ),
         (["UPDATE audit_head SET seq = 6"], "the trail ends at entry 5, but 6 were written", 5),
+        (["UPDATE audit SET target_name = 'Bob Farms' WHERE seq = 2"], "entry 2 was changed: the name", 1),
+        (["UPDATE audit SET typed = 'Bob' WHERE seq = 3"], "entry 3 was changed: the name or the words", 2),
+        (["UPDATE audit SET salt = NULL WHERE seq = 2"], "entry 2 was changed: words were put", 1),
+        (
+            ["UPDATE audit SET target_name = NULL, salt = NULL WHERE seq = 4"],
+            "entry 4 was changed: the words in it were removed, and nobody asked",
+            3,
+        ),
+        (["UPDATE audit SET typed = NULL, salt = NULL WHERE seq = 1"], "entry 1 was changed: the words in it", 0),
+        (
+            ["UPDATE audit SET commitment = NULL, salt = NULL, target_name = NULL WHERE seq = 2"],
+            "entry 2 was changed or written by somebody else",
+            1,
+        ),
+        (
+            [
+                "INSERT INTO audit_checkpoints (seq, mac, at, seal) SELECT seq, mac, at, mac FROM audit WHERE seq = 2",
+                "DELETE FROM audit WHERE seq <= 2",
+            ],
+            "entries up to 2 were removed by somebody else",
+            0,
+        ),
     ],
 )
 async def test_every_kind_of_tampering_is_found_where_it_is(
@@ -130,3 +158,92 @@ async def test_details_survive_and_entries_come_oldest_first(database: Database)
     assert [entry.actor for entry in entries] == ["U0", "U1"]
     assert entries[0].detail == '{"n": "Ü"}'
     assert entries[0].at == NOON
+
+
+async def test_an_entry_from_before_words_could_be_erased_is_sound_too(database: Database) -> None:
+    """An old replica writes such entries while the new one starts."""
+    journal = journal_of(database)
+    entry = AuditEntry(NOON, "U1", "slash", "connect", "done", "r1", target="g1", target_name="Ada Farms")
+    async with database.transaction() as session:
+        await audit.append(session, entry, journal.seal.of_entry)
+    assert (await journal.verify()).fault is None
+    await tamper(database, "UPDATE audit SET typed = 'slander'")
+    assert "what was typed was put in" in ((await journal.verify()).fault or "")
+
+
+def test_the_bytes_that_are_sealed_are_the_documented_ones() -> None:
+    entry = AuditEntry(NOON, "U1", "command", "connect", "done", "r1", "C1", "g1", "Ada", '{"n": "Ü"}')
+    before = canonical(7, entry, "00")
+    assert before == (
+        b'{"action":"connect","actor":"U1","at":"2026-11-24T12:00:00.000000+00:00","channel":"C1",'
+        b'"detail":"{\\"n\\": \\"\\u00dc\\"}","outcome":"done","previous":"00","request_id":"r1","seq":7,'
+        b'"target":"g1","target_name":"Ada","via":"command"}'
+    )
+    sealed = canonical(7, committed(entry), "00")
+    assert b"Ada" not in sealed
+    assert b'"commitment":"' in sealed
+
+
+@pytest.mark.parametrize("change", [{"target_name": "Bob"}, {"typed": "Ada"}, {"salt": "0" * 64}])
+def test_a_commitment_opens_to_its_own_words_only(change: dict[str, str]) -> None:
+    entry = committed(AuditEntry(NOON, "U1", "command", "connect", "done", "r1", target_name="Ada"))
+    assert commitment_to(entry) == entry.commitment
+    assert commitment_to(replace(entry, **change)) != entry.commitment  # type: ignore[arg-type]
+    again = committed(AuditEntry(NOON, "U1", "command", "connect", "done", "r1", target_name="Ada"))
+    assert again.commitment != entry.commitment, "equal names do not show as equal"
+
+
+# One row for each request
+
+
+ERRAND = Errand(Deed("U1", "command", "connect", "r1", "C1"), lambda: ADA)
+
+
+async def rows(database: Database) -> list[tuple[str, str | None]]:
+    return [(sealed.entry.outcome, sealed.entry.target_name) async for sealed in journal_of(database).entries()]
+
+
+async def test_the_service_writes_the_row_in_its_own_transaction_and_the_edge_none(database: Database) -> None:
+    journal, errand = journal_of(database), replace(ERRAND)
+    with journal.errand(errand):
+        async with database.transaction() as session:
+            await journal.fulfil(session)
+            await journal.fulfil(session)
+        assert await rows(database) == [("done", "Ada")], "there before anybody settles"
+        await journal.settle(errand, "crashed")
+    assert await rows(database) == [("done", "Ada")]
+
+
+async def test_an_effect_that_was_rolled_back_leaves_the_row_to_the_edge(database: Database) -> None:
+    journal, errand = journal_of(database), replace(ERRAND)
+
+    async def undone() -> None:
+        async with database.transaction() as session:
+            await journal.fulfil(session)
+            raise LookupError
+
+    with journal.errand(errand):
+        with pytest.raises(LookupError):
+            await undone()
+        await journal.settle(errand, "crashed")
+    assert await rows(database) == [("crashed", "Ada")]
+
+
+async def test_outside_of_a_request_nothing_is_fulfilled(database: Database) -> None:
+    journal = journal_of(database)
+    with journal.errand(replace(ERRAND)):
+        pass
+    async with database.transaction() as session:
+        await journal.fulfil(session)
+    assert await rows(database) == []
+
+
+async def test_a_service_that_is_handed_the_deed_settles_the_same_errand(database: Database) -> None:
+    journal, errand = journal_of(database), replace(ERRAND)
+    with journal.errand(errand):
+        async with database.transaction() as session:
+            await journal.done(session, Deed("U2", "job", "end-snooze", "other"), ADA)
+        async with database.transaction() as session:
+            await journal.done(session, errand.deed, ADA, newly=True)
+        await journal.settle(errand, "crashed")
+    assert [outcome for outcome, _ in await rows(database)] == ["done", "done"]

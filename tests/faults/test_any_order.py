@@ -13,7 +13,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from pydantic import SecretStr
 from sqlalchemy import update
 
-from bot import journal
+from bot import sealing
 from bot.leaf import statuses
 from bot.leaf.client import LeafClient
 from bot.vault import Vault
@@ -103,8 +103,8 @@ def _leaf_is_given_everything_twice(patch: pytest.MonkeyPatch) -> None:
 
 
 def _the_chain_has_no_links(patch: pytest.MonkeyPatch) -> None:
-    canonical, calls = journal.canonical, iter(range(10_000))
-    patch.setattr(journal, "canonical", lambda seq, entry, previous: canonical(seq, entry, str(next(calls))))
+    canonical, calls = sealing.canonical, iter(range(10_000))
+    patch.setattr(sealing, "canonical", lambda seq, entry, previous: canonical(seq, entry, str(next(calls))))
 
 
 def a_story(machine: AnyOrder) -> None:

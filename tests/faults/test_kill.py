@@ -232,3 +232,17 @@ async def _ended(story: Outside) -> bool:
         actions = [sealed.entry.action async for sealed in audit.everything(session)]
     assert actions.count("disconnect-ended") <= 1
     return "disconnect-ended" in actions
+
+
+async def test_killed_between_a_change_and_its_answer_the_trail_tells_of_it(story: Outside) -> None:
+    """The link is made, and Slack does not take the direct message yet: the row came with the link."""
+    story.world.slack.faults.slow(60, "chat.postMessage", times=1)
+    await story.world.slack.command(story.grace, story.growers, "/fieldview connect Ada Lovelace Farms")
+    await eventually(lambda: _true(any(fault.hits for fault in story.world.slack.faults.active)), within=60)
+    await story.program.is_killed()
+    made = await consent(story)
+    async with story.database.reading() as session:
+        rows = [sealed.entry async for sealed in audit.everything(session)]
+    [row] = [row for row in rows if row.via == "command"]
+    assert (row.action, row.outcome, row.actor) == ("connect", "done", story.grace)
+    assert made.id in (row.detail or "")

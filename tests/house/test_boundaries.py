@@ -10,7 +10,7 @@ import pytest
 
 from tests.house import repository
 
-ROOTS = ("bot/app", "bot/serving.py", "bot/checking.py", "bot/demo", "bot/__main__.py")
+ROOTS = ("bot/app", "bot/serving.py", "bot/checking.py", "bot/auditing.py", "bot/demo", "bot/__main__.py")
 
 
 def imports(path: Path) -> Iterator[str]:

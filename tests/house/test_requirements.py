@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
+import runpy
 import sys
 from importlib.metadata import packages_distributions
 
@@ -81,3 +83,32 @@ def test_nothing_imported_is_missing_from_the_lists() -> None:
     ours = {"bot", "handlers", "storage", "tests", "benchmarks"}
     foreign = imported(*ours) - set(sys.stdlib_module_names) - ours
     assert {name for name in foreign if not distributions({name}) & pins("dev").keys()} == set()
+
+
+def verdict(report: str, trouble: str = "") -> int:
+    """What `requirements/audit` makes of pip-audit's report."""
+    script = runpy.run_path(str(repository.ROOT / "requirements" / "audit"))
+    found: int = script["main"](report, trouble)
+    return found
+
+
+def listed(**package: object) -> str:
+    return json.dumps({"dependencies": [{"name": "jinja2", "version": "2.4", **package}]})
+
+
+def test_a_known_weakness_fails_the_check(capsys: pytest.CaptureFixture[str]) -> None:
+    assert verdict(listed(vulns=[{"id": "CVE-1", "fix_versions": ["3.0"]}])) == 1
+    assert "jinja2 2.4: CVE-1, mended in 3.0" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("report", ["", listed(skip_reason="not found")])
+def test_what_could_not_be_looked_up_is_never_called_sound(report: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert verdict(report, "ConnectionError: no route") == 0
+    told = capsys.readouterr().out
+    assert "NOT CHECKED" in told
+    assert "no known weakness" not in told
+
+
+def test_sound_packages_are_called_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert verdict(listed(vulns=[])) == 0
+    assert "no known weakness in 1 packages" in capsys.readouterr().out

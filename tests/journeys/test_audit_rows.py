@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 
 import httpx
@@ -41,14 +42,14 @@ async def test_what_was_not_done_leaves_a_row_with_what_was_typed(
     await stage_on_sqlite.types(f"/fieldview {typed}")
     [row] = await stage_on_sqlite.audit()
     assert row.outcome == outcome
-    assert typed == "connect" or typed.split()[-1] in (row.detail or "")
+    assert typed == "connect" or typed.split()[-1] in (row.typed or "")
 
 
 async def test_what_looks_like_a_secret_is_struck_out_of_what_was_typed(stage_on_sqlite: Stage) -> None:
     await stage_on_sqlite.types("/fieldview status password: hunter2 https://bot.example/connect/SeCrEtSeCrEtSeCrEt")
     [row] = await stage_on_sqlite.audit()
-    assert "hunter2" not in (row.detail or "")
-    assert "SeCrEt" not in (row.detail or "")
+    assert "hunter2" not in (row.typed or "")
+    assert "SeCrEt" not in (row.typed or "")
 
 
 @pytest.mark.parametrize("who", ["single", "multi", "bot", "gone", "nobody knows", "unknown account"])
@@ -204,3 +205,33 @@ async def test_a_stranger_of_another_workspace_is_refused(stage_on_sqlite: Stage
     await eventually(all_written)
     assert await stage.deeds() == [("connect", "refused")] * 3
     assert slack.posted(slack.dm(stage.ada)) == []
+
+
+async def test_whoever_changes_something_has_written_the_row_before_the_edge_comes_to_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the program had been killed between the change and the edge's own row, each time."""
+    await stage.sweeps_now()
+    question = await stage.types("/fieldview disconnect Sato Family Orchards", stage.linus)
+    before = len(await stage.audit())
+
+    async def never(*anything: object) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(stage.running.bot.journal, "settle", never)
+    await stage.types("/fieldview connect Ada Lovelace Farms")
+    await stage.types("/fieldview subscribe")
+    await stage.types("/fieldview unsubscribe")
+    await stage.presses(question, "disconnect-confirm", stage.linus)
+    rows = (await stage.audit())[before:]
+    told = [(row.action, row.outcome, row.target_name) for row in rows if row.via != "job"]
+    assert told == [
+        ("connect", "done", "Ada Lovelace Farms"),
+        ("subscribe", "done", None),
+        ("unsubscribe", "done", None),
+        ("disconnect", "done", "Sato Family Orchards"),
+    ]
+    details = [json.loads(row.detail or "{}") for row in rows]
+    assert details[0]["to"] == stage.ada
+    assert details[1] == {"channel": stage.growers, "before": False, "after": True}
+    assert details[2] == {"channel": stage.growers, "before": True, "after": False}

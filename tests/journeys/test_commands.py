@@ -291,7 +291,7 @@ async def test_a_slip_of_the_keyboard_is_understood_and_not_carried_out(
     assert f"/fieldview {meant}" in shown.text
     [row] = await stage_on_sqlite.audit()
     assert (row.action, row.outcome) == ("unknown-command", "refused")
-    assert typed in (row.detail or "")
+    assert typed in (row.typed or "")
 
 
 async def test_slack_is_answered_at_once_and_the_person_hears_that_it_takes_time(
@@ -341,3 +341,34 @@ async def test_the_answer_comes_even_if_the_bot_is_told_to_stop_meanwhile(databa
         await slack.command(grace, stage.growers, "/fieldview status Sato Family Orchards")
         assert slack.whispered(grace) == []
     assert "Sato Family Orchards" in slack.whispered(grace)[-1].text
+
+
+async def test_history_is_narrowed_to_a_person_a_deed_and_a_time(stage: Stage) -> None:
+    await stage.types("/fieldview connect Ada Lovelace Farms")
+    await stage.types("/fieldview status Sato Family Orchards", stage.linus)
+    mine = text_of(await stage.types("/fieldview history by me"))
+    assert "made a link for Ada" in mine
+    assert "Sato" not in mine
+    theirs = text_of(await stage.types(f"/fieldview history Sato Family Orchards by <@{stage.linus}|linus> since 2d"))
+    assert "looked at the status of Sato" in theirs
+    assert "Ada" not in theirs
+    assert "Nothing has been done" in text_of(await stage.types("/fieldview history did disconnect"))
+    assert "Did you mean `did connect`?" in text_of(await stage.types("/fieldview history did conect"))
+
+
+async def test_history_is_paged_to_its_beginning_and_back(stage: Stage) -> None:
+    for number in range(45):
+        await stage.running.bot.journal.write(
+            "U0X", "command", "status", "done", f"r{number}", target_name=f"G{number}."
+        )
+    page = await stage.types("/fieldview history by me")
+    assert "history-older" not in buttons_of(page)
+    page = await stage.types("/fieldview history did status")
+    assert "G44." in text_of(page)
+    page = await stage.presses(page, "history-older")
+    assert "G24." in text_of(page)
+    assert "G44." not in text_of(page)
+    page = await stage.presses(page, "history-older")
+    assert "G0." in text_of(page)
+    assert "history-older" not in buttons_of(page)
+    assert "G44." in text_of(await stage.presses(page, "history-newest"))

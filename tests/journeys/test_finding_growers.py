@@ -130,3 +130,11 @@ async def test_twins_are_told_apart_when_they_are_asked_for_at_leaf(stage: Stage
     assert buttons_of(told) == ["choose-grower"]
     assert "north@twin.example" in repr(told.blocks)
     assert "south@twin.example" in repr(told.blocks)
+
+
+async def test_leaf_is_not_asked_for_a_name_that_fits_into_no_address(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await stage.sweeps_now()
+    told = text_of(await stage.types("/fieldview status " + "\N{GRINNING FACE}" * 20_000))
+    assert "Leaf" not in told
+    assert (await stage.audit())[-1].outcome == "refused"

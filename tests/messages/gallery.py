@@ -14,7 +14,7 @@ from bot import messages
 from bot.errors import AlertOver, ChannelUnreachable, NotAllowed, ProviderUnavailable, SomebodyWasFirst, UsageError
 from bot.messages import Message
 from bot.messages.speech import every_speech
-from bot.reports import Finding, Handled, Level, Owned, Snoozes
+from bot.reports import Finding, Handled, History, Level, Owned, Snoozes
 from handlers.commands.help import overview as commands
 from storage.records import (
     MEMBERS,
@@ -308,10 +308,10 @@ def stories() -> Iterator[tuple[str, Shown]]:
     last = a_timeline(page=2, has_older=False, facts=[], why_archived_only=str(ProviderUnavailable("Leaf")))
     yield "timeline, last page", messages.timeline(last, NOW)
     entries = [
-        an_entry(detail='{"consent": "c", "sent_to": "UGROWER"}'),
-        an_entry(detail='{"consent": "c", "sent_to": null}'),
+        an_entry(detail='{"consent": "c", "to": "UGROWER"}'),
+        an_entry(detail='{"consent": "c", "to": null}'),
         an_entry(detail='{"link": "not needed"}'),
-        an_entry(outcome="refused", target=None, target_name=None, detail='{"typed": "Okafro"}'),
+        an_entry(outcome="refused", target=None, target_name=None, typed="Okafro"),
         an_entry("status", target=None, target_name=None),
         an_entry("status", outcome="failed"),
         an_entry("disconnect", detail='{"asked": true}'),
@@ -329,10 +329,10 @@ def stories() -> Iterator[tuple[str, Shown]]:
             detail='{"subject": "S0CSTEAM", "before": null, "after": "operator"}',
         ),
         an_entry("choose-grower", detail='{"command": "disconnect", "asked": true}'),
-        an_entry("subscribe", target=None, target_name=None, detail='{"channel": "CNEWS", "newly": true}'),
         an_entry(
-            "unknown-command", target=None, target_name=None, outcome="refused", detail='{"typed": "conect Okafor"}'
+            "subscribe", target=None, target_name=None, detail='{"channel": "CNEWS", "before": false, "after": true}'
         ),
+        an_entry("unknown-command", target=None, target_name=None, outcome="refused", typed="conect Okafor"),
         an_entry("links", target=None, target_name=None),
         an_entry("revoke-link"),
         an_entry("show-link"),
@@ -387,10 +387,17 @@ def stories() -> Iterator[tuple[str, Shown]]:
         an_entry("escalated", actor="job:escalation", detail='{"lead": "UJONAS"}'),
         an_entry("keys-rotate", actor="cli", target=None, target_name=None),
         an_entry("audit-export", actor="cli", target=None, target_name=None),
+        an_entry("erase-grower", actor="cli", target_name=None),
+        an_entry("audit-retention", actor="job:retention", target=None, target_name=None, detail='{"entries": 4210}'),
     ]
-    yield "history", messages.history(entries, None, NOW)
-    yield "history of one", messages.history(entries[:1], GROWER, NOW)
-    yield "history, empty", messages.history([], GROWER, NOW)
+    yield "history", messages.history(History(entries), NOW)
+    yield "history of one", messages.history(History(entries[:1], GROWER), NOW)
+    yield "history, empty", messages.history(History([], GROWER), NOW)
+    narrow: dict[str, Any] = {"actor": "UMARIA", "action": "connect", "since": before(days=7)}
+    yield "history, narrowed", messages.history(History(entries[:2], GROWER, older=812, **narrow), NOW)
+    yield "history, next page", messages.history(History(entries[:2], older=811, page_on=True), NOW)
+    yield "history, narrowed to nothing", messages.history(History([], GROWER, **narrow), NOW)
+    yield "history, past the end", messages.history(History([], page_on=True), NOW)
 
 
 def answers() -> Iterator[tuple[str, Shown]]:

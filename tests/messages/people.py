@@ -172,7 +172,7 @@ def a_timeline(**changes: Any) -> Timeline:
             ),
             an_entry("consent-returned", actor="grower", at=before(minutes=6)),
             LeafEvent("e2", GROWER.id, before(hours=5), 401, '{"error":"invalid_grant"}'),
-            an_entry(detail='{"consent": "c0ffee", "sent_to": "UGROWER"}', at=before(days=1, hours=2)),
+            an_entry(detail='{"consent": "c0ffee", "to": "UGROWER"}', at=before(days=1, hours=2)),
             LeafEvent("e1", GROWER.id, before(days=3), 200, "ok"),
         ],
         page=0,

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from bot import messages
 from bot.errors import AmbiguousGrower, ProviderRejected, UnknownGrower
 from bot.messages.text import NAMELESS, escape, literal
+from bot.reports import History
 from storage.records import Cause, Connection, ConsentState, CredentialStatus, Grower, LeafEvent, Transition
 from tests.messages.gallery import Shown
 from tests.messages.people import (
@@ -171,7 +172,7 @@ def _of_stories(grower: Grower, said: str) -> list[Shown]:
     ]
     return [
         messages.timeline(a_timeline(grower=grower, facts=facts), NOW),
-        messages.history(entries, grower, NOW),
+        messages.history(History(entries, grower), NOW),
     ]
 
 
@@ -237,14 +238,14 @@ def test_many_of_everything_fits(name: str) -> None:
     ]
     crowd = an_overview(needing_someone=needing, counts={CredentialStatus.BROKEN: 10_000})
     growers = [grower for grower, _ in needing]
-    entries = [an_entry(target_name=name, detail=f'{{"typed": "{"t" * 300}"}}') for _ in range(1000)]
+    entries = [an_entry(target_name=name, typed="t" * 300) for _ in range(1000)]
     scopes = tuple(f"scope-{n}:read" for n in range(100))
     many: list[Shown] = [
         messages.overview(crowd, NOW),
         messages.home(crowd, is_admin=True, now=NOW),
         messages.choose_grower(name, growers, "connect", "30"),
         messages.unknown_grower(name, growers, "connect", may_create=True),
-        messages.history(entries, growers[0], NOW),
+        messages.history(History(entries, growers[0]), NOW),
         messages.timeline(a_timeline(facts=entries[:60]), NOW),
         messages.connection_status(a_report(a_connection(CredentialStatus.LIMITED, missing_scopes=scopes)), NOW),
         messages.incident(a_card(incident=an_incident(missing_scopes=scopes)), NOW),

@@ -17,6 +17,7 @@ from bot.errors import (
     UnknownGrower,
     UsageError,
 )
+from bot.reports import History
 from storage.records import Cause, Consent, ConsentState, CredentialStatus, DisconnectionState
 from tests.messages.people import (
     FLOW,
@@ -302,9 +303,11 @@ def test_a_menu_carries_the_command_it_goes_on_with(rest: str) -> None:
 @pytest.mark.parametrize(
     ("entry", "sentence"),
     [
-        ({"detail": '{"sent_to": "UG"}'}, "@UMARIA sent Okafor Family Farms a link by direct message"),
+        (
+            {"detail": '{"consent": "c", "to": "UG"}'},
+            "@UMARIA made a link for Okafor Family Farms, to go out by direct message",
+        ),
         ({"detail": '{"consent": "c"}'}, "made a link for Okafor Family Farms to be passed on"),
-        ({"detail": '{"undelivered": "x"}'}, "the direct message did not arrive"),
         ({"detail": '{"link": "not needed"}'}, "who is connected already"),
         ({"action": "disconnect", "detail": '{"asked": true}'}, "was asked whether to disconnect"),
         ({"action": "disconnect", "detail": '{"cancelled": true}'}, "kept Okafor Family Farms connected"),
@@ -312,9 +315,12 @@ def test_a_menu_carries_the_command_it_goes_on_with(rest: str) -> None:
         ({"action": "disconnect", "detail": '{"removed": true}'}, "@UMARIA disconnected Okafor Family Farms"),
         ({"action": "choose-grower", "detail": '{"command": "status"}'}, "looked at the status of Okafor"),
         ({"action": "subscribe", "detail": '{"channel": "CNEWS"}'}, "subscribed #CNEWS"),
-        ({"action": "unknown-command", "detail": '{"typed": "conect"}'}, "typed something I do not know: conect"),
         (
-            {"outcome": "refused", "target": None, "target_name": None, "detail": '{"typed": "Okafro"}'},
+            {"action": "unknown-command", "target": None, "target_name": None, "typed": "conect"},
+            "typed something I do not know: conect",
+        ),
+        (
+            {"outcome": "refused", "target": None, "target_name": None, "typed": "Okafro"},
             "asked to connect Okafro, but that was refused",
         ),
         ({"action": "consent-failed", "detail": '{"trouble": "leaf-down"}'}, ": Leaf does not answer"),
@@ -325,7 +331,7 @@ def test_a_menu_carries_the_command_it_goes_on_with(rest: str) -> None:
     ],
 )
 def test_the_history_says_who_did_what_and_how_it_ended(entry: dict[str, Any], sentence: str) -> None:
-    assert sentence in seen(messages.history([an_entry(**entry)], None, NOW))
+    assert sentence in seen(messages.history(History([an_entry(**entry)]), NOW))
 
 
 def test_the_timeline_turns_its_pages() -> None:

@@ -279,6 +279,7 @@ CLI = (
     ("audit", "verify"),
     ("audit", "export"),
     ("audit", "export", "--format", "jsonl"),
+    ("audit", "erase", "Nobody"),
     ("migrate",),
     ("keys", "rotate"),
     ("--help",),

@@ -162,6 +162,14 @@ MALFORMED: list[tuple[str, bytes | str]] = [
     (FORM, "command=%2Ffieldview&text=status&user_id=nobody"),
     (FORM, "command=%2Fother&text=status&user_id=U0123"),
     (FORM, b"command=%2Ffieldview&text=\xff\xfe"),
+    (FORM, "command=%2Ffieldview&text=%FF%FE&user_id=U0123"),
+    (FORM, "command=%2Ffieldview&text=%ED%A0%80&user_id=U0123"),
+    (FORM, "command=%2Ffieldview&text=help&text=connect&user_id=U0123"),
+    (FORM, "payload=" + quote('{"type":"block_actions","type":"view_submission"}')),
+    (FORM, "payload=" + quote('{"type":"block_actions","user":{"id":"U1","id":"U2"}}')),
+    (FORM, "payload=" + quote('{"type":"block_actions","x":NaN}')),
+    (JSON, '{"type":"event_callback","x":-Infinity}'),
+    (JSON, "\ufeff{}"),
     (JSON, "[]"),
     (JSON, "7"),
     (JSON, '"text"'),
@@ -206,9 +214,7 @@ async def test_a_command_with_the_word_payload_in_it_is_a_command(sender: Sender
     await eventually(lambda: _rows(sender, 1))
 
 
-@pytest.mark.parametrize(
-    "text", ["status \x00", "connect a\x00b", "status \ud800", "\x00", "events \x1b[31m 7", "\u202e"]
-)
+@pytest.mark.parametrize("text", ["status \x00", "connect a\x00b", "\x00", "events \x1b[31m 7", "\u202e"])
 async def test_text_no_database_takes_is_answered_all_the_same(stage: Stage, text: str) -> None:
     async with httpx.AsyncClient(base_url=stage.url) as http:
         sender = Sender(stage, http)

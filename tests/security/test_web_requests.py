@@ -43,6 +43,9 @@ UNREADABLE = {
     "a type that is no text": b'{"type": {"a": 1}}',
     "an id that is none": b'{"type": "credentialsUnauthenticated", "credentialId": "a\\u202e b"}',
     "a lone surrogate": b'{"type": "credentialsUnauthenticated", "credentialId": "\\ud800"}',
+    "a key twice": b'{"type": "newImages", "type": "credentialsUnauthenticated", "provider": "JohnDeere"}',
+    "not a number": b'{"type": "credentialsUnauthenticated", "timestamp": NaN}',
+    "a byte order mark": b'\xef\xbb\xbf{"type": "credentialsUnauthenticated"}',
     "an endless id": b'{"type": "credentialsUnauthenticated", "credentialId": "' + b"x" * 100_000 + b'"}',
 }
 
@@ -115,9 +118,6 @@ async def test_what_leaf_signed_and_nobody_can_read_is_a_400(stage: Stage) -> No
         for named, body in UNREADABLE.items():
             headers = {"X-Leaf-Signature": signature(secret, body)}
             assert (await client.post("/leaf/alerts", content=body, headers=headers)).status_code == 400, named
-        twice = b'{"type": "newImages", "type": "credentialsUnauthenticated", "provider": "JohnDeere"}'
-        headers = {"X-Leaf-Signature": signature(secret, twice)}
-        assert (await client.post("/leaf/alerts", content=twice, headers=headers)).status_code == 200
     assert await remembered(stage) == before
 
 

@@ -1,0 +1,190 @@
+"""`fieldview-bot audit`: prove, export, and erase from, the audit trail."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import csv
+import json
+import sys
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock_time
+from typing import IO, Any
+
+from bot.retention import Retention
+from bot.settings import Settings
+from storage.database import Database
+from storage.records import Grower, SealedEntry
+
+Load = Callable[[], Settings]
+
+BAR = 30
+"""Letters of the progress bar."""
+
+
+def add_commands(audit: argparse.ArgumentParser, settings: Load) -> None:
+    """`verify`, `export` and `erase` below `audit`."""
+    kinds = audit.add_subparsers(required=True, metavar="WHAT")
+
+    def add(name: str, run: Callable[[argparse.Namespace, Settings], Any], purpose: str) -> argparse.ArgumentParser:
+        command = kinds.add_parser(name, help=purpose, description=purpose)
+        command.set_defaults(run=lambda options: asyncio.run(run(options, settings())))
+        return command
+
+    add("verify", verify, "Walk the chain and name the first entry that is not what it was.")
+    out = add("export", export, "Write the trail to standard output.")
+    out.add_argument("--format", choices=("csv", "jsonl"), default="csv")
+    out.add_argument("--since", type=day, metavar="DAY", help="from this day (UTC) on, like 2026-11-24")
+    out.add_argument("--until", type=day, metavar="DAY", help="up to and including this day (UTC)")
+    forget = add("erase", erase, "Erase a grower's personal words, here and in every other table. Deeds stay.")
+    forget.add_argument("grower", help="Leaf id, name, e-mail or external id")
+    forget.add_argument(
+        "--also", action="append", default=[], metavar="WORD", help="an earlier name, to be erased from what was typed"
+    )
+    forget.add_argument("--yes", action="store_true", help="do it: there is no way back")
+
+
+def day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("a day is written like 2026-11-24") from None
+
+
+async def verify(options: argparse.Namespace, settings: Settings) -> int:
+    from bot.app import journal_of
+
+    progress, began = Progress(sys.stderr), time.monotonic()
+    async with journal_of(settings) as journal:
+        verdict = await journal.verify(progress.show)
+    progress.clear()
+    if verdict.fault:
+        print(f"The audit trail is not what was written: {verdict.fault}. {verdict.rows} entries before it are.")
+        return 1
+    print(f"The audit trail is whole: {verdict.rows} entries.")
+    if sys.stderr.isatty():
+        print(f"It took {time.monotonic() - began:.1f} s.", file=sys.stderr)
+    return 0
+
+
+@dataclass
+class Progress:
+    """A bar on a terminal; nothing where nobody looks."""
+
+    screen: IO[str]
+
+    def show(self, done: int, of: int) -> None:
+        if self.screen.isatty() and of:
+            filled = "#" * (BAR * min(done, of) // of)
+            self.screen.write(f"\r[{filled:<{BAR}}] {done:,} of {of:,} entries")
+            self.screen.flush()
+
+    def clear(self) -> None:
+        if self.screen.isatty():
+            self.screen.write("\r\x1b[K")
+
+
+async def export(options: argparse.Namespace, settings: Settings) -> int:
+    from bot.app import journal_of
+
+    since, until = _midnight(options.since), _midnight(options.until, days_later=1)
+    write = _lines_of_json if options.format == "jsonl" else _table
+    async with journal_of(settings) as journal:
+        # First: nothing leaves without an entry that says so.
+        detail = {"format": options.format, "since": _named(options.since), "until": _named(options.until)}
+        await journal.write("cli", "command line", "audit-export", "done", _request_id(), detail=detail)
+        await write(journal.entries(since=since, until=until))
+    return 0
+
+
+async def _lines_of_json(entries: AsyncIterator[SealedEntry]) -> None:
+    async for sealed in entries:
+        print(json.dumps(_columns(sealed), ensure_ascii=False))
+
+
+async def _table(entries: AsyncIterator[SealedEntry]) -> None:
+    rows = csv.writer(sys.stdout)
+    rows.writerow(COLUMNS)
+    async for sealed in entries:
+        rows.writerow([_harmless(value) for value in _columns(sealed).values()])
+
+
+COLUMNS = (
+    *("seq", "at", "actor", "via", "action", "outcome", "request_id", "channel", "target", "target_name", "detail"),
+    *("typed", "mac"),
+)
+
+
+def _columns(sealed: SealedEntry) -> dict[str, Any]:
+    own = {"seq": sealed.seq, "at": sealed.entry.at.isoformat(), "mac": sealed.mac}
+    return {name: own[name] if name in own else getattr(sealed.entry, name) for name in COLUMNS}
+
+
+FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What a spreadsheet begins a formula with; the last four are the wide forms that East Asian ones take too."""
+
+
+def _harmless(value: object) -> object:
+    """A cell that no spreadsheet takes for a formula."""
+    text = "" if value is None else value
+    return f"'{text}" if isinstance(text, str) and text.lstrip(" ").startswith(FORMULAS) else text
+
+
+async def erase(options: argparse.Namespace, settings: Settings) -> int:
+    async with _retention_of(settings) as retention:
+        found = await retention.whom(options.grower)
+        if len(found) != 1:
+            return _not_one(found, options.grower)
+        [grower] = found
+        if not options.yes:
+            print(f"This would erase {_described(grower)} for good. Say the same with --yes to do it.")
+            return 1
+        erased = await retention.erase(grower, "cli", _request_id(), options.also)
+    print(f"Erased {grower.id} from {erased.entries + erased.typed} entries and from every other table.")
+    if grower.gone_at is None:
+        print("Leaf still has this grower: remove them there, or the next sweep learns the name again.")
+    print("Messages in Slack, backups and files of exports and logs are not reached from here.")
+    return 0
+
+
+def _not_one(found: list[Grower], named: str) -> int:
+    if not found:
+        print(f"No grower is known as {named!r}.", file=sys.stderr)
+        return 1
+    print("Several growers answer to that. Give the id of one:", file=sys.stderr)
+    for grower in found:
+        print(f"  {_described(grower)}", file=sys.stderr)
+    return 1
+
+
+def _described(grower: Grower) -> str:
+    return " · ".join(word for word in (grower.name, grower.email, grower.external_id, grower.id) if word)
+
+
+@asynccontextmanager
+async def _retention_of(settings: Settings) -> AsyncIterator[Retention]:
+    from bot.app import journal_of, system_clock
+
+    database = Database(settings.database_url.get_secret_value())
+    try:
+        async with journal_of(settings) as journal:
+            yield Retention(database, journal, system_clock)
+    finally:
+        await database.close()
+
+
+def _midnight(day: date | None, *, days_later: int = 0) -> datetime | None:
+    return datetime.combine(day + timedelta(days=days_later), clock_time(), UTC) if day else None
+
+
+def _named(day: date | None) -> str | None:
+    return day.isoformat() if day else None
+
+
+def _request_id() -> str:
+    return uuid.uuid4().hex[:12]

@@ -1,0 +1,92 @@
+"""What becomes of old entries of the audit trail: removed when their time is over, personal words erased on request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from bot.journal import Journal
+from bot.verifying import ERASE
+from storage import audit, audit_keeping, growers
+from storage.database import Database
+from storage.records import AuditCheckpoint, Grower
+
+log = structlog.get_logger(__name__)
+
+BATCH = 20_000
+"""Entries removed in one transaction, for which everybody who appends waits."""
+
+SLACK = timedelta(days=1)
+"""Entries are removed a day's worth at a time: each time leaves a checkpoint and an entry."""
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What was erased of whom: in how many entries, and how many entries had it as something typed."""
+
+    grower: Grower
+    entries: int
+    typed: int
+
+
+class Retention:
+    """Keeps the trail as short as the policy says and as forgetful as the law says, and verifiable all the while."""
+
+    def __init__(
+        self, database: Database, journal: Journal, clock: Callable[[], datetime], days: int | None = None
+    ) -> None:
+        self._database = database
+        self._journal = journal
+        self._clock = clock
+        self._kept = timedelta(days=days) if days else None
+
+    async def remove_old(self) -> int:
+        """Remove what is older than the policy allows; returns how many entries. Nothing without a policy."""
+        if self._kept is None:
+            return 0
+        removed = 0
+        while batch := await self._remove(self._clock() - self._kept, at_once=removed > 0):
+            removed += batch
+        return removed
+
+    async def _remove(self, moment: datetime, *, at_once: bool) -> int:
+        async with self._database.transaction() as session:
+            await audit.locked_head(session)
+            if not at_once and await audit_keeping.last_before(session, moment - SLACK, 1) is None:
+                return 0
+            last = await audit_keeping.last_before(session, moment, BATCH)
+            if last is None:
+                return 0
+            now, (seq, mac) = self._clock(), last
+            seal = self._journal.seal.of_checkpoint(seq, mac, now)
+            removed = await audit_keeping.replace_by(session, AuditCheckpoint(seq, mac, now, seal))
+            detail = {"entries": removed, "through": seq, "before": moment.isoformat(timespec="seconds")}
+            await self._journal.record(session, "job:retention", "job", "audit-retention", "done", "", detail=detail)
+        return removed
+
+    async def whom(self, named: str) -> list[Grower]:
+        """Who may be meant, also when Leaf no longer has them: by id, else by name, e-mail or externalId."""
+        async with self._database.reading() as session:
+            known = await growers.get(session, named.strip())
+            return [known] if known else await growers.find_exactly(session, named, gone_too=True)
+
+    async def erase(self, grower: Grower, by: str, request_id: str, also: Sequence[str] = ()) -> Erased:
+        """Erase the grower's personal words from the trail and from every other table; ids and deeds stay.
+
+        `also` are more words to be erased from what was typed, such as an earlier name.
+        """
+        words = [word for word in (grower.name, grower.email, grower.external_id, *also) if word]
+        async with self._database.transaction() as session:
+            # Whoever appended before us is seen by what follows; whoever comes after us has a higher number.
+            await audit.locked_head(session)
+            entries = await audit_keeping.erase_target(session, grower.id)
+            typed = await audit_keeping.erase_typed(session, words)
+            await audit_keeping.forget_grower(session, grower.id)
+            detail = {"entries": entries, "typed": typed}
+            await self._journal.record(
+                session, by, "command line", ERASE, "done", request_id, target=grower.id, detail=detail
+            )
+        return Erased(grower, entries, len(typed))

@@ -1,0 +1,337 @@
+"""Old entries go, names are erased, and the trail that is left is still proved; its end is anchored outside."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from bot import retention as policy
+from bot.anchors import Anchors
+from bot.journal import Journal
+from bot.retention import Retention
+from storage import audit, audit_keeping, consents, growers
+from storage.database import Database
+from storage.records import Consent, Grower
+from storage.tables import Row
+from tests.bot.test_journal import tamper
+
+NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+ADA = Grower("g-ada", "Ada Lovelace Farms", "ada@example.com", "L-1815")
+BOB = Grower("g-bob", "Bob's Barn", "bob@example.com")
+
+
+@dataclass
+class Clock:
+    now: datetime = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@dataclass
+class Archive:
+    """A trail, its keeper, and a clock that the test turns."""
+
+    database: Database
+    journal: Journal
+    retention: Retention
+    clock: Clock
+    anchors: Anchors
+    path: Path
+
+    async def writes(self, *about: Grower | str) -> None:
+        """One entry for each: about a grower, or with what somebody typed."""
+        for whom in about:
+            grower = whom if isinstance(whom, Grower) else None
+            await self.journal.write(
+                *("U1", "command", "status", "done" if grower else "refused", "r1"),
+                target=grower.id if grower else None,
+                target_name=grower.name if grower else None,
+                typed=None if isinstance(whom, Grower) else whom,
+            )
+
+    async def fault(self) -> str | None:
+        return (await self.journal.verify()).fault
+
+    async def words(self) -> list[str | None]:
+        """The personal words of every entry that can have some, oldest first."""
+        entries = [sealed.entry async for sealed in self.journal.entries()]
+        return [entry.target_name or entry.typed for entry in entries if entry.action == "status"]
+
+    async def everything(self) -> str:
+        """The whole database as text."""
+        found = []
+        async with self.database.reading() as session:
+            for table in Row.metadata.tables:
+                found += [repr(tuple(row)) for row in await session.execute(text(f"SELECT * FROM {table}"))]  # noqa: S608
+        return "\n".join(found)
+
+
+@pytest.fixture
+async def archive(database_url: str, tmp_path: Path) -> AsyncIterator[Archive]:
+    database, clock, path = Database(database_url, pool_size=20), Clock(), tmp_path / "anchors"
+    path.touch()
+    journal = Journal(database, SecretStr("key"), clock, path)
+    yield Archive(
+        database,
+        journal,
+        Retention(database, journal, clock, days=30),
+        clock,
+        Anchors(database, clock, path),
+        path,
+    )
+    await database.close()
+
+
+# Time
+
+
+async def test_entries_older_than_the_policy_are_replaced_by_a_checkpoint(archive: Archive) -> None:
+    await archive.writes(ADA, ADA, BOB)
+    archive.clock.now += 20 * DAY
+    await archive.writes(BOB)
+    archive.clock.now += 15 * DAY
+    assert await archive.retention.remove_old() == 3
+    entries = [sealed async for sealed in archive.journal.entries()]
+    assert [(sealed.seq, sealed.entry.action) for sealed in entries] == [(4, "status"), (5, "audit-retention")]
+    verdict = await archive.journal.verify()
+    assert (verdict.rows, verdict.fault) == (2, None)
+    assert await archive.retention.remove_old() == 0, "the rest is young"
+    archive.clock.now += 40 * DAY
+    assert await archive.retention.remove_old() == 2, "and so on, checkpoint by checkpoint"
+    await archive.writes(ADA)
+    assert await archive.fault() is None
+
+
+async def test_a_year_goes_in_batches_and_never_a_young_entry_with_it(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "BATCH", 4)
+    await archive.writes(*[ADA] * 10)
+    archive.clock.now += 40 * DAY
+    await archive.writes(BOB)
+    assert await archive.retention.remove_old() == 10
+    assert await archive.words() == ["Bob's Barn"]
+    assert await archive.fault() is None
+
+
+async def test_without_a_policy_everything_stays(archive: Archive) -> None:
+    await archive.writes(ADA)
+    archive.clock.now += 4000 * DAY
+    assert await Retention(archive.database, archive.journal, archive.clock).remove_old() == 0
+
+
+async def test_replicas_that_tidy_up_at_once_remove_everything_once(archive: Archive) -> None:
+    await archive.writes(*[ADA] * 6)
+    archive.clock.now += 40 * DAY
+    removed = await asyncio.gather(*(archive.retention.remove_old() for _ in range(4)), archive.writes(BOB))
+    assert sorted(count for count in removed if count) == [6]
+    assert await archive.fault() is None
+
+
+@pytest.mark.parametrize(
+    ("deed", "fault"),
+    [
+        ("DELETE FROM audit WHERE seq = 4", "entry 4 is missing"),
+        ("DELETE FROM audit_checkpoints", "entry 1 is missing: the next one is number 4"),
+        ("UPDATE audit_checkpoints SET seq = 4, mac = (SELECT mac FROM audit WHERE seq = 4)", "checkpoint is not ours"),
+        ("UPDATE audit SET seq = 2 WHERE seq = 4", "entry 2 was put in"),
+    ],
+)
+async def test_a_checkpoint_hides_nothing_but_what_it_stands_for(archive: Archive, deed: str, fault: str) -> None:
+    await archive.writes(ADA, ADA, BOB)
+    archive.clock.now += 40 * DAY
+    await archive.writes(BOB)
+    await archive.retention.remove_old()
+    for trigger in ("audit_checkpoints_refuses_update", "audit_checkpoints_refuses_delete"):
+        if archive.database.is_sqlite:
+            await run(archive.database, f"DROP TRIGGER {trigger}")
+    if not archive.database.is_sqlite:
+        await run(archive.database, "DROP TRIGGER audit_checkpoints_refuses_emptying ON audit_checkpoints")
+    await tamper(archive.database, deed)
+    assert fault in (await archive.fault() or "")
+
+
+async def run(database: Database, statement: str) -> None:
+    async with database.transaction() as session:
+        await session.execute(text(statement))
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [
+        "DELETE FROM audit WHERE seq = 1",
+        "UPDATE audit SET target_name = NULL WHERE seq = 1",
+        "UPDATE audit SET target_name = NULL, typed = NULL, salt = NULL, actor = 'U2' WHERE seq = 1",
+        "UPDATE audit SET target_name = 'Bob', typed = NULL, salt = NULL WHERE seq = 1",
+        "UPDATE audit_checkpoints SET seq = 9",
+        "DELETE FROM audit_checkpoints",
+    ],
+)
+async def test_the_database_lets_go_of_nothing_else(archive: Archive, deed: str) -> None:
+    await archive.writes(BOB)
+    archive.clock.now += 40 * DAY
+    await archive.retention.remove_old()
+    await archive.writes(ADA)
+    deed = deed.replace("seq = 1", "seq = 3")
+    with pytest.raises(Exception, match="append-only"):
+        await run(archive.database, deed)
+    assert await archive.fault() is None
+
+
+# Names
+
+
+async def test_a_grower_is_forgotten_and_the_chain_is_whole(archive: Archive) -> None:
+    async with archive.database.transaction() as session:
+        await growers.save(session, [ADA, BOB])
+        later = NOON + DAY
+        consent = Consent("c1", ADA.id, ADA.name, "U1", "Grace", "C1", "red-barn", NOON, later, account_email=ADA.email)
+        await consents.add(session, consent, "hash")
+    await archive.writes(ADA, BOB, "ada lovelace frams", "ÁDA LOVELACE FARMS now", "the other one")
+    erased = await archive.retention.erase(ADA, "cli", "r9")
+    assert (erased.entries, erased.typed) == (1, 1)
+    assert await archive.words() == [None, "Bob's Barn", "ada lovelace frams", None, "the other one"]
+    assert await archive.fault() is None
+    await archive.retention.erase(ADA, "cli", "r9", also=["frams"])
+    assert "lovelace" not in (await archive.everything()).lower()
+    assert "ada@example.com" not in await archive.everything()
+    assert "Bob's Barn" in (await archive.everything()).replace('"', "'")
+    assert await archive.fault() is None
+
+
+async def test_what_is_written_after_an_erasure_is_not_covered_by_it(archive: Archive) -> None:
+    await archive.writes(ADA)
+    await archive.retention.erase(ADA, "cli", "r9")
+    await archive.writes(ADA)
+    assert await archive.fault() is None
+    await run(archive.database, "UPDATE audit SET target_name = NULL, typed = NULL, salt = NULL WHERE seq = 3")
+    assert "entry 3 was changed: the words in it were removed" in (await archive.fault() or "")
+
+
+async def test_erasures_between_entries_of_eight_writers_leave_no_gap(archive: Archive) -> None:
+    async def many() -> None:
+        for _ in range(4):
+            await archive.writes(ADA, BOB)
+
+    async def erasures() -> None:
+        for _ in range(4):
+            await archive.retention.erase(ADA, "cli", "r9")
+
+    await asyncio.gather(*(many() for _ in range(8)), erasures())
+    assert await archive.fault() is None
+
+
+async def test_who_is_gone_from_leaf_can_still_be_named(archive: Archive) -> None:
+    async with archive.database.transaction() as session:
+        await growers.save(session, [ADA, BOB])
+        await growers.mark_gone(session, ADA.id, NOON)
+    for named in (ADA.id, ADA.name, "ADA@example.com", "l-1815"):
+        assert [grower.id for grower in await archive.retention.whom(named)] == [ADA.id]
+    assert await archive.retention.whom("Nobody") == []
+
+
+def test_every_column_that_may_name_a_grower_is_known_to_be_erased() -> None:
+    """A new one must be added here or there."""
+    telling = re.compile(r"name|email|reason|summary|typed|\btext|detail")
+    found = {(table.name, column.name) for table in Row.metadata.tables.values() for column in table.columns}
+    suspicious = {(table, column) for table, column in found if telling.search(column)}
+    erased = {"growers", "leaf_events", "thread_notes"} | {
+        table for table, column in suspicious if column in audit_keeping.PARTICULARS
+    }
+    harmless = {
+        ("announcements", "gave_up_reason"),
+        ("audit", "detail"),
+        ("audit", "target_name"),
+        ("audit", "typed"),
+        ("consents", "asked_by_name"),
+        ("notices", "text"),
+        ("paces", "name"),
+        ("sealed_values", "name"),
+        ("subscriptions", "broken_reason"),
+    }
+    assert {(table, column) for table, column in suspicious if table not in erased} <= harmless
+
+
+# The end
+
+
+async def cut_off(database: Database, after: int) -> None:
+    """Somebody puts back a copy of the database from when it had fewer entries: nothing in it contradicts itself."""
+    await tamper(
+        database,
+        f"DELETE FROM audit WHERE seq > {after}",  # noqa: S608 - a number
+        f"UPDATE audit_head SET seq = {after}, mac = (SELECT mac FROM audit WHERE seq = {after})",  # noqa: S608
+    )
+
+
+async def test_a_tail_that_is_cut_off_cleanly_is_missed_by_the_anchor(archive: Archive) -> None:
+    await archive.writes(ADA, BOB, ADA)
+    await archive.anchors.drop()
+    await archive.writes(BOB)
+    assert await archive.fault() is None
+    await cut_off(archive.database, 2)
+    assert await archive.fault() == (
+        "the trail ends at entry 2, but 3 were written by 2026-11-24T12:00:00+00:00: what came after was cut off"
+    )
+    archive.path.write_text("")
+    assert await archive.fault() is None, "without an anchor nobody could know"
+
+
+async def test_a_trail_rewritten_with_the_key_itself_is_not_the_anchored_one(archive: Archive) -> None:
+    await archive.writes(ADA, BOB, ADA)
+    await archive.anchors.drop()
+    await cut_off(archive.database, 1)
+    await archive.writes(ADA, ADA)
+    assert await archive.fault() == "entry 3 is not the one that was anchored at 2026-11-24T12:00:00+00:00"
+
+
+async def test_an_anchor_is_dropped_when_there_is_news_only(archive: Archive) -> None:
+    await archive.anchors.drop()
+    assert archive.path.read_text() == ""
+    await archive.writes(ADA)
+    await archive.anchors.drop()
+    await archive.anchors.drop()
+    async with archive.database.reading() as session:
+        seq, mac = await audit.head(session)
+    assert archive.path.read_text() == f"2026-11-24T12:00:00+00:00 {seq} {mac}\n"
+
+
+async def test_anchors_of_what_retention_removed_say_nothing_and_that_of_the_checkpoint_does(archive: Archive) -> None:
+    for _ in range(3):
+        await archive.writes(ADA)
+        await archive.anchors.drop()
+    archive.clock.now += 40 * DAY
+    await archive.writes(BOB)
+    await archive.retention.remove_old()
+    async with archive.database.reading() as session:
+        kept = await audit_keeping.checkpoint(session)
+    assert kept is not None
+    assert kept.seq == 3
+    assert await archive.fault() is None
+    lines = archive.path.read_text().replace(kept.mac, "f" * 64)
+    archive.path.write_text(lines)
+    assert "entry 3 is not the one that was anchored" in (await archive.fault() or "")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("hello\n", "line 1 of the file of anchors is not an anchor"),
+        (None, "the file of anchors cannot be read"),
+        (f"x 1 {'0' * 64}\nx 1 {'1' * 64}\n", "line 2 of the file of anchors contradicts an earlier one"),
+    ],
+)
+async def test_a_spoiled_file_of_anchors_is_no_proof(archive: Archive, content: str | None, said: str) -> None:
+    await archive.writes(ADA)
+    archive.path.unlink() if content is None else archive.path.write_text(content)
+    assert said in (await archive.fault() or "")

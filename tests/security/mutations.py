@@ -1,0 +1,310 @@
+"""Each security check, taken out, must make a test fail: `python -m tests.security.mutations [WORD]` tries them all.
+
+Works on a copy of the program. Prints one line for each: what was taken out, and which test noticed.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+COPIED = ("bot", "handlers", "storage", "tests", "benchmarks", "pyproject.toml", "manifest.yml")
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A check, what it looks like in which file, and without it; `tests` must hold one that fails then."""
+
+    check: str
+    file: str
+    code: str
+    without: str
+    tests: tuple[str, ...]
+
+
+SLACK, WEB = "tests/security/test_slack_requests.py", "tests/security/test_web_requests.py"
+ROUTES, CONSENT = "tests/security/test_every_route.py", "tests/journeys/test_consent.py"
+JOURNAL, RETENTION = "tests/bot/test_journal.py", "tests/bot/test_retention.py"
+FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+
+MUTATIONS = (
+    Mutation(
+        "Slack's signature",
+        "handlers/slack_events.py",
+        "return self._verifier.is_valid(body=body, timestamp=timestamp, signature=signature)",
+        "return True",
+        (SLACK, "-k", "sign"),
+    ),
+    Mutation(
+        "a timestamp that is a number",
+        "handlers/slack_events.py",
+        "timestamp.isascii() and timestamp.isdigit() and signature.isascii()",
+        "True",
+        (SLACK, "-k", "just_now"),
+    ),
+    Mutation(
+        "replays of Slack's requests",
+        "handlers/slack_events.py",
+        "        if signature in self._seen:\n            return True\n",
+        "",
+        (SLACK, "-k", "replayed"),
+    ),
+    Mutation(
+        "fields that come twice",
+        "handlers/slack_events.py",
+        "if len(fields) != len(pairs):",
+        "if False:",
+        (SLACK, "-k", "malformed"),
+    ),
+    Mutation(
+        "malformed UTF-8 in a form",
+        "handlers/slack_events.py",
+        ', errors="strict"',
+        "",
+        (SLACK, "-k", "malformed"),
+    ),
+    Mutation(
+        "keys that come twice",
+        "bot/strict_json.py",
+        "if len(found) != len(pairs):",
+        "if False:",
+        (WEB, "-k", "nobody_can_read and sqlite"),
+    ),
+    Mutation(
+        "deep nesting",
+        "bot/strict_json.py",
+        "except RecursionError:",
+        "except ZeroDivisionError:",
+        (WEB, "-k", "nobody_can_read and sqlite"),
+    ),
+    Mutation(
+        "Leaf's signature",
+        "bot/leaf/webhook.py",
+        "return hmac.compare_digest(expected, given)",
+        "return True",
+        (WEB, "-k", "leaf_did_not_sign and sqlite"),
+    ),
+    Mutation("the size of bodies", "handlers/web.py", "if size > LARGEST_BODY:", "if False:", (WEB, "-k", "exact")),
+    Mutation(
+        "compressed bodies", "handlers/web.py", "        if packed:", "        if False:", (ROUTES, "-k", "unpacked")
+    ),
+    Mutation(
+        "bodies that do not come",
+        "handlers/web.py",
+        "asyncio.timeout_at(deadline)",
+        "asyncio.timeout(None)",
+        (ROUTES, "-k", "send_the_body"),
+    ),
+    Mutation(
+        "heads that do not come", "bot/serving.py", "self.transport.close()", "pass", (ROUTES, "-k", "send_the_head")
+    ),
+    Mutation(
+        "redirects made of the Host header",
+        "handlers/web.py",
+        "application.router.redirect_slashes = False",
+        "pass",
+        (WEB, "-k", "host_header"),
+    ),
+    Mutation(
+        "parameters that come twice",
+        "handlers/callback.py",
+        " or _is_ambiguous(request)",
+        "",
+        (ROUTES, "-k", "twice_spends"),
+    ),
+    Mutation(
+        "the browser a state is bound to",
+        "storage/consents.py",
+        "            AttemptRow.browser_hash == browser_hash,\n            AttemptRow.used_at",
+        "            AttemptRow.used_at",
+        (CONSENT, "-k", "another_browser and sqlite"),
+    ),
+    Mutation(
+        "a state works once",
+        "storage/consents.py",
+        "            AttemptRow.used_at.is_(None),\n",
+        "",
+        (CONSENT, "-k", "works_once and sqlite"),
+    ),
+    Mutation(
+        "half an hour at FieldView",
+        "storage/consents.py",
+        "            AttemptRow.expires_at > at,\n",
+        "",
+        (CONSENT, "-k", "half_an_hour and sqlite"),
+    ),
+    Mutation(
+        "forms from other sites",
+        "handlers/browser.py",
+        '        return site in ("same-origin", "none")',
+        "        return True",
+        (CONSENT, "-k", "our_own_page and sqlite"),
+    ),
+    Mutation(
+        "cookies that scripts cannot read",
+        "handlers/browser.py",
+        "httponly=True",
+        "httponly=False",
+        (CONSENT, "-k", "neighbour"),
+    ),
+    Mutation(
+        "markup in names",
+        "bot/messages/text.py",
+        "return safe.translate(_ENTITIES)",
+        "return text",
+        ("tests/messages/test_foreign_text.py", "-k", "nobody_else_can"),
+    ),
+    Mutation(
+        "wildcards in searches",
+        "storage/growers.py",
+        'return text.replace("\\\\", "\\\\\\\\").replace("%", "\\\\%").replace("_", "\\\\_")',
+        "return text",
+        ("tests/storage/test_memory.py", "-k", "sqlite"),
+    ),
+    Mutation(
+        "secrets in what was typed",
+        "handlers/slack.py",
+        "redact(asked.typed)[:TYPED]",
+        "asked.typed[:TYPED]",
+        ("tests/journeys/test_audit_rows.py", "-k", "struck_out"),
+    ),
+    Mutation(
+        "formulas in an export",
+        "bot/auditing.py",
+        'return f"\'{text}" if',
+        'return f"{text}" if',
+        ("tests/test_command_line.py", "-k", "spreadsheet and sqlite"),
+    ),
+    Mutation(
+        "the mac of an entry",
+        "bot/verifying.py",
+        "if not hmac.compare_digest(sealed.mac, ",
+        "if False and not hmac.compare_digest(sealed.mac, ",
+        (JOURNAL, "-k", "sqlite"),
+    ),
+    Mutation(
+        "the order of entries",
+        "bot/verifying.py",
+        "if sealed.previous != walk.previous:",
+        "if False:",
+        (JOURNAL, "-k", "sqlite"),
+    ),
+    Mutation(
+        "the numbers of entries",
+        "bot/verifying.py",
+        "if sealed.seq != number:",
+        "if False:",
+        (JOURNAL, "-k", "sqlite"),
+    ),
+    Mutation(
+        "the end of the trail",
+        "bot/verifying.py",
+        "        if not met:",
+        "        if False:",
+        (JOURNAL, "-k", "sqlite"),
+    ),
+    Mutation(
+        "names that were changed",
+        "bot/verifying.py",
+        "if not hmac.compare_digest(entry.commitment, commitment_to(entry)):",
+        "if False:",
+        (JOURNAL, "-k", "sqlite"),
+    ),
+    Mutation(
+        "names that were removed unasked",
+        "bot/verifying.py",
+        "elif not walk.erasures.explain(sealed):",
+        "elif False:",
+        (JOURNAL, "-k", "sqlite"),
+    ),
+    Mutation(
+        "checkpoints that are not ours",
+        "bot/verifying.py",
+        "if not self._seal.is_ours(checkpoint):",
+        "if False:",
+        (RETENTION, "-k", "hides_nothing and sqlite"),
+    ),
+    Mutation(
+        "anchors of entries",
+        "bot/verifying.py",
+        "if anchor is not None and anchor.mac != mac:",
+        "if False:",
+        (RETENTION, "-k", "rewritten and sqlite"),
+    ),
+    Mutation(
+        "anchors beyond the end",
+        "bot/verifying.py",
+        "if newest is not None and newest.seq > walk.last:",
+        "if False:",
+        (RETENTION, "-k", "cut_off and sqlite"),
+    ),
+    Mutation(
+        "the database refuses changes",
+        "storage/migrations/versions/0011_audit_keeping.py",
+        '            op.execute(_sqlite_trigger("audit", deed, f"WHEN NOT ({allowed}) "))\n',
+        "",
+        (RETENTION, "-k", "lets_go and sqlite"),
+    ),
+    Mutation(
+        "the row comes with the effect",
+        "bot/inviting.py",
+        "            await self._journal.fulfil(",
+        "            dict(",
+        ("tests/journeys/test_audit_rows.py", "-k", "before_the_edge and sqlite"),
+    ),
+    Mutation(
+        "one row for each request",
+        "bot/journal.py",
+        "if errand.told and await audit.is_written(session, deed.request_id, deed.actor):",
+        "if False:",
+        (JOURNAL, "-k", "sqlite"),
+    ),
+)
+
+
+def main(word: str = "") -> int:
+    """Try every mutation whose name holds the word; returns 1 when one survives."""
+    survivors = 0
+    with tempfile.TemporaryDirectory(prefix="fieldview-mutations-") as folder:
+        copy = Path(folder)
+        for name in COPIED:
+            source = ROOT / name
+            shutil.copytree(source, copy / name) if source.is_dir() else shutil.copy(source, copy / name)
+        for mutation in (each for each in MUTATIONS if word in each.check):
+            noticed = _noticed(copy, mutation)
+            survivors += noticed is None
+            print(f"| {mutation.check} | `{mutation.file}` | {noticed or 'NOBODY NOTICED'} |", flush=True)  # noqa: T201
+    return int(survivors > 0)
+
+
+def _noticed(copy: Path, mutation: Mutation) -> str | None:
+    """The first test that fails without the check."""
+    path = copy / mutation.file
+    whole = path.read_text(encoding="utf-8")
+    if whole.count(mutation.code) != 1:
+        raise SystemExit(f"{mutation.file} has no longer exactly one {mutation.code!r}")
+    path.write_text(whole.replace(mutation.code, mutation.without), encoding="utf-8")
+    try:
+        told = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *mutation.tests],
+            cwd=copy,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        path.write_text(whole, encoding="utf-8")
+    failed = FAILED.search(told.stdout)
+    if told.returncode == 1 and failed:
+        return f"`{failed[1].split('::')[-1].split('[')[0]}`"
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
