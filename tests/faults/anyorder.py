@@ -38,6 +38,7 @@ from sqlalchemy.orm import Session
 
 from bot.completion import COMPLETE
 from bot.errors import BotError
+from bot.jobs import Jobs
 from bot.monitor import SWEEP
 from bot.reports import Invitation
 from bot.sandbox.leaf import LeafUser
@@ -60,26 +61,23 @@ NEWS = ("incident", "connected")
 BLAMES_GROWER = {UNAUTHENTICATED}
 
 
-class PaperJobs:
+class PaperJobs(Jobs):
     """What was enqueued by transactions that committed, each key once; a job runs when the machine says so."""
 
     latest: ClassVar[PaperJobs]
 
-    def __init__(self, *_: Any, **__: Any) -> None:
-        self.jobs: dict[str, Any] = {}
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self.known: dict[str, tuple[str, str]] = {}
         self.waiting: list[str] = []
         PaperJobs.latest = self
-
-    def register(self, name: str, job: Any) -> None:
-        self.jobs[name] = job
 
     async def start(self) -> None: ...
 
     async def stop(self, *, grace: float = 20.0) -> None: ...
 
     async def enqueue(self, session: AsyncSession, job: str, subject: str, key: str) -> None:
-        assert job in self.jobs, job
+        assert job in self._jobs, job
 
         def committed(_: Any) -> None:
             if key not in self.known:
@@ -96,6 +94,9 @@ class PaperJobs:
     async def forget_finished(self, before: datetime) -> int:
         return 0
 
+    async def backlog(self) -> tuple[int, int]:
+        return 0, len(self.waiting)
+
     async def owners_of_running(self) -> set[str]:
         return set()
 
@@ -107,7 +108,7 @@ class PaperJobs:
     async def run(self, key: str) -> float | None:
         """One try; it stays in the list if it wants another one, or dies."""
         job, subject = self.known[key]
-        wait: float | None = await self.jobs[job](subject)
+        wait: float | None = await self._jobs[job](subject)
         if wait is None:
             self.waiting.remove(key)
         return wait
