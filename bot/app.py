@@ -29,6 +29,7 @@ from bot.completion import COMPLETE, Completion
 from bot.consent_news import ConsentNews
 from bot.correspondence import Correspondence
 from bot.dataflow import DataFlows
+from bot.desk import Desks
 from bot.directory import Directory
 from bot.disconnecting import END, NAP, Disconnecting
 from bot.errors import ProviderUnavailable
@@ -384,7 +385,8 @@ def _services(
         journey=journey,
         completion=completion,
         chasing=chasing,
-        health=Health(database, monitor, archive, data, clock),
+        health=(health := Health(database, monitor, archive, data, clock)),
+        desks=Desks(database, health, clock, settings.alert_channel),
         monitor=monitor,
         storms=storms,
         casework=Casework(database, slack, announcer, journal, clock),

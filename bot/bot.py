@@ -13,6 +13,7 @@ from bot.casework import Casework
 from bot.chasing import Chasing
 from bot.completion import Completion
 from bot.correspondence import Correspondence
+from bot.desk import Desks
 from bot.directory import Directory
 from bot.disconnecting import Disconnecting
 from bot.escalating import Escalating
@@ -50,6 +51,7 @@ class Bot:
     chasing: Chasing
     disconnecting: Disconnecting
     health: Health
+    desks: Desks
     monitor: Monitor
     storms: Storms
     casework: Casework

@@ -76,9 +76,18 @@ class Directory:
         return (await self._learned([user]))[0]
 
     async def suggest(self, typed: str, limit: int = 100) -> list[Grower]:
-        """Growers for type-ahead, from the local index only."""
+        """Growers for type-ahead, from the local index only; the first by name while nothing is typed."""
         async with self._database.reading() as session:
+            if not fold(typed):
+                return await growers.first(session, limit)
             return await growers.find_similar(session, typed, limit)
+
+    async def known_as(self, person: Person) -> Grower | None:
+        """The grower who is this member of the workspace, from the local index only; None unless it is just one."""
+        async with self._database.reading() as session:
+            known = await growers.by_slack_user(session, person.id)
+            found = await growers.find_exactly(session, person.email) if person.email and known is None else []
+        return known or (found[0] if len(found) == 1 else None)
 
     async def person_of(self, grower: Grower) -> Person | None:
         """The grower as a member of this workspace, None when they have no account here."""

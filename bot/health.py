@@ -12,7 +12,7 @@ from bot.dataflow import DataFlows
 from bot.errors import ProviderError
 from bot.monitor import Monitor
 from bot.reports import History, Overview, StatusReport, Timeline, TimelineFact
-from storage import audit, connections, consents, first_data, incidents, leaf_events, silences, sweeps
+from storage import audit, care, connections, consents, first_data, incidents, leaf_events, silences, sweeps
 from storage.database import Database
 from storage.records import AuditEntry, Connection, CredentialStatus, Grower, Transition
 
@@ -71,6 +71,7 @@ class Health:
                 as_of=last.finished_at if last else None,
                 owner=owner,
                 silent=await silences.standing(session, owner),
+                snoozed=await care.count_snoozed(session, owner),
             )
 
     async def connection(self, grower: Grower) -> Connection | None:

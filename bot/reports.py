@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -65,6 +66,63 @@ class Overview:
     as_of: datetime | None
     owner: str | None = None
     silent: Sequence[tuple[Grower, Silence]] = ()
+    snoozed: int = 0
+
+
+class Pile(StrEnum):
+    """What lies on somebody's desk: the growers to look at together."""
+
+    NEEDING = "needing"
+    WAITING = "waiting"
+    SILENT = "silent"
+    SNOOZED = "snoozed"
+
+
+@dataclass(frozen=True)
+class Look:
+    """What of the desk is in sight. `whose` is "mine", "all", or nothing yet: one's own, if there are any.
+
+    Written into Slack's view, so that it looks the same after a click.
+    """
+
+    whose: str = ""
+    pile: Pile = Pile.NEEDING
+    page: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.whose},{self.pile},{self.page}"
+
+    @classmethod
+    def read(cls, written: str) -> Look:
+        """The look that was written; what cannot be read is as at the first time."""
+        match written.split(","):
+            case ["mine" | "all" | "" as whose, pile, page] if pile in list(Pile) and re.fullmatch("[0-9]{1,4}", page):
+                return cls(whose, Pile(pile), int(page))
+        return cls()
+
+
+@dataclass(frozen=True)
+class DeskRow:
+    """One grower on the desk, and what is known of the matter."""
+
+    grower: Grower
+    connection: Connection | None = None
+    consent: Consent | None = None
+    silence: Silence | None = None
+    incident: Incident | None = None
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What the App Home shows somebody: the counts, one page of one pile, and what is still to be set up."""
+
+    overview: Overview
+    look: Look
+    is_mine: bool
+    rows: Sequence[DeskRow]
+    pages: int
+    has_channel: bool
+    has_connection: bool
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,9 @@ _WITH_MENTIONS = re.compile(
 _WITH_NUMBER = re.compile(r"(?P<thing>.+?) (?P<number>[0-9]{1,4}) ?(?:d|days?)?", re.IGNORECASE)
 
 
+AT_HOME = "home:"
+
+
 @dataclass
 class Subject:
     """Whom a request turned out to be about: noted as soon as it is known, so that the audit trail has it also when
@@ -36,19 +39,28 @@ class Subject:
 
 @dataclass(frozen=True)
 class Request:
-    """Who asks, from which channel; part of every command, click and submission."""
+    """Who asks, from which channel; part of every command, click and submission.
+
+    `home` is how the App Home looked that this came from; None elsewhere.
+    """
 
     user: str
     team: str | None
     channel: str | None
     request_id: str
     subject: Subject = field(default_factory=Subject, kw_only=True)
+    home: str | None = field(default=None, kw_only=True)
 
     via: ClassVar[str] = ""
 
     def deed(self, action: str) -> Deed:
         """What an audit row needs to know of this request, for a service that writes it with the effect."""
         return Deed(self.user, self.via, action, self.request_id, self.channel)
+
+    @property
+    def origin(self) -> str:
+        """What a form remembers of where it was opened from: a channel, the Home as it looked, or nothing."""
+        return self.channel or ("" if self.home is None else f"{AT_HOME}{self.home}")
 
     def about(self, grower: Grower) -> Grower:
         """Note whom this is about."""
@@ -64,6 +76,7 @@ class Call(Request):
 
     word: str
     text: str
+    trigger_id: str = ""
 
     def one(self, what: str, usage: str) -> str:
         """Everything typed, as one thing. Raises UsageError when there is nothing."""
@@ -96,7 +109,7 @@ class Call(Request):
 class Click(Request):
     """One press of a button or choice in a menu; `value` is the button's value or the chosen option's.
 
-    `message` is the timestamp of the message that was pressed in, empty in a view.
+    `message` is the timestamp of the message that was pressed in, empty in a view; `modal` is the id of the modal.
     """
 
     via = "button"
@@ -107,6 +120,7 @@ class Click(Request):
     trigger_id: str
     is_ephemeral: bool
     message: str = ""
+    modal: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,10 +135,32 @@ class Submission(Request):
 
 
 @dataclass(frozen=True)
+class Shortcut(Request):
+    """A shortcut of the workspace, or of a message: then `author` is who wrote that message, empty for a bot."""
+
+    via = "shortcut"
+
+    shortcut: str
+    trigger_id: str
+    author: str = ""
+
+
+@dataclass(frozen=True)
+class Typing(Request):
+    """So much was typed into a menu that is filled meanwhile."""
+
+    via = "menu"
+
+    action: str
+    typed: str
+
+
+@dataclass(frozen=True)
 class Reply:
     """What to answer. `replace` puts the answer in place of the pressed message; `modal` opens instead of a message;
     `public` is said for everybody in `public_channel`; `detail` goes into the audit trail, unless
-    a service wrote the row already, together with the effect."""
+    a service wrote the row already, together with the effect. `shows` says that the App Home tells
+    what was done without words; `home` is how it shall look next."""
 
     message: Message | None = None
     replace: bool = False
@@ -132,6 +168,8 @@ class Reply:
     public: Message | None = None
     public_channel: str | None = None
     detail: Mapping[str, Any] | None = None
+    shows: bool = False
+    home: str | None = None
 
 
 def command_and_rest(typed: str) -> tuple[str, str]:

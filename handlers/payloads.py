@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bot.messages import MORE
-from handlers.call import Call, Click, Submission, clean, command_and_rest
+from handlers.call import AT_HOME, Call, Click, Shortcut, Submission, Typing, clean, command_and_rest, tidy
 
 _ID = re.compile(r"[A-Z0-9]{2,32}")
 _LONGEST = 3000
@@ -31,6 +31,7 @@ def typed_command(body: Body) -> Call:
         request_id=_request_id(),
         word=word,
         text=text,
+        trigger_id=_text(body, "trigger_id"),
     )
 
 
@@ -54,6 +55,8 @@ def clicks(body: Body) -> Iterator[Click]:
             trigger_id=_text(body, "trigger_id"),
             is_ephemeral=container.get("is_ephemeral") is True,
             message=_text(container, "message_ts"),
+            modal=_modal(body),
+            home=_home(_part(body, "view")),
         )
 
 
@@ -69,13 +72,40 @@ def submission(body: Body) -> Submission:
         view=_text(view, "callback_id"),
         values=_values(_part(_part(view, "state"), "values")),
         opened_for=opened_for,
+        home=_home(view),
     )
 
 
-def opened_home(body: Body) -> tuple[str, str | None, str]:
-    """Who opened the bot's own page: the person, their workspace, and which tab of it. Raises Malformed."""
+def shortcut(body: Body) -> Shortcut:
+    """A shortcut of the workspace or of a message. Raises Malformed."""
+    message = _part(body, "message")
+    return Shortcut(
+        user=_id(_part(body, "user"), "id"),
+        team=_team(body),
+        channel=_channel(body),
+        request_id=_request_id(),
+        shortcut=_text(body, "callback_id"),
+        trigger_id=_text(body, "trigger_id"),
+        author=_id(message, "user") if message.get("user") and not message.get("bot_id") else "",
+    )
+
+
+def typing(body: Body) -> Typing:
+    """What stands in a menu that is filled while somebody types. Raises Malformed."""
+    return Typing(
+        user=_id(_part(body, "user"), "id"),
+        team=_team(body),
+        channel=_channel(body),
+        request_id=_request_id(),
+        action=_text(body, "action_id"),
+        typed=tidy(_text(body, "value")),
+    )
+
+
+def opened_home(body: Body) -> tuple[str, str | None, str, str]:
+    """Who opened the bot's own page: the person, their workspace, which tab, and how it looked. Raises Malformed."""
     event = _part(body, "event")
-    return _id(event, "user"), _team(body), _text(event, "tab") or "home"
+    return _id(event, "user"), _team(body), _text(event, "tab") or "home", _home(_part(event, "view")) or ""
 
 
 def answer_address(body: Body) -> str | None:
@@ -121,6 +151,20 @@ def _channel(body: Body) -> str | None:
         if owner.get(key):
             return _id(owner, key)
     return None
+
+
+def _modal(body: Body) -> str:
+    view = _part(body, "view")
+    return _text(view, "id") if view.get("type") == "modal" else ""
+
+
+def _home(view: Body) -> str | None:
+    """How the Home looked, if the view is the Home or was opened from it."""
+    remembered = _text(view, "private_metadata")
+    if view.get("type") == "home":
+        return remembered
+    opened_from = remembered.partition(" ")[0]
+    return opened_from.removeprefix(AT_HOME) if opened_from.startswith(AT_HOME) else None
 
 
 def _pressed(element: Body) -> tuple[str, str]:

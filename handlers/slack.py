@@ -33,12 +33,15 @@ from bot.errors import (
 from bot.journal import Deed, Errand
 from bot.messages import Message
 from bot.redaction import redact
+from bot.reports import Look
 from bot.slack.client import Workspace
 from handlers import payloads
 from handlers.actions import ACTIONS
-from handlers.call import Call, Click, Reply, Request, Submission
+from handlers.call import Call, Click, Reply, Request, Shortcut, Submission
 from handlers.commands import COMMAND, COMMANDS
 from handlers.commands.help import overview
+from handlers.menus import MENUS
+from handlers.shortcuts import SHORTCUTS
 from handlers.views import FORMS, Form
 from storage.records import Role
 
@@ -55,6 +58,14 @@ TYPED = 200
 Pressed = tuple[str, str, str, str, str]
 
 
+@dataclass
+class Window:
+    """The modal that answers a click in a view, where no message can stand: opened once, then filled anew."""
+
+    trigger_id: str
+    modal: str
+
+
 @dataclass(frozen=True)
 class Asked:
     """A request on its way: the part of it that the edge needs for its gate, its answer and the audit trail.
@@ -69,6 +80,7 @@ class Asked:
     command: str = ""
     typed: str = ""
     role: Role = Role.VIEWER
+    window: Window | None = None
 
     def errand(self) -> Errand:
         """What the audit trail will say of it, whoever writes the row."""
@@ -110,14 +122,31 @@ class SlackEdge:
                 self._audit(asked, asked.errand(), Reply(detail={"faults": sorted(faults)}), "refused")
             )
             return
-        await ack()
+        # A form laid over another one is not gone back from: what it was opened for is done.
+        await ack(response_action="clear")
         self._background.spawn(self._run_submission(asked, sent, form))
+
+    async def shortcut(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
+        """A shortcut of the workspace or of a message. Raises Malformed."""
+        used, answer_at = payloads.shortcut(body), payloads.answer_address(body)
+        await ack()
+        self._background.spawn(self._run_shortcut(used, answer_at))
+
+    async def typing(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
+        """A menu to be filled: the one thing that is answered in the acknowledgement. Raises Malformed, NotAllowed."""
+        typing = payloads.typing(body)
+        menu = MENUS.get(typing.action)
+        if menu is None:
+            await ack(options=[])
+            return
+        await self._bot.access.admit(typing.user, typing.team, self._workspace.team_id, menu.role, typing.channel)
+        await ack(options=[option.to_dict() for option in await menu.offer(typing, self._bot)])
 
     async def home(self, body: Mapping[str, Any]) -> None:
         """Somebody opened the bot's own page. Raises Malformed."""
-        user, team, tab = payloads.opened_home(body)
+        user, team, tab, look = payloads.opened_home(body)
         if tab == "home":
-            self._background.spawn(self._show_home(user, team))
+            self._background.spawn(self._show_home(user, team, look))
 
     async def _run_command(self, call: Call, answer_at: str | None) -> None:
         name = call.word.lower() or "help"
@@ -127,22 +156,22 @@ class SlackEdge:
         asked = Asked(call, "command", action, answer_at, name, typed.strip(), role)
 
         async def work() -> Reply:
-            return await command.run(call, self._bot) if command else _unknown_command(call.word)
+            return (
+                await self._opened(call, await command.run(call, self._bot)) if command else _unknown_command(call.word)
+            )
 
         await self._carry_out(asked, work)
 
     async def _run_click(self, click: Click, answer_at: str | None) -> None:
         action = ACTIONS.get(click.action)
         name, role = (action.name_for(click), action.role_for(click)) if action else ("unknown-button", Role.VIEWER)
-        asked = Asked(click, "button", name, answer_at, role=role)
+        window = Window(click.trigger_id, click.modal) if click.modal or click.home is not None else None
+        asked = Asked(click, "button", name, answer_at, role=role, window=window)
 
         async def work() -> Reply:
             if action is None:
                 raise UsageError("This button is from an older version of me.", f"{COMMAND} help")
-            reply = await action.run(click, self._bot)
-            if reply.modal is not None:
-                await self._bot.slack.open_view(click.trigger_id, reply.modal)
-            return reply
+            return await self._opened(click, await action.run(click, self._bot))
 
         pressed = (click.user, click.message, click.action, click.block, click.value)
         if pressed in self._under_way:
@@ -154,6 +183,17 @@ class SlackEdge:
         finally:
             self._under_way.discard(pressed)
 
+    async def _run_shortcut(self, used: Shortcut, answer_at: str | None) -> None:
+        offer = SHORTCUTS.get(used.shortcut)
+        name, role = (offer.name, offer.role) if offer else ("unknown-shortcut", Role.VIEWER)
+
+        async def work() -> Reply:
+            if offer is None:
+                raise UsageError("This shortcut is from another version of me.", f"{COMMAND} help")
+            return await self._opened(used, await offer.run(used, self._bot))
+
+        await self._carry_out(Asked(used, used.via, name, answer_at, role=role), work)
+
     async def _run_submission(self, asked: Asked, sent: Submission, form: Form | None) -> None:
         async def work() -> Reply:
             if form is None:
@@ -162,13 +202,12 @@ class SlackEdge:
 
         await self._carry_out(asked, work)
 
-    async def _show_home(self, user: str, team: str | None) -> None:
+    async def _show_home(self, user: str, team: str | None, look: str) -> None:
         try:
             person = await self._bot.access.admit(user, team, self._workspace.team_id, Role.VIEWER)
-            overview_now = await self._bot.health.overview()
-            await self._bot.slack.publish_home(
-                user, messages.home(overview_now, is_admin=person.role is Role.ADMIN, now=self._bot.clock())
-            )
+            desk = await self._bot.desks.of(user, Look.read(look))
+            view = messages.home(desk, is_admin=person.role is Role.ADMIN, now=self._bot.clock())
+            await self._bot.slack.publish_home(user, view)
         except NotAllowed:
             log.info("home refused")
         except BotError as failure:
@@ -191,6 +230,9 @@ class SlackEdge:
             # The database or Slack is ill: whoever waits gets at least a sentence, if that can be had.
             log.exception("an answer was not completed", actor=asked.request.user, outcome=outcome)
             await self._try_to_answer(asked, Reply(messages.crash(asked.request.request_id)))
+        if asked.request.home is not None and reply.modal is None:
+            look = reply.home or asked.request.home
+            await self._show_home(asked.request.user, asked.request.team, look)
 
     async def _worked(self, asked: Asked, work: Callable[[], Awaitable[Reply]]) -> tuple[Reply, str]:
         request = asked.request
@@ -214,12 +256,20 @@ class SlackEdge:
             return Reply(messages.crash(request.request_id)), "crashed"
         return reply, "refused" if asked.action == "unknown-command" else "done"
 
+    async def _opened(self, request: Call | Click | Shortcut, reply: Reply) -> Reply:
+        """The reply, with the form it asks for on the screen: over the one that was pressed in, if there was one."""
+        if reply.modal is not None:
+            pressed_in = request.modal if isinstance(request, Click) else ""
+            show = self._bot.slack.push_view if pressed_in else self._bot.slack.open_view
+            await show(request.trigger_id, reply.modal)
+        return reply
+
     async def _audit(self, asked: Asked, errand: Errand, reply: Reply, outcome: str) -> None:
         typed = redact(asked.typed)[:TYPED] if asked.typed and asked.request.subject.grower is None else None
         await self._bot.journal.settle(errand, outcome, reply.detail, typed)
 
     async def _answer(self, asked: Asked, reply: Reply) -> None:
-        if reply.message is not None:
+        if reply.message is not None and not (reply.shows and asked.request.home is not None):
             await self._say(asked, reply.message, replace=reply.replace)
         if reply.public is not None and reply.public_channel is not None:
             try:
@@ -230,6 +280,8 @@ class SlackEdge:
     async def _say(self, asked: Asked, message: Message, *, replace: bool = False) -> None:
         """Privately: at the response_url, in the channel for this person only, or in their direct messages."""
         payload, request = message.payload(), asked.request
+        if asked.window and await self._shown(asked.window, message, request.origin):
+            return
         if asked.answer_at:
             try:
                 await self._bot.slack.respond(asked.answer_at, payload, replace=replace)
@@ -245,6 +297,19 @@ class SlackEdge:
             else:
                 return
         await self._bot.slack.post(request.user, payload)
+
+    async def _shown(self, window: Window, message: Message, origin: str) -> bool:
+        """Whether the answer stands in the window now; Slack opens none later than three seconds after the click."""
+        view = messages.answer_modal(message, private_metadata=origin)
+        try:
+            if window.modal:
+                await self._bot.slack.update_view(window.modal, view)
+            else:
+                window.modal = await self._bot.slack.open_view(window.trigger_id, view)
+        except BotError as failure:
+            log.info("the answer goes where messages stand", reason=type(failure).__name__)
+            return False
+        return True
 
     async def _try_to_answer(self, asked: Asked, reply: Reply) -> None:
         try:
@@ -283,6 +348,8 @@ def bolt_app(bot: Bot, workspace: Workspace, background: Background, signing_sec
     app.command(COMMAND)(edge.command)
     app.action({"type": "block_actions", "action_id": _ANY})(edge.click)
     app.view(_ANY)(edge.submission)
+    app.shortcut(_ANY)(edge.shortcut)
+    app.options({"action_id": _ANY})(edge.typing)
     app.event("app_home_opened")(edge.home)
     app.event(_ANY)(_nothing_to_do)
     app.error(_refuse)
@@ -299,6 +366,9 @@ async def _refuse(error: Exception) -> BoltResponse:
         part = str(error) if isinstance(error, payloads.Malformed) else ""
         log.warning("signed, but not as Slack writes", reason=type(error).__name__, part=part)
         return BoltResponse(status=400)
+    if isinstance(error, NotAllowed):
+        log.info("a menu stayed empty for somebody who may not look", reason=error.why)
+        return BoltResponse(status=403)
     log.error("a listener crashed", exc_info=error)
     return BoltResponse(status=500)
 

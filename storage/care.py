@@ -55,20 +55,21 @@ async def wake(session: AsyncSession, incident_id: str, at: datetime, *, only_if
     return await _set(session, incident_id, due, woken_at=at, **nobody) is not None
 
 
-async def snoozed(session: AsyncSession, limit: int) -> list[tuple[Incident, Grower]]:
-    """Open incidents that are snoozed: those whose time comes first, then those without a time."""
+async def snoozed(session: AsyncSession, limit: int, owner: str | None = None) -> list[tuple[Incident, Grower]]:
+    """Open incidents (of that owner's growers) that are snoozed: whose time comes first, then those without a time."""
     rows = await session.execute(
         select(IncidentRow, GrowerRow)
         .join(GrowerRow, GrowerRow.id == IncidentRow.grower_id)
-        .where(_IS_OPEN, _IS_SNOOZED)
+        .where(_IS_OPEN, _IS_SNOOZED, *_owned_by(owner))
         .order_by(IncidentRow.snoozed_until.is_(None), IncidentRow.snoozed_until, IncidentRow.id)
         .limit(limit)
     )
     return [(incident.to_record(), grower.to_record()) for incident, grower in rows]
 
 
-async def count_snoozed(session: AsyncSession) -> int:
-    return await session.scalar(select(func.count()).select_from(IncidentRow).where(_IS_OPEN, _IS_SNOOZED)) or 0
+async def count_snoozed(session: AsyncSession, owner: str | None = None) -> int:
+    query = select(func.count()).select_from(IncidentRow).join(GrowerRow, GrowerRow.id == IncidentRow.grower_id)
+    return await session.scalar(query.where(_IS_OPEN, _IS_SNOOZED, *_owned_by(owner))) or 0
 
 
 async def due_to_wake(session: AsyncSession, at: datetime, limit: int) -> list[Incident]:
@@ -80,6 +81,10 @@ async def due_to_wake(session: AsyncSession, at: datetime, limit: int) -> list[I
         .limit(limit)
     )
     return [row.to_record() for row in rows]
+
+
+def _owned_by(owner: str | None) -> list[ColumnElement[bool]]:
+    return [GrowerRow.owner == owner] if owner else []
 
 
 async def _set(session: AsyncSession, incident_id: str, if_: ColumnElement[bool], **values: Any) -> Incident | None:

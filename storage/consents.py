@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage.records import Consent, ConsentState
+from storage.records import Consent, ConsentState, Grower
 from storage.tables import AttemptRow, ConsentRow, GrowerRow
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -241,6 +241,20 @@ async def waiting(session: AsyncSession, at: datetime, owner: str | None = None)
     if owner:
         query = query.join(GrowerRow, GrowerRow.id == ConsentRow.grower_id).where(GrowerRow.owner == owner)
     return await session.scalar(query) or 0
+
+
+async def waiting_ones(
+    session: AsyncSession, at: datetime, limit: int, owner: str | None = None
+) -> list[tuple[Grower, Consent]]:
+    """The growers whom `waiting` counts, each with the newest link, the newest first."""
+    query = select(GrowerRow, ConsentRow).join(ConsentRow, ConsentRow.grower_id == GrowerRow.id)
+    query = query.where(ConsentRow.state.in_(UNFINISHED), ConsentRow.expires_at > at)
+    if owner:
+        query = query.where(GrowerRow.owner == owner)
+    found: dict[str, tuple[Grower, Consent]] = {}
+    for grower, consent in await session.execute(query.order_by(ConsentRow.created_at.desc()).limit(limit)):
+        found.setdefault(grower.id, (grower.to_record(), consent.to_record()))
+    return list(found.values())
 
 
 async def unfinished_jobs(session: AsyncSession) -> list[str]:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select, true, update
+from sqlalchemy import ColumnElement, case, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from storage.records import Grower
 from storage.tables import GrowerRow
@@ -58,23 +59,30 @@ async def find_exactly(session: AsyncSession, typed: str, *, gone_too: bool = Fa
 
 
 async def find_similar(session: AsyncSession, typed: str, limit: int) -> list[Grower]:
-    """Growers whose name, e-mail or externalId contains what was typed; names that begin with it come first."""
-    folded = fold(typed)
+    """Growers whose name, e-mail or externalId contains what was typed, or whose id begins with it.
+
+    Names that begin with it come first, then whatever else does, a later word of a name included.
+    """
+    folded = _escaped(fold(typed))
     if not folded:
         return []
-    starts, contains = _escaped(folded) + "%", "%" + _escaped(folded) + "%"
-    matches = or_(
-        GrowerRow.folded_name.like(contains, escape="\\"),
-        GrowerRow.folded_email.like(contains, escape="\\"),
-        GrowerRow.folded_external_id.like(contains, escape="\\"),
-    )
+    named, written = GrowerRow.folded_name, (GrowerRow.folded_email, GrowerRow.folded_external_id)
+    known = [_like(column, f"{folded}%") for column in (*written, GrowerRow.id)]
+    matches = or_(*known, *(_like(column, f"%{folded}%") for column in (named, *written)))
+    rank = case((_like(named, f"{folded}%"), 0), (or_(*known, _like(named, f"% {folded}%")), 1), else_=2)
     rows = await session.scalars(
         select(GrowerRow)
         .where(matches, GrowerRow.gone_at.is_(None))
-        .order_by(GrowerRow.folded_name.like(starts, escape="\\").desc(), GrowerRow.folded_name, GrowerRow.id)
+        .order_by(rank, GrowerRow.folded_name, GrowerRow.id)
         .limit(limit)
     )
     return [row.to_record() for row in rows]
+
+
+async def first(session: AsyncSession, limit: int) -> list[Grower]:
+    """The first of them by name, for a menu in which nothing was typed yet."""
+    query = select(GrowerRow).where(GrowerRow.gone_at.is_(None)).order_by(GrowerRow.folded_name, GrowerRow.id)
+    return [row.to_record() for row in await session.scalars(query.limit(limit))]
 
 
 async def names(session: AsyncSession, limit: int) -> list[tuple[str, str]]:
@@ -137,6 +145,10 @@ def _values(grower: Grower) -> dict[str, Any]:
         "folded_external_id": fold(grower.external_id) if grower.external_id else None,
         "gone_at": None,
     }
+
+
+def _like(column: InstrumentedAttribute[Any], pattern: str) -> ColumnElement[bool]:
+    return column.like(pattern, escape="\\")
 
 
 def _escaped(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import func, select, update
@@ -41,6 +42,14 @@ async def open_of_grower(session: AsyncSession, grower_id: str) -> Incident | No
         select(IncidentRow).where(IncidentRow.grower_id == grower_id, IncidentRow.recovered_at.is_(None))
     )
     return row.to_record() if row else None
+
+
+async def open_of_growers(session: AsyncSession, grower_ids: Iterable[str]) -> dict[str, Incident]:
+    """The open incidents of these growers, by grower."""
+    rows = await session.scalars(
+        select(IncidentRow).where(IncidentRow.grower_id.in_(list(grower_ids)), IncidentRow.recovered_at.is_(None))
+    )
+    return {row.grower_id: row.to_record() for row in rows}
 
 
 async def restate(

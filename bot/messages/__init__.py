@@ -18,7 +18,7 @@ from bot.messages.consents import connected, consent_outcome
 from bot.messages.deeds import actions, history
 from bot.messages.endings import disconnect_cancelled, disconnect_question, disconnection, not_connected
 from bot.messages.first_data import no_data_yet
-from bot.messages.home import home
+from bot.messages.home import answer_modal, home
 from bot.messages.incidents import incident
 from bot.messages.invitations import already_connected, chosen_language, invitation
 from bot.messages.letters import invitation_dm, invitation_dm_closed, reminder
@@ -31,9 +31,10 @@ from bot.messages.ownership import (
     handover_received,
     owned,
 )
-from bot.messages.pieces import MORE, Message
+from bot.messages.pieces import MORE, Message, grower_options
 from bot.messages.reminders import reminder_over, reminder_to_pass_on
 from bot.messages.replies import crash, help_text, operator_notice, problem, working
+from bot.messages.searching import connect_modal, status_modal
 from bot.messages.silences import silences
 from bot.messages.status import connection_status, overview
 from bot.messages.storms import NAMED, link_warning, storm, storm_list
@@ -51,11 +52,13 @@ __all__ = [
     "acknowledged",
     "actions",
     "already_connected",
+    "answer_modal",
     "assign_modal",
     "assigned",
     "choose_grower",
     "chosen_command",
     "chosen_language",
+    "connect_modal",
     "connected",
     "connection_status",
     "consent_outcome",
@@ -68,6 +71,7 @@ __all__ = [
     "escalation_ended",
     "escalation_set",
     "escalations",
+    "grower_options",
     "handed_over",
     "handover_received",
     "health_report",
@@ -97,6 +101,7 @@ __all__ = [
     "snooze_modal",
     "snoozed",
     "snoozes",
+    "status_modal",
     "storm",
     "storm_list",
     "subscribed",

@@ -12,6 +12,7 @@ from slack_sdk.models.blocks import (
     Block,
     ButtonElement,
     ContextBlock,
+    ExternalDataSelectElement,
     HeaderBlock,
     InteractiveElement,
     MarkdownTextObject,
@@ -92,7 +93,9 @@ def actions(*elements: InteractiveElement | None) -> ActionsBlock:
     return ActionsBlock(elements=[element for element in elements if element is not None])
 
 
-def button(label: str, action: str, value: str, *, style: str | None = None, url: str | None = None) -> ButtonElement:
+def button(
+    label: str, action: str, value: str | None, *, style: str | None = None, url: str | None = None
+) -> ButtonElement:
     """A button. `style` is "primary" or "danger"; `url` opens in the browser as well."""
     shown = PlainTextObject(text=literal(label, LABEL), emoji=False)
     return ButtonElement(text=shown, action_id=action, value=value, style=style, url=url)
@@ -115,7 +118,13 @@ def more(*offers: tuple[str, str, str] | None) -> OverflowMenuElement:
 def grower_menu(growers: Sequence[Grower], action: str, placeholder: str) -> StaticSelectElement:
     """A menu of growers whose options tell twins apart; at most Slack's hundred."""
     shown = PlainTextObject(text=literal(placeholder, 150), emoji=False)
-    return StaticSelectElement(action_id=action, placeholder=shown, options=_options(growers[:OPTIONS]))
+    return StaticSelectElement(action_id=action, placeholder=shown, options=grower_options(growers))
+
+
+def grower_search(action: str, placeholder: str) -> ExternalDataSelectElement:
+    """A menu that is filled while somebody types."""
+    shown = PlainTextObject(text=literal(placeholder, 150), emoji=False)
+    return ExternalDataSelectElement(action_id=action, placeholder=shown, min_query_length=0, focus_on_load=True)
 
 
 def menu(action: str, placeholder: str, names: Mapping[str, str], *, chosen: str | None = None) -> StaticSelectElement:
@@ -143,7 +152,9 @@ def named(grower: Grower) -> str:
     return " · ".join([f"*{escape(grower.name)}*", *(escape(text, 60) for text in particulars(grower))])
 
 
-def _options(growers: Sequence[Grower]) -> list[Option]:
+def grower_options(growers: Sequence[Grower]) -> list[Option]:
+    """Growers to choose from, told apart; at most Slack's hundred."""
+    growers = growers[:OPTIONS]
     twins = Counter((grower.name, *particulars(grower)) for grower in growers)
     return [
         _option(grower, is_twin=twins[grower.name, *particulars(grower)] > 1)

@@ -39,7 +39,7 @@ def overview(o: Overview, now: datetime) -> Message:
         return _nobody(o, now)
     needing = in_need(o)
     head = f"{'You look after ' if o.owner else ''}{count(growers, 'grower')}: {tally(o)}."
-    blocks: list[Block] = [section(f"*{needs(o, now)}*", head, waiting(o), silent(o)), quiet(age(o, now))]
+    blocks: list[Block] = [section(f"*{needs(o, now)}*", head, waiting(o), silent(o), snoozed(o)), quiet(age(o, now))]
     if o.needing_someone:
         table = _table(o.needing_someone, now)
         more = needing - (len(table.rows) - 1)
@@ -98,6 +98,11 @@ def silent(o: Overview) -> str | None:
     if not o.silent:
         return None
     return f"{count(len(o.silent), 'healthy connection brings', 'healthy connections bring')} no new data."
+
+
+def snoozed(o: Overview) -> str | None:
+    """How many alerts bother nobody for a while; the growers are among those who need someone."""
+    return f"{count(o.snoozed, 'alert is', 'alerts are')} snoozed." if o.snoozed else None
 
 
 def _silent(o: Overview, now: datetime) -> list[Block]:

@@ -233,6 +233,15 @@ class SlackClient:
         answer = await self._call("views.open", self.web.views_open(trigger_id=trigger_id, view=view))
         return str(answer["view"]["id"])
 
+    async def push_view(self, trigger_id: str, view: View) -> str:
+        """Lay a modal over the one that was pressed in; closing it leads back. Fails as open_view does."""
+        answer = await self._call("views.push", self.web.views_push(trigger_id=trigger_id, view=view))
+        return str(answer["view"]["id"])
+
+    async def update_view(self, view_id: str, view: View) -> None:
+        """Show something else in a modal that is open. Raises ProviderRejected with `not_found` when it was closed."""
+        await self._call("views.update", self.web.views_update(view_id=view_id, view=view))
+
     async def publish_home(self, user: str, view: View) -> None:
         await self._call("views.publish", self.web.views_publish(user_id=user, view=view), user)
 

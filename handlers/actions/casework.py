@@ -18,7 +18,7 @@ async def ask_how_long(click: Click, bot: Bot) -> Reply:
     """Open the form that snoozes."""
     found = await bot.casework.look(click.value)
     click.about(found.grower)
-    modal = messages.snooze_modal(found, private_metadata=f"{click.channel or ''} {found.incident.id}")
+    modal = messages.snooze_modal(found, private_metadata=f"{click.origin} {found.incident.id}")
     return Reply(modal=modal, detail={"asked": True})
 
 
@@ -33,11 +33,11 @@ async def ask_whom(click: Click, bot: Bot) -> Reply:
     found = await bot.casework.look(click.value)
     click.about(found.grower)
     has = found.incident.care.assigned_to or ""
-    modal = messages.assign_modal(found, private_metadata=f"{click.channel or ''} {found.incident.id} {has}")
+    modal = messages.assign_modal(found, private_metadata=f"{click.origin} {found.incident.id} {has}")
     return Reply(modal=modal, detail={"asked": True})
 
 
 def handled(request: Request, done: Handled, message: messages.Message) -> Reply:
     """The answer to a deed that wrote its own audit row, if it did anything."""
     request.about(done.grower)
-    return Reply(message, detail={"already": True})
+    return Reply(message, detail={"already": True}, shows=done.newly)

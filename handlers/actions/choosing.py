@@ -43,4 +43,4 @@ async def choose_grower(click: Click, bot: Bot) -> Reply:
 
 async def ask_particulars(click: Click, bot: Bot) -> Reply:
     """Open the form for a grower whom Leaf does not know yet."""
-    return Reply(modal=messages.create_grower_modal(click.value, private_metadata=click.channel or ""))
+    return Reply(modal=messages.create_grower_modal(click.value, private_metadata=click.origin))

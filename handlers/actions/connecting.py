@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot import messages
 from bot.bot import Bot
 from handlers.call import Click, Reply
 from handlers.replies import invited
@@ -22,6 +23,11 @@ async def send_link_anyway(click: Click, bot: Bot) -> Reply:
     """FieldView or Leaf is ill, and the grower shall be asked all the same."""
     grower = await bot.directory.by_id(click.value)
     return await invited(bot, click, grower, even_if_healthy=True, even_if_ill=True, replace=click.is_ephemeral)
+
+
+async def ask_whom(click: Click, bot: Bot) -> Reply:
+    """Open the form in which a grower is searched for."""
+    return Reply(modal=messages.connect_modal(private_metadata=click.origin), detail={"asked": True})
 
 
 async def opened(click: Click, bot: Bot) -> Reply:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bot.bot import Bot
 from handlers.call import Reply, Submission
-from handlers.views import casework, create_grower
+from handlers.views import casework, create_grower, searching
 from storage.records import Role
 
 
@@ -22,6 +22,8 @@ class Form:
 
 
 FORMS: dict[str, Form] = {
+    "connect-grower": Form("connect", Role.OPERATOR, searching.connect_faults, searching.connect),
+    "grower-status": Form("status", Role.VIEWER, searching.nothing_to_mend, searching.status),
     "create-grower": Form("create-grower", Role.OPERATOR, create_grower.faults, create_grower.create_grower),
     "snooze": Form("snooze", Role.OPERATOR, casework.snooze_faults, casework.snooze),
     "assign": Form("assign", Role.OPERATOR, casework.assign_faults, casework.assign),

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from handlers.actions import ACTIONS
 from handlers.commands import COMMAND, COMMANDS
+from handlers.menus import MENUS
+from handlers.shortcuts import SHORTCUTS
 from handlers.views import FORMS
 from tests.house import repository
 
@@ -21,6 +23,10 @@ def rows() -> Iterator[tuple[str, str, str]]:
         yield "button", action_id, "of the command that asked" if action.role_of else action.role
     for callback_id, form in FORMS.items():
         yield "form", callback_id, form.role
+    for callback_id, offer in SHORTCUTS.items():
+        yield "shortcut", callback_id, offer.role
+    for action_id, menu in MENUS.items():
+        yield "menu", action_id, menu.role
 
 
 def table() -> str:

@@ -13,6 +13,7 @@ import yaml
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.slack import client
+from handlers.shortcuts import SHORTCUTS
 from tests.house import repository
 
 # What each method needs of a bot token. Source: the methods' pages at https://docs.slack.dev/reference/methods.
@@ -105,6 +106,11 @@ def test_it_subscribes_to_the_events_that_are_handled() -> None:
     assert set(manifest()["settings"]["event_subscriptions"]["bot_events"]) == registered("event")
 
 
+def test_it_offers_the_shortcuts_that_are_handled() -> None:
+    offered = [(each["callback_id"], each["type"], each["name"]) for each in manifest()["features"]["shortcuts"]]
+    assert offered == [(callback_id, offer.where, offer.title) for callback_id, offer in SHORTCUTS.items()]
+
+
 def test_every_web_api_method_that_is_called_has_its_scopes_written_down() -> None:
     assert web_api_methods() - SCOPES.keys() == set(), "look up their scopes and add them to SCOPES"
 
@@ -148,11 +154,14 @@ def test_socket_mode_needs_what_the_head_of_the_file_says_and_nothing_else() -> 
 
 
 # Source: slackapi/manifest-schema, schemas/manifest.schema.2.0.0.json.
-LENGTHS = {
+LENGTHS: dict[tuple[str | int, ...], tuple[int, int]] = {
     ("display_information", "name"): (1, 35),
     ("display_information", "description"): (1, 140),
     ("display_information", "long_description"): (175, 4000),
     ("features", "bot_user", "display_name"): (1, 80),
+    **{("features", "shortcuts", number, "name"): (1, 24) for number in range(len(SHORTCUTS))},
+    **{("features", "shortcuts", number, "callback_id"): (1, 255) for number in range(len(SHORTCUTS))},
+    **{("features", "shortcuts", number, "description"): (1, 150) for number in range(len(SHORTCUTS))},
     ("features", "slash_commands", 0, "command"): (2, 32),
     ("features", "slash_commands", 0, "description"): (1, 2000),
     ("features", "slash_commands", 0, "usage_hint"): (1, 1000),

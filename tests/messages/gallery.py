@@ -14,7 +14,7 @@ from bot import messages
 from bot.errors import AlertOver, ChannelUnreachable, NotAllowed, ProviderUnavailable, SomebodyWasFirst, UsageError
 from bot.messages import Message
 from bot.messages.speech import every_speech
-from bot.reports import Finding, Handled, History, Level, Owned, Snoozes
+from bot.reports import Desk, DeskRow, Finding, Handled, History, Level, Look, Owned, Pile, Snoozes
 from handlers.commands.help import overview as commands
 from storage.records import (
     MEMBERS,
@@ -41,6 +41,7 @@ from tests.messages.people import (
     a_card,
     a_connection,
     a_consent,
+    a_desk,
     a_disconnection,
     a_first,
     a_grower,
@@ -278,8 +279,7 @@ def states() -> Iterator[tuple[str, Shown]]:
     nobody = an_overview(counts={}, needing_someone=[], waiting_for_consent=0)
     yield "overview, nobody yet", messages.overview(nobody, NOW)
     yield "overview, many", messages.overview(many_in_need(150), NOW)
-    yield "home", messages.home(an_overview(), is_admin=True, now=NOW)
-    yield "home, many", messages.home(many_in_need(30), is_admin=False, now=NOW)
+    yield from homes()
 
 
 def silences() -> Iterator[tuple[str, Shown]]:
@@ -300,7 +300,35 @@ def silences() -> Iterator[tuple[str, Shown]]:
     few = an_overview(silent=[(GROWER, stale), (hill, lapsing)])
     yield "overview, silent", messages.overview(few, NOW)
     yield "overview, many silent", messages.overview(an_overview(silent=many), NOW)
-    yield "home, silent", messages.home(few, is_admin=False, now=NOW)
+    silent = [DeskRow(grower, silence=silence) for grower, silence in few.silent]
+    desk = a_desk(few, look=Look("all", Pile.SILENT), rows=silent)
+    yield "home, silent", messages.home(desk, is_admin=False, now=NOW)
+
+
+def homes() -> Iterator[tuple[str, Shown]]:
+    """The App Home: its piles, its pages, and the first day."""
+
+    def home(desk: Desk) -> View:
+        return messages.home(desk, is_admin=False, now=NOW)
+
+    mine = an_overview(owner="UMARIA", snoozed=1)
+    yield "home", messages.home(a_desk(mine), is_admin=True, now=NOW)
+    quiet = a_desk(mine, look=Look("mine", Pile.SNOOZED))
+    known = a_connection(CredentialStatus.BROKEN, cause=Cause.GROWER_MUST_ACT)
+    care = Care("UMARIA", before(hours=2), snoozed_by="UMARIA", snoozed_at=before(hours=1), snooze_reason="On holiday")
+    snoozed = DeskRow(GROWER, known, incident=an_incident(care=care))
+    yield "home, snoozed", home(replace(quiet, rows=[snoozed]))
+    waits = a_desk(look=Look("all", Pile.WAITING), rows=[DeskRow(GROWER, consent=a_consent())])
+    yield "home, waiting", home(waits)
+    yield "home, many", home(a_desk(many_in_need(40), look=Look(page=1)))
+    yield "home, more than can be paged", home(a_desk(an_overview(counts={CredentialStatus.BROKEN: 1200})))
+    for pile in Pile:
+        yield f"home, {pile} and nobody there", home(a_desk(rows=[], look=Look(pile=pile)))
+    first = an_overview(counts={}, needing_someone=[], waiting_for_consent=0, as_of=None)
+    yield "home, first day", home(a_desk(first, has_channel=False, has_connection=False))
+    yield "home, half set up", home(a_desk(first, has_channel=True, has_connection=False))
+    yield "home, set up but for a channel", home(a_desk(first, has_channel=False, has_connection=True))
+    yield "answer at the home", messages.answer_modal(messages.connection_status(a_report(a_connection()), NOW))
 
 
 def stories() -> Iterator[tuple[str, Shown]]:
@@ -432,6 +460,8 @@ def answers() -> Iterator[tuple[str, Shown]]:
     yield "channel unreachable", messages.problem(ChannelUnreachable("CGONE", "is_archived"))
     yield "crash", messages.crash("4f2a9c")
     yield "working", messages.working()
+    yield "connect whom?", messages.connect_modal(private_metadata="CTEAM")
+    yield "status of whom?", messages.status_modal(private_metadata="CTEAM")
     yield "new grower", messages.create_grower_modal("Okafor Farms")
     yield "disconnect?", messages.disconnect_question(a_loss(), NOW)
     yield "disconnect, with two?", messages.disconnect_question(a_loss(needs_two=True, data=None, events=0), NOW)
@@ -558,8 +588,9 @@ def _element(element: dict[str, Any]) -> str:
         return f"[{element['text']['text']}]"
     if element["type"] == "overflow":
         return f"[… ▾ {', '.join(option['text']['text'] for option in element['options'])}]"
-    options = ", ".join(option["text"]["text"] for option in element["options"][:3])
-    return f"[{element['placeholder']['text']} ▾ {options} …]"
+    options = ", ".join(option["text"]["text"] for option in element.get("options", [])[:3])
+    chosen = element.get("initial_option", {}).get("text") or element["placeholder"]
+    return f"[{chosen['text']} ▾ {options} …]"
 
 
 if __name__ == "__main__":

@@ -6,7 +6,21 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.reports import DataFlow, IncidentCard, Invitation, Letter, Loss, Overview, StatusReport, StormList, Timeline
+from bot.desk import PAGE
+from bot.reports import (
+    DataFlow,
+    Desk,
+    DeskRow,
+    IncidentCard,
+    Invitation,
+    Letter,
+    Look,
+    Loss,
+    Overview,
+    StatusReport,
+    StormList,
+    Timeline,
+)
 from storage.records import (
     Affected,
     AuditEntry,
@@ -139,6 +153,18 @@ def an_overview(**changes: Any) -> Overview:
         as_of=before(minutes=3),
     )
     return replace(overview, **changes)
+
+
+def a_desk(overview: Overview | None = None, **changes: Any) -> Desk:
+    """The first page of those who need somebody."""
+    overview = overview or an_overview()
+    rows = [
+        DeskRow(grower, connection, incident=an_incident(id=f"i-{grower.id}"))
+        for grower, connection in overview.needing_someone[:PAGE]
+    ]
+    pages = max(1, -(-len(overview.needing_someone) // PAGE))
+    desk = Desk(overview, Look(), bool(overview.owner), rows, pages, has_channel=True, has_connection=True)
+    return replace(desk, **changes)
 
 
 def many_in_need(number: int) -> Overview:

@@ -21,6 +21,7 @@ from tests.messages.people import (
     STATUS_OF,
     a_card,
     a_connection,
+    a_desk,
     a_grower,
     a_report,
     an_overview,
@@ -97,7 +98,7 @@ def test_only_what_a_new_consent_cures_asks_the_grower_again(cause: Cause) -> No
     shown: list[Message | View] = [
         messages.incident(a_card(cause), NOW),
         messages.connection_status(report, NOW),
-        messages.home(overview, is_admin=False, now=NOW),
+        messages.home(a_desk(overview), is_admin=False, now=NOW),
     ]
     for one in shown:
         assert ("send-link" in action_ids(one)) == (cause in CURABLE)

@@ -21,6 +21,7 @@ from tests.messages.people import (
     a_card,
     a_connection,
     a_consent,
+    a_desk,
     a_grower,
     a_letter,
     a_loss,
@@ -154,7 +155,7 @@ def _of_states(grower: Grower, said: str) -> list[Shown]:
         told.append(messages.connection_status(report, NOW))
         told.append(messages.connection_status(replace(report, live=False, why_not_live="Leaf is down."), NOW))
         overview = an_overview(needing_someone=[(replace(grower, id=str(n)), connection) for n in range(3)])
-        told += [messages.overview(overview, NOW), messages.home(overview, is_admin=True, now=NOW)]
+        told += [messages.overview(overview, NOW), messages.home(a_desk(overview), is_admin=True, now=NOW)]
     return told
 
 
@@ -242,7 +243,7 @@ def test_many_of_everything_fits(name: str) -> None:
     scopes = tuple(f"scope-{n}:read" for n in range(100))
     many: list[Shown] = [
         messages.overview(crowd, NOW),
-        messages.home(crowd, is_admin=True, now=NOW),
+        messages.home(a_desk(crowd), is_admin=True, now=NOW),
         messages.choose_grower(name, growers, "connect", "30"),
         messages.unknown_grower(name, growers, "connect", may_create=True),
         messages.history(History(entries, growers[0]), NOW),

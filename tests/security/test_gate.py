@@ -13,13 +13,14 @@ import pytest
 from handlers.actions import ACTIONS
 from handlers.call import Reply
 from handlers.commands import COMMANDS
+from handlers.shortcuts import SHORTCUTS
 from handlers.views import FORMS
 from storage import access_rules
 from storage.records import MEMBERS, Role
 from tests.security.test_slack_requests import FORM, Sender
 from tests.stage import Stage, eventually, set_up
 
-REGISTRIES: dict[str, dict[str, Any]] = {"command": COMMANDS, "button": ACTIONS, "form": FORMS}
+REGISTRIES: dict[str, dict[str, Any]] = {"command": COMMANDS, "button": ACTIONS, "form": FORMS, "shortcut": SHORTCUTS}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Entry:
         if self.kind == "button":
             payload |= {"type": "block_actions", "channel": {"id": stage.growers}, "container": {}}
             payload |= {"actions": [{"action_id": self.name, "block_id": "b", "value": "v"}]}
+        elif self.kind == "shortcut":
+            payload |= {"type": "message_action", "callback_id": self.name, "channel": {"id": stage.growers}}
         else:
             payload |= {
                 "type": "view_submission",
