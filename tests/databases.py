@@ -117,7 +117,8 @@ def _remove_what_killed_runs_left() -> None:
         process = folder.name.split("-")[2]
         if process.isdecimal() and folder.stat().st_uid == os.getuid() and not _alive(int(process)):
             SharedServer(folder).close()
-            shutil.rmtree(folder)
+            # Another run that starts now may be removing the same.
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _alive(process: int) -> bool:
