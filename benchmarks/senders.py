@@ -92,7 +92,7 @@ class Sweeps:
         """Let a sweep begin as soon as the bot looks into its queue; returns its id."""
         sweep = f"bench-{uuid.uuid4().hex}"
         # The same options as the bot's own, so that the job cannot tell who started it.
-        await self._client.enqueue_async(jobs._options(SWEEP, sweep), sweep)
+        await self._client.enqueue_async(jobs._options(SWEEP, sweep, jobs.Lane.PATIENT), sweep)
         return sweep
 
     async def close(self) -> None:

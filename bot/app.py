@@ -40,7 +40,7 @@ from bot.flaps import Flaps
 from bot.freshness import DataWatch
 from bot.health import Health
 from bot.inviting import Inviting
-from bot.jobs import Jobs
+from bot.jobs import Jobs, Lane
 from bot.journal import KEY_NAME, Journal
 from bot.journey import Journey
 from bot.leaf.client import LeafClient
@@ -354,24 +354,24 @@ def _services(
         needs_two=settings.disconnect_needs_two,
         nap=tuning.nap,
     )
-    for name, job in (
-        (DELIVER, announcer.deliver),
-        (COMPLETE, completion.complete),
-        (CHASE, chasing.chase_job),
-        (CHECK, monitor.check_job),
-        (END, disconnecting.end),
-        (ALERT, monitor.alert_job),
-        (SWEEP, monitor.sweep_job),
-        (PEOPLE, people.look),
-        (FRESHNESS, silences.look_job),
-        (SILENCE, silences.tell_job),
-        (FOLLOW, first_data.follow),
+    for name, job, lane in (
+        (DELIVER, announcer.deliver, Lane.POSTS),
+        (COMPLETE, completion.complete, Lane.PROMPT),
+        (CHECK, monitor.check_job, Lane.PROMPT),
+        (END, disconnecting.end, Lane.PROMPT),
+        (ALERT, monitor.alert_job, Lane.PROMPT),
+        (SWEEP, monitor.sweep_job, Lane.PATIENT),
+        (CHASE, chasing.chase_job, Lane.PATIENT),
+        (PEOPLE, people.look, Lane.PATIENT),
+        (FRESHNESS, silences.look_job, Lane.PATIENT),
+        (SILENCE, silences.tell_job, Lane.PATIENT),
+        (FOLLOW, first_data.follow, Lane.PATIENT),
     ):
-        jobs.register(name, job)
+        jobs.register(name, job, lane)
     secret, alerts = settings.leaf_webhook_secret, None
     if secret:
         alerts = Alerts(database, jobs, secret, leaf, settings.alerts_address, clock, announcer)
-        jobs.register(TEND, alerts.tend_job)
+        jobs.register(TEND, alerts.tend_job, Lane.PATIENT)
     access = Access(database, slack, settings.first_admins)
     selfcheck = SelfCheck(database, leaf, slack, vault, clock, premises(settings, running=True), jobs.backlog)
     bot = Bot(

@@ -13,6 +13,7 @@ import random
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, Protocol
 
 import structlog
@@ -29,7 +30,28 @@ log = structlog.get_logger(__name__)
 Job = Callable[[str], Awaitable[float | None]]
 
 AT_A_TIME = 20
-"""Jobs of one kind that run at once. Every kind has a queue of its own, so that none keeps another waiting."""
+"""Jobs of one lane that run at once."""
+
+
+class Lane(StrEnum):
+    """What may wait for what. Each lane is a queue of the engine, which costs a look into the database per poll."""
+
+    POSTS = "posts"
+    """What waits for Slack's pace, and must keep nothing else waiting."""
+
+    PROMPT = "prompt"
+    """What a person or an alert waits for."""
+
+    PATIENT = "patient"
+    """What the clock starts and nobody waits for; looked for less often."""
+
+
+POLLS_OF_THE_PATIENT = 5
+"""How many polls of the other lanes pass between two of the patient one."""
+
+
+NAME = "fieldview-bot"
+"""What the engine calls us."""
 
 VERSION = "1"
 """Raised only when a change makes jobs already under way impossible to finish."""
@@ -89,13 +111,15 @@ class Jobs:
         self._executor = executor
         self._poll = poll
         self._jobs: dict[str, Job] = {}
+        self._lanes: dict[str, Lane] = {}
         self._client: DBOSClient | None = None
         self._running: set[asyncio.Task[Any]] = set()
         self._stopping = False
 
-    def register(self, name: str, job: Job) -> None:
+    def register(self, name: str, job: Job, lane: Lane = Lane.PROMPT) -> None:
         """Make a job known; all of them before `start`."""
         self._jobs[name] = job
+        self._lanes[name] = lane
 
     async def start(self) -> None:
         """Take up work, also what an earlier process with the same executor name left unfinished."""
@@ -103,16 +127,22 @@ class Jobs:
         DBOS(config=_config(url, self._serializer, self._executor))
         for name, job in self._jobs.items():
             DBOS.workflow(name=name)(self._durable(name, job))
+        self._client = await asyncio.to_thread(DBOSClient, system_database_url=url, serializer=self._serializer)
+        # Before the launch: the engine looks for new queues at its start and then once a second.
+        for lane in sorted(set(self._lanes.values())):
+            await self._client.register_queue_async(
+                _queue(lane),
+                worker_concurrency=AT_A_TIME,
+                polling_interval_sec=self._poll * (POLLS_OF_THE_PATIENT if lane is Lane.PATIENT else 1),
+                application_name=NAME,
+            )
         DBOS.launch()
-        self._client = DBOSClient(system_database_url=url, serializer=self._serializer)
-        for name in self._jobs:
-            await DBOS.register_queue_async(_queue(name), worker_concurrency=AT_A_TIME, polling_interval_sec=self._poll)
 
     async def enqueue(self, session: AsyncSession, job: str, subject: str, key: str) -> None:
         """See Queue. Raises LookupError for a job nobody registered."""
         if job not in self._jobs:
             raise LookupError(job)
-        client, options = self._started(), _options(job, key)
+        client, options = self._started(), _options(job, key, self._lanes[job])
         await session.run_sync(lambda sync: client.enqueue_in_transaction(sync.connection(), options, subject))
 
     async def start_now(self, job: str, subject: str, key: str) -> None:
@@ -192,7 +222,7 @@ class Jobs:
             wait, crashes = await self._run(name, job, subject, crashes)
             if wait is not None:
                 key = f"{str(DBOS.workflow_id).removesuffix(f'~{tries}')}~{tries + 1}"
-                await self._put_off(_options(name, key, wait), subject, tries + 1, crashes)
+                await self._put_off(_options(name, key, self._lanes[name], wait), subject, tries + 1, crashes)
 
         tried.__name__ = tried.__qualname__ = name
         return tried
@@ -217,14 +247,14 @@ class Jobs:
                 return
 
 
-def _queue(job: str) -> str:
-    return f"fieldview-{job}"
+def _queue(lane: Lane) -> str:
+    return f"fieldview-{lane}"
 
 
-def _options(job: str, key: str, delay: float = 0.0) -> EnqueueOptions:
+def _options(job: str, key: str, lane: Lane, delay: float = 0.0) -> EnqueueOptions:
     options: EnqueueOptions = {
         "workflow_name": job,
-        "queue_name": _queue(job),
+        "queue_name": _queue(lane),
         "workflow_id": key,
         "app_version": VERSION,
     }
@@ -238,7 +268,7 @@ def migrate(url: str) -> None:
 
 def _config(url: str, serializer: Serializer, executor: str) -> DBOSConfig:
     return {
-        "name": "fieldview-bot",
+        "name": NAME,
         "system_database_url": url,
         "serializer": serializer,
         "application_version": VERSION,
