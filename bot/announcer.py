@@ -63,6 +63,9 @@ PRIVATE = (
 BUSY = 2.0
 """Seconds after which a message that somebody else is delivering is looked at again."""
 
+LONGEST_LEFT = 600.0
+"""Seconds at most until a message that only a newer version can show comes round again."""
+
 
 FROZEN = {"is_inactive"}
 """Slack's word for an edit in a channel that was archived."""
@@ -216,7 +219,11 @@ class Announcer:
             if done:
                 return None
         async with self._database.reading() as session:
-            return BUSY if await outbox.is_owed(session, announcement_id) else None
+            if await outbox.is_owed(session, announcement_id):
+                return BUSY
+            since = await outbox.left_to_a_newer_version(session, announcement_id)
+        # As long again as it has waited: soon taken by a replica of that version, rarely asked for when there is none.
+        return min(LONGEST_LEFT, max(BUSY, (self._clock() - since).total_seconds())) if since else None
 
     async def forget_claims(self, executor: str | None = None) -> None:
         """Free the messages that a dead process, by default the one before this, was delivering."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, case, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, func, literal, not_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.records import Announcement, AnnouncementKind
@@ -69,6 +69,17 @@ def _owed_since(at: datetime) -> ColumnElement[datetime]:
     return case((AnnouncementRow.shown < AnnouncementRow.wanted, since), else_=literal(at, Moment()))
 
 
+def _owed() -> ColumnElement[bool]:
+    return and_(AnnouncementRow.shown < AnnouncementRow.wanted, AnnouncementRow.gave_up_reason.is_(None))
+
+
+def _known() -> ColumnElement[bool]:
+    """What this version can show: a newer one that runs beside us may owe other kinds, and threads below them."""
+    others = [kind for kind in AnnouncementKind if kind is not AnnouncementKind.THREAD]
+    below = [AnnouncementRow.subject.startswith(thread_subject(kind, ""), autoescape=True) for kind in others]
+    return or_(AnnouncementRow.kind.in_(others), and_(AnnouncementRow.kind == AnnouncementKind.THREAD, or_(*below)))
+
+
 def thread_subject(kind: AnnouncementKind, subject: str) -> str:
     """What the replies below every message about that subject are about."""
     return f"{kind}:{subject}"
@@ -122,7 +133,12 @@ async def below(session: AsyncSession, parent: Announcement) -> Announcement | N
 
 
 async def get(session: AsyncSession, announcement_id: str) -> Announcement | None:
-    row = await session.get(AnnouncementRow, announcement_id, populate_existing=True)
+    """The message; None also for one that only a newer version of this program knows."""
+    row = await session.scalar(
+        select(AnnouncementRow)
+        .where(AnnouncementRow.id == announcement_id, _known())
+        .execution_options(populate_existing=True)
+    )
     return row.to_record() if row else None
 
 
@@ -139,7 +155,7 @@ async def find(session: AsyncSession, kind: AnnouncementKind, subject: str, chan
 async def at_message(session: AsyncSession, channel: str, ts: str) -> Announcement | None:
     """The announcement shown by that Slack message."""
     row = await session.scalar(
-        select(AnnouncementRow).where(AnnouncementRow.posted_channel == channel, AnnouncementRow.ts == ts)
+        select(AnnouncementRow).where(AnnouncementRow.posted_channel == channel, AnnouncementRow.ts == ts, _known())
     )
     return row.to_record() if row else None
 
@@ -150,8 +166,8 @@ async def claim(session: AsyncSession, announcement_id: str, by: str, at: dateti
         update(AnnouncementRow)
         .where(
             AnnouncementRow.id == announcement_id,
-            AnnouncementRow.shown < AnnouncementRow.wanted,
-            AnnouncementRow.gave_up_reason.is_(None),
+            _owed(),
+            _known(),
             or_(
                 AnnouncementRow.claimed_until.is_(None),
                 AnnouncementRow.claimed_until < at,
@@ -169,6 +185,13 @@ async def is_owed(session: AsyncSession, announcement_id: str) -> bool:
     """Whether the message still has to be brought up to date."""
     announcement = await get(session, announcement_id)
     return announcement is not None and announcement.is_owed
+
+
+async def left_to_a_newer_version(session: AsyncSession, announcement_id: str) -> datetime | None:
+    """Since when a message is owed that only a newer version of this program can show."""
+    since = func.coalesce(AnnouncementRow.owed_since, AnnouncementRow.created_at)
+    query = select(since).where(AnnouncementRow.id == announcement_id, _owed(), not_(_known()))
+    return await session.scalar(query)
 
 
 async def drop_claims(session: AsyncSession, of: str) -> None:
@@ -246,12 +269,7 @@ async def give_up(session: AsyncSession, announcement_id: str, reason: str) -> N
 
 async def owed(session: AsyncSession, *, before: datetime | None = None, limit: int = 1000) -> list[Announcement]:
     """Messages not up to date, oldest first; with `before`, only those owed since earlier than that."""
-    query = select(AnnouncementRow).where(
-        AnnouncementRow.shown < AnnouncementRow.wanted,
-        AnnouncementRow.gave_up_reason.is_(None),
-        # A newer version of this program that runs beside us may owe kinds that we do not know.
-        AnnouncementRow.kind.in_(list(AnnouncementKind)),
-    )
+    query = select(AnnouncementRow).where(_owed(), _known())
     if before is not None:
         query = query.where(func.coalesce(AnnouncementRow.owed_since, AnnouncementRow.created_at) < before)
     rows = await session.scalars(query.order_by(AnnouncementRow.created_at, AnnouncementRow.id).limit(limit))
@@ -260,17 +278,10 @@ async def owed(session: AsyncSession, *, before: datetime | None = None, limit: 
 
 async def oldest_owed(session: AsyncSession) -> datetime | None:
     """Since when the message that has waited longest is owed; None when nothing is."""
-    query = select(func.min(func.coalesce(AnnouncementRow.owed_since, AnnouncementRow.created_at))).where(
-        AnnouncementRow.shown < AnnouncementRow.wanted, AnnouncementRow.gave_up_reason.is_(None)
-    )
-    return await session.scalar(query)
+    since = func.coalesce(AnnouncementRow.owed_since, AnnouncementRow.created_at)
+    return await session.scalar(select(func.min(since)).where(_owed(), _known()))
 
 
 async def depth(session: AsyncSession) -> int:
     """How many messages are owed."""
-    query = (
-        select(func.count())
-        .select_from(AnnouncementRow)
-        .where(AnnouncementRow.shown < AnnouncementRow.wanted, AnnouncementRow.gave_up_reason.is_(None))
-    )
-    return await session.scalar(query) or 0
+    return await session.scalar(select(func.count()).select_from(AnnouncementRow).where(_owed(), _known())) or 0

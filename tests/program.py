@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 from cryptography.fernet import Fernet
+from sqlalchemy import text as sql
 
 from bot.sandbox.clock import Clock
 from bot.sandbox.world import World
@@ -121,9 +122,25 @@ class Outside:
     alerts: str
     database: Database
 
+    async def rows(self, query: str) -> list[tuple[object, ...]]:
+        async with self.database.reading() as session:
+            return [tuple(row) for row in await session.execute(sql(query))]
+
     async def types(self, text: str) -> None:
         outcome = await self.world.slack.command(self.grace, self.growers, text)
         assert outcome.ok, outcome
+
+
+@asynccontextmanager
+async def second(story: Outside, folder: Path, **environment: str) -> AsyncIterator[Program]:
+    """Another replica with the same settings and a port of its own."""
+    program = Program({**story.program.environment, "PORT": str(free_port()), **environment}, folder)
+    try:
+        await program.starts()
+        yield program
+    finally:
+        if program.process is not None and program.process.returncode is None:
+            await program.is_killed()
 
 
 @asynccontextmanager

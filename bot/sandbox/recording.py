@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import deque
 from dataclasses import dataclass
 
@@ -13,11 +14,15 @@ REMEMBERED_CALLS = 10_000
 
 @dataclass(frozen=True)
 class RecordedCall:
-    """One request: `status` is None when the connection was dropped instead of answered."""
+    """One request: `status` is None when the connection was dropped instead of answered.
+
+    `tick` is when it came, in monotonic seconds.
+    """
 
     method: str
     path: str
     status: int | None
+    tick: float
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -34,10 +39,16 @@ class RequestLog:
         """The calls whose `METHOD /path` contains this regular expression, oldest first."""
         return [call for call in self.calls if re.search(pattern, str(call))]
 
+    def most_within(self, seconds: float, pattern: str = "") -> int:
+        """The most matching calls that came in any stretch of so many seconds."""
+        ticks = [call.tick for call in self.matching(pattern)]
+        return max((sum(start <= tick < start + seconds for tick in ticks) for start in ticks), default=0)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith("/_sandbox"):
             return await self._app(scope, receive, send)
         status: int | None = None
+        came = time.monotonic()
 
         async def note_status(message: Message) -> None:
             nonlocal status
@@ -48,4 +59,4 @@ class RequestLog:
         try:
             await self._app(scope, receive, note_status)
         finally:
-            self.calls.append(RecordedCall(scope["method"], scope["path"], status))
+            self.calls.append(RecordedCall(scope["method"], scope["path"], status, came))

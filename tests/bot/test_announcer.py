@@ -7,14 +7,16 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 from starlette.responses import JSONResponse
 
 from bot.announcer import Announcer
 from bot.dataflow import DataFlows
 from bot.slack_pace import Rates
-from storage import consents, notices
+from storage import consents, notices, outbox
 from storage.database import Database
 from storage.records import AnnouncementKind, Consent, ConsentState
+from storage.tables import AnnouncementRow
 from tests.bot.watching import Watch, correspondence, together, watching
 
 POST = "POST /api/chat.postMessage"
@@ -307,6 +309,32 @@ async def test_a_message_whose_job_was_lost_is_started_again(watch: Watch) -> No
     assert await watch.announcer.start_overdue(watch.world.clock() - timedelta(minutes=3)) == 2
     await watch.delivers()
     assert [len(watch.posts()), len(watch.posts(watch.alerts))] == [1, 1]
+
+
+async def test_what_only_a_newer_version_can_show_is_left_to_it(watch: Watch) -> None:
+    """During an update both versions take from one outbox, and the old one may come first."""
+    await broken(watch)
+    now = watch.world.clock()
+    async with watch.database.transaction() as session:
+        for kind, subject in (("of-tomorrow", "s"), ("thread", "of-tomorrow:s")):
+            row = AnnouncementRow(id=f"{kind}-id", kind=kind, subject=subject, channel=watch.alerts, created_at=now)
+            row.wanted, row.shown = 1, 0
+            session.add(row)
+    for theirs in ("of-tomorrow-id", "thread-id"):
+        soon = await watch.announcer.deliver(theirs)
+        assert soon is not None
+        assert 0 < soon < 10, "the next who takes the job may be the newer one"
+    watch.world.clock.advance(timedelta(minutes=4))
+    assert (await watch.announcer.deliver("of-tomorrow-id") or 0) >= 240, "nobody is there who could: asked less often"
+    watch.world.clock.advance(timedelta(days=4))
+    assert await watch.announcer.deliver("of-tomorrow-id") == 600
+    assert await watch.announcer.start_overdue(watch.world.clock()) == 2, "ours"
+    await watch.delivers()
+    assert [len(watch.posts()), len(watch.posts(watch.alerts))] == [1, 1]
+    async with watch.database.reading() as session:
+        untouched = await session.scalars(select(AnnouncementRow.claimed_by).where(AnnouncementRow.shown == 0))
+        assert list(untouched) == [None, None]
+        assert (await outbox.depth(session), await outbox.oldest_owed(session)) == (0, None), "owed, but not by us"
 
 
 async def test_an_ill_leaf_does_not_hold_up_the_news_of_a_repair(alone: Watch, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import text
 
+from bot.alerts import TEND
+from bot.chasing import CHASE
+from bot.freshness import SLOT
+from bot.monitor import SWEEP
+from bot.people import PEOPLE
+from bot.silence import FRESHNESS, SILENCE
 from storage import connections, consents
 from tests.databases import execute
-from tests.program import Outside, Program, free_port, outside
+from tests.program import Outside, free_port, outside, second
 from tests.stage import ADA, eventually, link_in
 
 GIVE = "POST /services/usermanagement/api/users/.*credentials"
@@ -20,18 +26,6 @@ LIST = "GET /services/usermanagement/api/users$"
 
 TAKEN_OVER_WITHIN = 20.0
 """Seconds from a replica's death until the other has done its work: two for the scan, the rest for a busy machine."""
-
-
-@asynccontextmanager
-async def second(story: Outside, folder: Path) -> AsyncIterator[Program]:
-    """Another replica with the same settings and a port of its own."""
-    program = Program({**story.program.environment, "PORT": str(free_port())}, folder)
-    try:
-        await program.starts()
-        yield program
-    finally:
-        if program.process is not None and program.process.returncode is None:
-            await program.is_killed()
 
 
 @pytest.fixture
@@ -48,11 +42,6 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-async def rows(story: Outside, query: str) -> list[tuple[object, ...]]:
-    async with story.database.reading() as session:
-        return [tuple(row) for row in await session.execute(text(query))]
-
-
 async def comes_back(story: Outside, link: str) -> None:
     async with httpx.AsyncClient(trust_env=False) as ada:
         left = await ada.post(link)
@@ -64,17 +53,44 @@ async def test_each_sweep_is_done_by_one_of_them(postgresql_url: str, tmp_path: 
     async with outside(postgresql_url, tmp_path, SWEEP_INTERVAL="2") as story, second(story, folder):
 
         async def three_more() -> bool:
-            return len(await rows(story, "SELECT id FROM sweeps WHERE finished_at IS NOT NULL")) >= before + 3
+            return len(await story.rows("SELECT id FROM sweeps WHERE finished_at IS NOT NULL")) >= before + 3
 
         async def each_looked_once() -> bool:
-            done = await rows(story, "SELECT id FROM sweeps WHERE finished_at IS NOT NULL")
+            done = await story.rows("SELECT id FROM sweeps WHERE finished_at IS NOT NULL")
             return len(done) == len(story.world.leaf.log.matching(LIST))
 
-        before = len(await rows(story, "SELECT id FROM sweeps"))
+        before = len(await story.rows("SELECT id FROM sweeps"))
         await eventually(three_more, within=60)
         await eventually(each_looked_once, within=60)
-        workers = await rows(story, "SELECT DISTINCT executor_id FROM dbos.workflow_status WHERE name = 'sweep'")
+        workers = await story.rows("SELECT DISTINCT executor_id FROM dbos.workflow_status WHERE name = 'sweep'")
         assert {str(worker) for (worker,) in workers} <= {"slot-0", "slot-1"}
+
+
+DAY = 24 * 3600.0
+
+
+async def test_every_timed_job_is_started_once_a_tick(postgresql_url: str, tmp_path: Path, folder: Path) -> None:
+    """Both timers tick; a job is named by its tick and nothing else, so that the second finds it started."""
+    every = dict.fromkeys((SWEEP, TEND, CHASE), 2.0)
+    every |= {FRESHNESS: SLOT.total_seconds(), PEOPLE: DAY, SILENCE: DAY}
+    began = time.time()
+    async with outside(postgresql_url, tmp_path, SWEEP_INTERVAL="2") as story, second(story, folder):
+
+        async def started(job: str) -> list[tuple[object, ...]]:
+            query = f"FROM dbos.workflow_status WHERE name = '{job}' AND workflow_uuid NOT LIKE '%~%'"
+            return await story.rows(f"SELECT workflow_uuid, status, recovery_attempts {query}")
+
+        async def long_enough() -> bool:
+            return len(await started(CHASE)) >= before + 5
+
+        before = len(await started(CHASE))
+        await eventually(long_enough, within=60)
+        for job, seconds in every.items():
+            found = await started(job)
+            ticks = time.time() // seconds - began // seconds + 1
+            assert 1 <= len(found) <= ticks, (job, found)
+            assert all(re.fullmatch(rf"{job}-(\d+|\d{{4}}-\d\d-\d\d)", str(key)) for key, _, _ in found), found
+            assert {attempts for _, status, attempts in found if status != "ENQUEUED"} <= {1}, (job, found)
 
 
 async def test_what_a_killed_replica_was_doing_the_other_one_finishes(story: Outside, folder: Path) -> None:
@@ -89,8 +105,8 @@ async def test_what_a_killed_replica_was_doing_the_other_one_finishes(story: Out
             return fault.hits == 1
 
         await eventually(at_leaf, within=60)
-        [(worker,)] = await rows(
-            story, "SELECT executor_id FROM dbos.workflow_status WHERE name = 'complete-consent' AND status = 'PENDING'"
+        [(worker,)] = await story.rows(
+            "SELECT executor_id FROM dbos.workflow_status WHERE name = 'complete-consent' AND status = 'PENDING'"
         )
         await (story.program if worker == "slot-0" else other).is_killed()
         await eventually(lambda: is_connected(story), within=TAKEN_OVER_WITHIN)

@@ -18,6 +18,7 @@ from starlette.routing import Route
 from bot.sandbox.clock import Clock
 from bot.sandbox.fieldview import FieldView
 from bot.sandbox.leaf import Leaf, LeafUser, signature
+from bot.sandbox.recording import RecordedCall
 from bot.sandbox.serving import serving
 
 START = datetime(2026, 5, 4, 8, 30, tzinfo=UTC)
@@ -593,6 +594,13 @@ async def test_requests_are_remembered_without_their_query(owner: httpx.AsyncCli
         (f"GET {USERS}", 503),
         (f"GET {USERS}", 200),
     ]
+
+
+async def test_how_dense_requests_came_can_be_told(leaf: Leaf) -> None:
+    leaf.log.calls.extend(RecordedCall("GET", "/a", 200, tick) for tick in (0.0, 5.0, 5.5, 5.9, 6.0))
+    leaf.log.calls.append(RecordedCall("GET", "/b", 200, 5.7))
+    assert (leaf.log.most_within(1.0), leaf.log.most_within(1.0, "/a"), leaf.log.most_within(1.1, "/a")) == (4, 3, 4)
+    assert leaf.log.most_within(1.0, "/nothing") == 0
 
 
 async def test_verbs_work_over_http(anonymous: httpx.AsyncClient, leaf: Leaf) -> None:
