@@ -276,7 +276,7 @@ def _services(
     stack.push_async_callback(fieldview.close)
     journal = Journal(database, audit_key, clock, settings.audit_anchor_file)
     data = DataFlows(database, leaf, clock)
-    correspondence = Correspondence(database, vault, clock, settings.public_url)
+    correspondence = Correspondence(database, clock, settings.public_url)
     announcer = Announcer(
         database,
         slack,

@@ -79,7 +79,7 @@ class Chasing:
 
     async def _give_back(self, session: AsyncSession, consent: Consent) -> None:
         """The link has run out unused: whoever asked decides what comes next."""
-        over = await consents.was_due(session, consent, remind_at=None, sealed_link=None)
+        over = await consents.was_due(session, consent, remind_at=None)
         if over is not None:
             await self._news.tell(session, over)
             await self._news.record(session, over, "consent-expired", "done", "")

@@ -59,8 +59,6 @@ NOTHING_HELD: dict[str, Any] = {
 }
 """What is left of an approval that is not wanted."""
 
-NOTHING_KEPT: dict[str, Any] = {"refresh_token": None, "sealed_link": None}
-
 
 class Completion:
     """From FieldView's code to Leaf's credential."""
@@ -292,7 +290,7 @@ class Completion:
                 return
             for other in await consents.open_of_grower(session, consent.grower_id):
                 for state in (ConsentState.OPEN, ConsentState.HELD):
-                    if await consents.move(session, other.id, state, ConsentState.REVOKED, **NOTHING_KEPT):
+                    if await consents.move(session, other.id, state, ConsentState.REVOKED, refresh_token=None):
                         await self._news.tell_grower(session, other)
             reading = Reading(consent.grower_id, credential, now)
             await self._monitor.apply(session, reading, "consent", done)
@@ -314,7 +312,7 @@ class Completion:
                 consent.id,
                 ConsentState.DELIVERING,
                 ConsentState.FAILED,
-                **NOTHING_KEPT,
+                refresh_token=None,
                 finished_at=self._clock(),
                 trouble=trouble,
             )

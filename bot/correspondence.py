@@ -1,6 +1,7 @@
 """What growers are written, and the links in it.
 
-A token is recognised by its hash, and kept encrypted as long as it may have to be shown again.
+Only the hash of a link is kept, so none can be shown twice: each letter gets another one, and those before go on
+working.
 """
 
 from __future__ import annotations
@@ -10,18 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import structlog
-from pydantic import SecretStr
-
 from bot import messages
 from bot.messages import Message
 from bot.reports import Letter
-from bot.vault import Unreadable, Vault, digest
+from bot.vault import digest
 from storage import connections, consents
 from storage.database import Database
 from storage.records import Consent, ConsentState
-
-log = structlog.get_logger(__name__)
 
 DAY_BEFORE = timedelta(days=1)
 """How long before a link runs out its last reminder comes."""
@@ -33,33 +29,38 @@ class NewLink:
 
     url: str
     token_hash: str
-    sealed: str
 
 
 class Correspondence:
     """Makes links, and renders every message to a grower as it must look now."""
 
-    def __init__(self, database: Database, vault: Vault, clock: Callable[[], datetime], public_url: str) -> None:
+    def __init__(self, database: Database, clock: Callable[[], datetime], public_url: str) -> None:
         self._database = database
-        self._vault = vault
         self._clock = clock
         self._public_url = public_url
         self.company = "your customer-success team"
 
     def new_link(self) -> NewLink:
         token = secrets.token_urlsafe(32)
-        return NewLink(self._address(token), digest(token), self._vault.seal(SecretStr(token)))
+        return NewLink(f"{self._public_url}/connect/{token}", digest(token))
 
     async def letter(self, consent_id: str) -> Letter | None:
-        """What a letter about this consent says; without the link where that is no longer kept."""
-        async with self._database.reading() as session:
+        """What a letter about this consent says, with a link of its own where a link still leads somewhere.
+
+        Dying before it is sent does no harm: the next attempt makes another link, and nobody ever saw this one.
+        """
+        now = self._clock()
+        async with self._database.transaction() as session:
             consent = await consents.get(session, consent_id)
-            sealed = await consents.sealed_link(session, consent_id)
-            connection = await connections.get(session, consent.grower_id) if consent else None
-        if consent is None:
-            return None
+            if consent is None:
+                return None
+            connection = await connections.get(session, consent.grower_id)
+            link = None
+            if may_press_again(consent, now) or consent.state is ConsentState.CONNECTED:
+                link = self.new_link()
+                await consents.add_link(session, consent_id, link.token_hash, now)
         again = connection is not None and connection.connected_at is not None
-        return Letter(consent, self.company, self._opened(consent, sealed), again)
+        return Letter(consent, self.company, link.url if link else None, again)
 
     async def invitation(self, consent_id: str) -> Message | None:
         """The message that carried the link; None when there is nothing to change in it."""
@@ -68,14 +69,14 @@ class Correspondence:
             return None
         if not may_press_again(letter.consent, now):
             return messages.invitation_dm_closed(letter, now)
-        return messages.invitation_dm(letter, now) if letter.url else None
+        return messages.invitation_dm(letter, now)
 
     async def reminder(self, subject: str) -> Message | None:
         """A reminder, named by `reminder_name`: to the grower, or for whoever asked to send on."""
         letter, now = await self.letter(subject.partition(":")[0]), self._clock()
         if letter is None:
             return None
-        if letter.url is None or not may_press_again(letter.consent, now):
+        if not may_press_again(letter.consent, now):
             return self._pointless(letter, now)
         if letter.consent.sent_to is None:
             return messages.reminder_to_pass_on(letter, now)
@@ -86,16 +87,6 @@ class Correspondence:
         if letter.consent.sent_to is None:
             return messages.reminder_over(letter.consent, now)
         return messages.invitation_dm_closed(letter, now)
-
-    def _opened(self, consent: Consent, sealed: str | None) -> str | None:
-        try:
-            return self._address(self._vault.open(sealed).get_secret_value()) if sealed else None
-        except Unreadable:
-            log.error("a link cannot be decrypted: ENCRYPTION_KEYS lost a key", consent=consent.id)
-            return None
-
-    def _address(self, token: str) -> str:
-        return f"{self._public_url}/connect/{token}"
 
 
 def reminder_name(consent_id: str, number: int) -> str:

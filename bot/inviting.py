@@ -103,7 +103,7 @@ class Inviting:
             )
             consent = replace(consent, remind_at=falls_due(consent))
             replaced = await self._withdraw_older(session, grower.id, now)
-            await consents.add(session, consent, link.token_hash, link.sealed)
+            await consents.add(session, consent, link.token_hash)
             claimed = await owners.claim(session, grower.id, asker.id) is not None
             if incident:
                 await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id)
@@ -128,9 +128,7 @@ class Inviting:
         withdrawn = 0
         for older in await consents.open_of_grower(session, grower_id):
             in_use = older.begun_at is not None and now - older.begun_at < LOGIN_TIME
-            if in_use or not await consents.move(
-                session, older.id, ConsentState.OPEN, ConsentState.REVOKED, sealed_link=None
-            ):
+            if in_use or not await consents.move(session, older.id, ConsentState.OPEN, ConsentState.REVOKED):
                 continue
             withdrawn += 1
             await self._news.tell_grower(session, older)
@@ -181,7 +179,7 @@ class Inviting:
         return consent
 
     async def shown_again(self, consent_id: str) -> Invitation:
-        """The invitation as it was, with its link. Raises ConsentError when there is none to be shown."""
+        """The invitation as it was, with one more link to it. Raises ConsentError when no link would work."""
         letter = await self._correspondence.letter(consent_id)
         if letter is None:
             raise ConsentUnknown
@@ -215,7 +213,6 @@ class Inviting:
                     ConsentState.REVOKED,
                     revoked_by=by,
                     finished_at=self._clock(),
-                    sealed_link=None,
                     refresh_token=None,
                 )
                 if revoked:

@@ -160,12 +160,7 @@ class Journey:
         consent = await self.look(token)
         async with self._database.transaction() as session:
             declined = await consents.move(
-                session,
-                consent.id,
-                ConsentState.OPEN,
-                ConsentState.DECLINED,
-                finished_at=self._clock(),
-                sealed_link=None,
+                session, consent.id, ConsentState.OPEN, ConsentState.DECLINED, finished_at=self._clock()
             )
             if declined is None:
                 return consent

@@ -178,7 +178,7 @@ class Timeline:
 class Letter:
     """What is written to a grower about a consent. `again` when they were connected before.
 
-    `url` is a secret: show it to the one it is meant for. It is None when the link is no longer kept.
+    `url` is a secret: show it to the one it is meant for. It is None when no link leads anywhere any more.
     """
 
     consent: Consent

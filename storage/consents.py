@@ -5,24 +5,25 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.records import Consent, ConsentState, Grower
-from storage.tables import AttemptRow, ConsentRow, GrowerRow
+from storage.tables import AttemptRow, ConsentLinkRow, ConsentRow, GrowerRow
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+LATER_LINKS = 100
+"""Links of one consent that work besides the first: plenty, for while Slack is down every attempt to send makes one."""
 
 UNFINISHED = (ConsentState.OPEN, ConsentState.EXCHANGING, ConsentState.HELD, ConsentState.DELIVERING)
 
 
-async def add(session: AsyncSession, consent: Consent, token_hash: str, sealed_link: str | None = None) -> None:
-    """`sealed_link` is the link's token, encrypted: it is kept as long as the link may have to be shown again."""
+async def add(session: AsyncSession, consent: Consent, token_hash: str) -> None:
     session.add(
         ConsentRow(
             id=consent.id,
             token_hash=token_hash,
-            sealed_link=sealed_link,
             grower_id=consent.grower_id,
             grower_name=consent.grower_name,
             asked_by=consent.asked_by,
@@ -48,8 +49,22 @@ async def get(session: AsyncSession, consent_id: str) -> Consent | None:
 
 
 async def by_token(session: AsyncSession, token_hash: str) -> Consent | None:
-    row = await session.scalar(select(ConsentRow).where(ConsentRow.token_hash == token_hash))
+    """The consent that one of its links leads to, the first or a later one."""
+    later = select(ConsentLinkRow.consent_id).where(ConsentLinkRow.token_hash == token_hash).scalar_subquery()
+    either = or_(ConsentRow.token_hash == token_hash, ConsentRow.id == later)
+    row = await session.scalar(select(ConsentRow).where(either))
     return row.to_record() if row else None
+
+
+async def add_link(session: AsyncSession, consent_id: str, token_hash: str, at: datetime) -> None:
+    """One more link to this consent. The first one and the newest LATER_LINKS go on working."""
+    await session.get(ConsentRow, consent_id, with_for_update=True)
+    session.add(ConsentLinkRow(token_hash=token_hash, consent_id=consent_id, made_at=at))
+    await session.flush()
+    of_consent = ConsentLinkRow.consent_id == consent_id
+    newest_first = (ConsentLinkRow.made_at.desc(), ConsentLinkRow.token_hash)
+    too_old = select(ConsentLinkRow.token_hash).where(of_consent).order_by(*newest_first).offset(LATER_LINKS)
+    await session.execute(delete(ConsentLinkRow).where(ConsentLinkRow.token_hash.in_(too_old)))
 
 
 async def open_of_grower(session: AsyncSession, grower_id: str) -> list[Consent]:
@@ -160,11 +175,6 @@ async def was_due(session: AsyncSession, consent: Consent, **values: Any) -> Con
         .execution_options(populate_existing=True)
     )
     return row.to_record() if row else None
-
-
-async def sealed_link(session: AsyncSession, consent_id: str) -> str | None:
-    """The link's token, encrypted; None when it is not needed any more, or was made before it was kept."""
-    return await session.scalar(select(ConsentRow.sealed_link).where(ConsentRow.id == consent_id))
 
 
 async def note(session: AsyncSession, consent_id: str, **values: Any) -> None:

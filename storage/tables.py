@@ -215,7 +215,6 @@ class ConsentRow(Row):
     refresh_token: Mapped[str | None] = mapped_column(Text)
     exchanged_at: Mapped[datetime | None]
     handing_over: Mapped[bool] = mapped_column(default=False)
-    sealed_link: Mapped[str | None] = mapped_column(Text)
     opened_at: Mapped[datetime | None]
     language: Mapped[str | None] = mapped_column(String(8))
     time_zone: Mapped[str | None] = mapped_column(String(64))
@@ -256,6 +255,16 @@ class ConsentRow(Row):
             reminders=self.reminders,
             reminders_stopped_at=self.reminders_stopped_at,
         )
+
+
+class ConsentLinkRow(Row):
+    """A link to a consent besides its first: made because the first cannot be shown again, which is only hashed."""
+
+    __tablename__ = "consent_links"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    consent_id: Mapped[str] = mapped_column(ForeignKey("consents.id"), index=True)
+    made_at: Mapped[datetime]
 
 
 class AttemptRow(Row):

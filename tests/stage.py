@@ -17,7 +17,7 @@ from sqlalchemy import select
 from bot import messages
 from bot.app import Running, Tuning, running
 from bot.sandbox.serving import Door, serving
-from bot.sandbox.slack.workspace import Message
+from bot.sandbox.slack.workspace import Message, Version
 from bot.sandbox.world import World
 from bot.settings import Settings, load
 from bot.slack_pace import Rates
@@ -167,7 +167,7 @@ async def eventually(so: Callable[[], Any], within: float = 10.0) -> None:
             await asyncio.sleep(0.02)
 
 
-def link_in(message: Message) -> str:
+def link_in(message: Message | Version) -> str:
     """The consent link a message carries, in a button or in its text."""
     import re
 

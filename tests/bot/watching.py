@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from cryptography.fernet import Fernet
 from pydantic import SecretStr
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -28,7 +27,6 @@ from bot.sandbox.world import World
 from bot.slack.client import SlackClient
 from bot.slack_pace import Rates
 from bot.storms import Storms
-from bot.vault import Vault
 from storage import connections, incidents, outbox, subscriptions
 from storage.database import Database
 from storage.records import Announcement, Connection, Incident
@@ -197,9 +195,8 @@ def _composed(world: World, database: Database, alert_channel: bool, agreeing_re
 
 
 def correspondence(database: Database, clock: Callable[[], datetime]) -> Correspondence:
-    """The letters to growers, with a key of the test's own."""
-    key = SecretStr(Fernet.generate_key().decode())
-    return Correspondence(database, Vault(key), clock, "https://bot.example")
+    """The letters to growers."""
+    return Correspondence(database, clock, "https://bot.example")
 
 
 async def together(*deeds: Callable[[], Awaitable[Any]]) -> list[Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -528,7 +529,7 @@ class AnyOrder(RuleBasedStateMachine):
         for secret in self._all_secrets():
             assert secret not in rows, "a secret is stored in clear"
             assert secret not in said, "a secret was posted to Slack"
-        for token in self.link_tokens:
+        for token in self.link_tokens | set(re.findall(r"/connect/([\w-]+)", said)):
             assert token not in rows, "a link's token is stored in clear"
 
     def _all_secrets(self) -> set[str]:

@@ -59,16 +59,18 @@ async def test_a_week_of_reminders_and_then_it_is_the_agents_turn(stage: Stage) 
         assert (await ada.opens(link)).status_code == 410
 
 
-async def test_a_reminder_carries_the_same_link_and_follows_what_becomes_of_it(stage: Stage) -> None:
+async def test_a_reminder_carries_a_link_of_its_own_and_follows_what_becomes_of_it(stage: Stage) -> None:
     await settled(stage)
     await morning(stage, 1)
     link = await asked(stage)
     stage.world.clock.advance(timedelta(days=2, minutes=1))
     await looks(stage)
     [_, reminder] = await letters(stage)
-    assert link_in(reminder) == link
+    own = link_in(reminder)
+    assert own != link
     assert "still waits for you" in text_of(reminder)
     async with browser(stage) as ada:
+        assert (await ada.opens(own)).status_code == 200
         await ada.consents(link)
     await until_state(stage, "connected")
     await stage.delivered()
@@ -111,7 +113,9 @@ async def test_stop_reminding_me_stops_it_and_tells_the_agent(stage: Stage) -> N
 
     assert (await slack.click(stage.ada, reminder.channel, reminder.ts, "stop-reminders")).ok
     await slack.until(lambda: "I will not remind you again" in text_of(reminder))
-    assert link_in(reminder) == link, "they may still want to"
+    async with browser(stage) as ada:
+        for good in (link, link_in(reminder)):
+            assert (await ada.opens(good)).status_code == 200, "they may still want to"
     await stage.delivered()
     [told] = await stage.dm(stage.grace)
     assert "does not want to be reminded" in text_of(told)
@@ -135,7 +139,10 @@ async def test_a_grower_outside_slack_is_reminded_through_the_agent_in_their_lan
     await looks(stage)
     [told] = await stage.dm(stage.grace)
     assert "Please remind them" in text_of(told)
-    assert f"Ouvrez ce lien et connectez-vous à FieldView\u00a0: {link}" in text_of(told)
+    assert f"Ouvrez ce lien et connectez-vous à FieldView\u00a0: {link_in(told)}" in text_of(told)
+    async with browser(stage) as boole:
+        for good in (link, link_in(told)):
+            assert (await boole.opens(good)).status_code == 200
     await stage.presses(told, "revoke-link")
     await stage.delivered()
     assert "/connect/" not in repr(told.blocks)

@@ -10,7 +10,7 @@ import httpx
 from bot.sandbox.slack.workspace import Message
 from storage import consents
 from storage.records import Consent
-from tests.consenting import asked, asked_boole, browser, consent_of, grower, settled, times, until_state
+from tests.consenting import BOOLE, asked, asked_boole, browser, consent_of, grower, settled, times, until_state
 from tests.stage import ADA, Stage, buttons_of, eventually, link_in, text_of
 
 PHONE = {
@@ -30,9 +30,15 @@ async def broken(stage: Stage) -> Message:
     return (await stage.posted(stage.alerts, 2))[-1]
 
 
-async def all_of(stage: Stage) -> list[Consent]:
+async def all_of(stage: Stage, email: str = ADA) -> list[Consent]:
     async with stage.running.bot.database.reading() as session:
-        return await consents.working(session, stage.world.clock(), grower_id=grower(stage).id)
+        return await consents.working(session, stage.world.clock(), grower_id=grower(stage, email).id)
+
+
+async def answers(stage: Stage, *links: str) -> list[int]:
+    """What a browser is answered that opens these links."""
+    async with browser(stage) as anybody:
+        return [(await anybody.opens(link)).status_code for link in links]
 
 
 async def tells(stage: Stage, message: Message, words: str) -> None:
@@ -91,9 +97,39 @@ async def test_whoever_was_second_can_have_the_link_or_insist(stage_on_sqlite: S
     refused = await stage.presses(said, "send-link")
     assert "made no second one" in text_of(refused)
     again = await stage.presses(refused, "show-link")
-    assert link_in(again) == link
     insisted = await stage.presses(refused, "renew-link")
-    assert link_in(insisted) != link
+    assert await answers(stage, link, link_in(again), link_in(insisted)) == [410, 410, 200]
+
+
+async def test_a_link_shown_again_and_the_one_sent_first_both_work_until_they_are_taken_back(stage: Stage) -> None:
+    first = await asked_boole(stage)
+    listed = await stage.types("/fieldview links Boole Brothers")
+    shown = [link_in(await stage.presses(listed, "show-link")) for _ in range(2)]
+    assert len({first, *shown}) == 3, "only hashes are kept, so nobody can be shown the same one"
+    assert await answers(stage, first, *shown) == [200, 200, 200]
+    assert len(await all_of(stage, BOOLE)) == 1
+
+    await stage.presses(listed, "revoke-link")
+    assert await answers(stage, first, *shown) == [410, 410, 410]
+    async with browser(stage) as boole:
+        for link in (first, *shown):
+            assert (await boole.client.post(link)).status_code == 410, "and nothing can be begun with them"
+
+
+async def test_whichever_of_its_links_is_used_none_of_them_connects_any_more(stage: Stage) -> None:
+    first = await asked_boole(stage)
+    listed = await stage.types("/fieldview links Boole Brothers")
+    shown = link_in(await stage.presses(listed, "show-link"))
+    async with browser(stage) as boole:
+        await boole.begins(first)
+        await boole.consents(shown, BOOLE)
+        await until_state(stage, "connected", email=BOOLE)
+        for link in (first, shown):
+            pressed = await boole.client.post(link)
+            assert (pressed.status_code, pressed.headers["location"]) == (303, httpx.URL(link).path)
+            assert "You share FieldView data with" in (await boole.opens(link)).text
+    refused = await stage.presses(listed, "show-link")
+    assert "/connect/" not in repr(refused.blocks), "and there is no further one"
 
 
 async def test_what_a_person_opened_is_told_and_what_a_scanner_opened_is_not(stage: Stage) -> None:
@@ -242,4 +278,4 @@ async def test_the_agent_chooses_the_growers_language_for_message_words_and_page
     other = await consent_of(stage, "george@boole.example")
     spanish = await stage.presses(whisper, "choose-language", selected=f"{other.id}:es")
     assert "Abra este enlace" in text_of(spanish)
-    assert link_in(spanish) == boole
+    assert await answers(stage, link_in(spanish), boole) == [200, 200]

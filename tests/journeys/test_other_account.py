@@ -104,11 +104,9 @@ async def test_the_grower_may_start_again_before_anybody_decides(stage: Stage, h
 
 
 async def stage_link(stage: Stage) -> str:
-    """The link that Ada's message no longer shows while it is held, from those who made it."""
-    letter = await stage.running.bot.correspondence.letter((await consent_of(stage)).id)
-    assert letter is not None
-    assert letter.url is not None
-    return letter.url
+    """The link that Ada's message showed before it was held, and no longer does."""
+    [_, message] = await stage.dm(stage.ada, 2)
+    return link_in(message.versions[0])
 
 
 async def test_what_nobody_decides_about_is_forgotten_after_three_days(stage: Stage, held: Message) -> None:

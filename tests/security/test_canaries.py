@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import contextlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +20,7 @@ from sqlalchemy import NullPool, create_engine, text
 
 from bot.__main__ import _parser
 from bot.sandbox.leaf.alerts import signature
-from bot.vault import Vault
+from bot.vault import Unreadable, Vault
 from storage import sealed_columns
 from storage.database import Database, sync_url
 from tests.consenting import code_of, state_of
@@ -28,11 +30,13 @@ from tests.stage import ADA, eventually, link_in
 GIVE = "POST /services/usermanagement/api/users/.*credentials"
 EXCHANGE = "POST /api/oauth/token"
 BOOLE = "george@boole.example"
+FERNET = re.compile(rb"gAAAAA[\w-]{90,}={0,2}")
+"""What encrypted text looks like."""
 
 
 @dataclass
 class Canaries:
-    """What must not be found: name → value. `links` are the consent links' tokens, which one message each may hold."""
+    """What must not be found: name → value. `links` are consent links' tokens, each for one version of a message."""
 
     values: dict[str, str] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
@@ -42,6 +46,10 @@ class Canaries:
         raw = written.encode("utf-8", "surrogateescape") if isinstance(written, str) else written
         sought = self.values if but_links else self.values | self.links
         return [f"{name} as {form} in {place}" for name, value in sought.items() for form in _forms_in(raw, value)]
+
+    def links_in(self, place: str, written: str) -> list[str]:
+        """Which links stand where other secrets may: with the keys, the database opens nobody's."""
+        return Canaries(self.links).found_in(place, written)
 
 
 def _forms_in(raw: bytes, value: str) -> Iterator[str]:
@@ -257,7 +265,7 @@ def bytes_of(database_url: str, folder: Path) -> dict[str, bytes]:
 
 
 def in_slack(story: Story) -> list[str]:
-    """What is found in messages. A link may stand in the first version of Ada's own message, and nowhere later."""
+    """What is found in messages. A link may stand in one version of a message of Ada's own, and nowhere else."""
     slack, canaries = story.outside.world.slack, story.canaries
     found: list[str] = []
     carriers: dict[str, int] = {}
@@ -266,11 +274,10 @@ def in_slack(story: Story) -> list[str]:
             said = [json.dumps([version.text, version.blocks, version.metadata]) for version in message.versions]
             found += canaries.found_in(f"message in {place.name or place.id}", "".join(said), but_links=True)
             for name, token in canaries.links.items():
-                if any(token in version for version in said):
-                    carriers[name] = carriers.get(name, 0) + 1
-                    assert place.id == slack.dm(story.outside.ada), "only Ada is shown her link"
-                    assert not any(token in version for version in said[1:]), "it is taken out when it is of no use"
-    assert set(carriers.values()) == {1}, "each link stands in one message"
+                times = sum(token in version for version in said)
+                carriers[name] = carriers.get(name, 0) + times
+                assert not times or place.id == slack.dm(story.outside.ada), "only Ada is shown her link"
+    assert set(carriers.values()) == {1}, "each link is shown once: nobody, not even we, can show it again"
     return found
 
 
@@ -302,13 +309,36 @@ def test_every_command_is_listened_to() -> None:
     assert set(commands_of(_parser())) == listened - {("--help",)} | {("serve",), ("demo",)}
 
 
+def note_every_link(story: Story) -> None:
+    """The links of every version of every message: those of the story, and those made when a message was edited."""
+    slack, links = story.outside.world.slack, story.canaries.links
+    said = [m.versions for place in slack.workspace.channels.values() for m in place.messages]
+    shown = re.findall(r"/connect/([\w-]{43})", repr([version.blocks for versions in said for version in versions]))
+    assert set(links.values()) < set(shown), "some message was edited while its link worked"
+    links |= {f"link {number} of an edit": token for number, token in enumerate(set(shown) - set(links.values()))}
+
+
 async def engine_arguments(story: Story) -> str:
     """What the engine keeps of every job, opened with the keys: encryption hides nothing from whoever has them."""
-    keys = Vault(SecretStr(story.outside.program.environment["ENCRYPTION_KEYS"]))
     async with story.outside.database.reading() as session:
         stored = await sealed_columns.of_engine(session)
     assert len(stored) > 3, "jobs ran"
+    keys = keys_of(story)
     return "\n".join(keys.open(text).get_secret_value() for text in stored)
+
+
+def keys_of(story: Story) -> Vault:
+    return Vault(SecretStr(story.outside.program.environment["ENCRYPTION_KEYS"]))
+
+
+def opened_with_the_keys(story: Story, stored: dict[str, bytes]) -> str:
+    """Everything in the database that the keys open, wherever it stands."""
+    keys, opened = keys_of(story), []
+    for sealed in {found.decode() for content in stored.values() for found in FERNET.findall(content)}:
+        with contextlib.suppress(Unreadable):
+            opened.append(keys.open(sealed).get_secret_value())
+    assert len(opened) > 3, "the program's own secrets and its jobs are encrypted"
+    return "\n".join(opened)
 
 
 async def test_no_secret_of_the_story_is_written_anywhere(database_url: str, tmp_path: Path) -> None:
@@ -326,6 +356,7 @@ async def test_no_secret_of_the_story_is_written_anywhere(database_url: str, tmp
             for path in ("/readyz", "/metrics", "/healthz"):
                 operators[path] = (await operator.get(path)).text
         note_what_the_world_knows(story)
+        note_every_link(story)
         canaries = story.canaries
         kinds = {name.split()[0] for name in canaries.values}
         assert {"state", "browser", "code", "refresh", "access", "key", "response_url", "LEAF_PASSWORD"} <= kinds
@@ -333,6 +364,7 @@ async def test_no_secret_of_the_story_is_written_anywhere(database_url: str, tmp
         found: list[str] = []
         found += canaries.found_in("the engine's jobs", await engine_arguments(story))
         live = bytes_of(database_url, folder)
+        found += canaries.links_in("what the keys open", opened_with_the_keys(story, live))
         for name, content in live.items():
             found += canaries.found_in(f"database {name}", content)
         found += in_slack(story)

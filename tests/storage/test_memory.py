@@ -25,6 +25,7 @@ from storage import (
     subscriptions,
     sweeps,
 )
+from storage.consents import LATER_LINKS
 from storage.database import Database
 from storage.records import (
     AnnouncementKind,
@@ -227,6 +228,34 @@ async def test_a_link_moves_on_once_however_many_press(database: Database) -> No
         assert await consents.by_token(session, "hash") == consent(state=next_state)
         assert await consents.by_token(session, "other") is None
         assert await consents.sealed_code(session, "c1") == ("sealed", None)
+
+
+@pytest.mark.usefixtures("ada")
+async def test_a_consent_is_found_by_its_first_link_and_by_the_newest_of_the_later_ones(database: Database) -> None:
+    await write(database, lambda session: consents.add(session, consent(1), "first"))
+    await write(database, lambda session: consents.add(session, consent(2), "another"))
+
+    async def made(session: AsyncSession, number: int) -> None:
+        await consents.add_link(session, "c1", f"later-{number}", NOON + number * timedelta(seconds=1))
+
+    for number in range(LATER_LINKS + 1):
+        await write(database, lambda session, number=number: made(session, number))  # type: ignore[misc]
+    await write(database, lambda session: consents.add_link(session, "c2", "another-later", NOON - HOUR))
+    async with database.reading() as session:
+        for good in ("first", "later-1", f"later-{LATER_LINKS}"):
+            assert await consents.by_token(session, good) == consent(1), good
+        for good in ("another", "another-later"):
+            assert await consents.by_token(session, good) == consent(2), good
+        assert await consents.by_token(session, "later-0") is None
+
+
+@pytest.mark.usefixtures("ada")
+async def test_links_made_at_the_same_moment_all_work(database: Database) -> None:
+    await write(database, lambda session: consents.add(session, consent(), "first"))
+    hashes = iter([f"later-{number}" for number in range(20)])
+    await all_at_once(database, lambda session: consents.add_link(session, "c1", next(hashes), NOON))
+    async with database.reading() as session:
+        assert all([await consents.by_token(session, f"later-{number}") for number in range(20)])
 
 
 @pytest.mark.usefixtures("ada")
