@@ -253,6 +253,7 @@ async def test_the_grower_comes_back_and_reads_what_is_shared_and_later_that_it_
 
         question = await stage.types("/fieldview disconnect Ada Lovelace Farms", stage.linus)
         await stage.presses(question, "disconnect-confirm", stage.linus)
+        await stage.time_to_undo_passes()
         await stage.until_status(ADA, "absent")
         assert "Nothing is shared any more" in (await ada.opens(link)).text
 
