@@ -35,7 +35,7 @@ lock: ## Write requirements/*.txt anew from pyproject.toml, with the newest vers
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/getting-started/installation/" >&2; exit 1; }
 	uv pip compile $(lock_options) pyproject.toml --output-file requirements/serve.txt
 	uv pip compile $(lock_options) pyproject.toml --group dev --output-file requirements/dev.txt
-	uv pip compile $(lock_options) --group build --output-file requirements/build.txt
+	uv pip compile $(lock_options) --group build --group image --output-file requirements/build.txt
 
 lock_options := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 

@@ -85,7 +85,7 @@ async def test_over_tls_the_cookie_is_one_that_no_neighbour_can_set(sqlite_url: 
             page = await ada.opens(f"/connect/{token}")
     assert answer.status_code == 303, answer.text
     assert answer.headers["set-cookie"].startswith("__Host-fieldview-consent=")
-    assert "Secure" in answer.headers["set-cookie"]
+    assert {"Secure", "HttpOnly", "SameSite=lax"} <= set(answer.headers["set-cookie"].split("; "))
     assert page.headers["strict-transport-security"]
 
 
