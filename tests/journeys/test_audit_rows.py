@@ -31,7 +31,7 @@ async def test_a_row_says_who_did_what_where_on_whom_and_how_it_ended(stage: Sta
     ("typed", "outcome"),
     [
         ("frobnicate now", "refused"),
-        ("connect", "refused"),
+        ("events", "refused"),
         ("status Nobody", "refused"),
         ("subscribe junk", "refused"),
     ],
