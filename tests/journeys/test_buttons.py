@@ -69,6 +69,7 @@ async def test_two_admins_who_disconnect_at_once_end_it_once_and_quietly(stage: 
     questions = [await stage.types("/fieldview disconnect Sato Family Orchards", user) for user in (mary, stage.linus)]
     await asyncio.gather(*(slack.click(q.ephemeral_to or "", q.channel, q.ts, "disconnect-confirm") for q in questions))
     await rows(stage, 4)
+    await stage.time_to_undo_passes()
     await stage.sweeps_now()
     await stage.until_status(HANA, "absent")
     await stage.delivered()
