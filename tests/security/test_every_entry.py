@@ -103,17 +103,19 @@ async def test_every_form(values: Iterator[str], sender: Sender) -> None:
     stage = sender.stage
     await settled(stage)
     before = await known(stage)
-    sent = 0
+    sent, number = 0, 0
     for form in [*FORMS, "frobnicate"]:
         for value in [*itertools.islice(values, CASES), *TEXTS]:
-            sent += 1
+            number += 1
             fields = {name: {"x": {"type": "plain_text_input", "value": value}} for name in ("name", "external_id")}
             # No address is in it, so that nothing may come of it.
             view = {"callback_id": form, "private_metadata": value[:3000], "state": {"values": fields}}
-            body = _envelope(stage, "view_submission", sent) | {"view": view}
+            body = _envelope(stage, "view_submission", number) | {"view": view}
             answer = await sender.send(urlencode({"payload": json.dumps(body)}))
-            assert answer.status_code == 200, (form, value)
-            if sent % 20 == 0:
+            # A form without a field that it has is not as Slack writes.
+            assert answer.status_code in (200, 400), (form, value)
+            sent += answer.status_code == 200
+            if number % 20 == 0:
                 await all_answered(stage, sent)
     await all_answered(stage, sent)
     assert await known(stage) == before

@@ -75,6 +75,7 @@ FUZZ: dict[tuple[str, str], st.SearchStrategy[Shot]] = {
     ("GET", "/connect/{token}"): below("/connect/{token}"),
     ("POST", "/connect/{token}"): below("/connect/{token}"),
     ("POST", "/connect/{token}/decline"): below("/connect/{token}/decline"),
+    ("POST", "/connect/{token}/renew"): below("/connect/{token}/renew"),
     ("GET", "/oauth/fieldview/callback"): at("/oauth/fieldview/callback"),
     ("GET", "/oauth/fieldview/done"): at("/oauth/fieldview/done"),
     ("GET", "/oauth/fieldview/elsewhere"): at("/oauth/fieldview/elsewhere"),
