@@ -25,6 +25,10 @@ def fold(text: str) -> str:
     return " ".join(letters.casefold().split())
 
 
+LONGEST_SOUGHT = 1000
+"""Characters of a pattern worth looking for: nobody is called that, and SQLite refuses patterns of 50,000 bytes."""
+
+
 async def get(session: AsyncSession, grower_id: str) -> Grower | None:
     row = await session.get(GrowerRow, grower_id, populate_existing=True)
     return row.to_record() if row else None
@@ -64,7 +68,7 @@ async def find_similar(session: AsyncSession, typed: str, limit: int) -> list[Gr
     Names that begin with it come first, then whatever else does, a later word of a name included.
     """
     folded = _escaped(fold(typed))
-    if not folded:
+    if not 0 < len(folded) <= LONGEST_SOUGHT:
         return []
     named, written = GrowerRow.folded_name, (GrowerRow.folded_email, GrowerRow.folded_external_id)
     known = [_like(column, f"{folded}%") for column in (*written, GrowerRow.id)]

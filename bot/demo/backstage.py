@@ -81,8 +81,9 @@ class Director:
             case "jump", {"seconds": int(seconds)}:
                 return await self._jump(seconds)
             case "sweep", _:
-                await self._bot.bot.monitor.sweep(f"demo-{self._world.clock().timestamp()}")
-                return "The bot has looked at every grower."
+                # As the job does it: Leaf being ill ends it early and is nobody else's trouble.
+                await self._bot.bot.monitor.sweep_job(f"demo-{self._world.clock().timestamp()}")
+                return "The bot has asked Leaf about everybody."
             case "break", {"service": str(service), "how": str(how)}:
                 return self._break(service, how)
             case "heal", {"service": str(service)}:

@@ -91,7 +91,11 @@ async def test_a_time_out_asks_a_grower_for_nothing(watch: Watch) -> None:
     watch.leaf._http.timeout = httpx.Timeout(0.05)
     watch.world.leaf.faults.slow(0.5, CREDENTIAL)
     await ask_in_every_way(watch)
-    assert (await watch.status(), await watch.count_incidents(), watch.posts()) == ("healthy", 0, [])
+    assert (await watch.status(), await watch.count_incidents()) == ("healthy", 0)
+    for message in [*watch.posts(), *watch.posts(watch.alerts)]:
+        # That Leaf does not answer may be told, once it did not answer two sweeps.
+        assert "Leaf does not answer" in text_of(message)
+        assert "send-link" not in buttons_of(message)
 
 
 # Words

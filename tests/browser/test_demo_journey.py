@@ -30,7 +30,7 @@ async def test_from_slash_command_to_connected_to_revoked_to_repaired(demo: Demo
     await page.locator('.room-link[data-name="growers"]').click()
     await page.locator("#composer-text").fill(f"/fieldview connect {ADA}")
     await page.locator("#composer-text").press("Enter")
-    await expect(page.locator("#messages")).to_contain_text("has my message with the link")
+    await expect(page.locator("#messages")).to_contain_text("got it from me by direct message")
 
     await _grower_consents(demo, page, browser)
 
