@@ -78,6 +78,8 @@ def test_the_defaults_are_the_promised_ones() -> None:
         "agreeing_reads": 2,
         "storm_size": 5,
         "link_lifetime": 604800,
+        "audit_anchor_file": None,
+        "audit_retention_days": None,
         "log_level": "info",
         "log_format": "console",
     }
