@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 import structlog
 from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import FixedWindowRateLimiter
+from limits.aio.strategies import MovingWindowRateLimiter
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -41,7 +41,7 @@ class Limits:
         self._pages = pages
         self._trusted = tuple(trusted)
         self._rates = rates
-        self._counters = FixedWindowRateLimiter(MemoryStorage())
+        self._counters = MovingWindowRateLimiter(MemoryStorage())
 
     def looks(self, endpoint: Endpoint) -> Endpoint:
         """For GET and HEAD."""

@@ -55,6 +55,7 @@ async def serving(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
         log_config=None,
         log_level="critical",
         access_log=False,
+        proxy_headers=False,
         lifespan="off",
         timeout_graceful_shutdown=1,
     )
