@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
-from bot import messages
+from bot import messages, strict_json
 from bot.bot import Bot
 from bot.errors import UsageError
 from handlers.call import Click, Reply
@@ -18,7 +16,7 @@ async def show_storm(click: Click, bot: Bot) -> Reply:
 async def turn_storm(click: Click, bot: Bot) -> Reply:
     """Another page, or the same as it is now: the button carries the storm and the page. Raises UsageError."""
     try:
-        wanted = json.loads(click.value)
+        wanted = strict_json.loads(click.value)
         storm_id, page = str(wanted["storm"]), int(wanted["page"])
     except (ValueError, KeyError, TypeError, OverflowError):
         raise UsageError("This button is from an older version of me.", "/fieldview status") from None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from bot import strict_json
 from bot.bot import Bot
 from bot.errors import UsageError
 from handlers.call import Click, Reply
@@ -31,7 +31,7 @@ async def show_events(click: Click, bot: Bot) -> Reply:
 async def turn_page(click: Click, bot: Bot) -> Reply:
     """Older or newer: the button carries the grower, the days and the page. Raises UsageError."""
     try:
-        wanted = json.loads(click.value)
+        wanted = strict_json.loads(click.value)
         grower_id, days, page = str(wanted["grower"]), int(wanted["days"]), int(wanted["page"])
     except (ValueError, KeyError, TypeError, OverflowError):
         raise UsageError("This button is from an older version of me.", "/fieldview events <grower>") from None
@@ -44,7 +44,7 @@ async def turn_page(click: Click, bot: Bot) -> Reply:
 async def turn_history(click: Click, bot: Bot) -> Reply:
     """Older entries of the audit trail, or the newest: the button carries what was asked for. Raises UsageError."""
     try:
-        wanted = json.loads(click.value)
+        wanted = strict_json.loads(click.value)
         grower, actor, action = (_word(wanted.get(name)) for name in ("grower", "actor", "action"))
         since = datetime.fromisoformat(wanted["since"]).astimezone(UTC) if wanted.get("since") else None
         before = int(wanted["before"]) if wanted.get("before") else None
