@@ -24,7 +24,7 @@ def at_most(per_second: float) -> float:
 async def test_two_replicas_together_keep_to_the_limits(postgresql_url: str, tmp_path: Path) -> None:
     """Thirty growers break at once and Leaf says so: each alert costs requests at Leaf, and posts to six channels."""
     (folder := tmp_path / "second").mkdir()
-    settings = {"LEAF_REQUESTS_PER_SECOND": str(LEAF_RATE), "SWEEP_INTERVAL": "5"}
+    settings = {"LEAF_REQUESTS_PER_SECOND": str(LEAF_RATE), "SWEEP_INTERVAL": "5", "STORM_SIZE": "1000"}
     async with outside(postgresql_url, tmp_path, **settings) as story, second(story, folder):
         leaf, slack = story.world.leaf, story.world.slack
         for number in range(5):

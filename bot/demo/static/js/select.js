@@ -82,7 +82,10 @@ function openList(button, element, where, choice, choose) {
   let active = 0;
   let options = [];
   const content = h("div", { class: "select-list" }, filter, list);
-  openPopover(button, content, { onclose: () => button.setAttribute("aria-expanded", "false") });
+  let asked = 0;
+  let timer = 0;
+  const forget = () => { clearTimeout(timer); asked += 1; };
+  openPopover(button, content, { onclose: () => { forget(); button.setAttribute("aria-expanded", "false"); } });
 
   const mark = () => {
     [...list.querySelectorAll("[role=option]")].forEach((row, index) => {
@@ -115,7 +118,6 @@ function openList(button, element, where, choice, choose) {
     const wanted = filter.value.trim().toLowerCase();
     draw(ownGroups(element).map((group) => ({ ...group, options: group.options.filter((option) => textOf(option.text).toLowerCase().includes(wanted)) })));
   };
-  let asked = 0;
   const search = async () => {
     const value = filter.value.trim();
     const least = element.min_query_length ?? 3;
@@ -128,9 +130,8 @@ function openList(button, element, where, choice, choose) {
     const found = answer.options ?? [];
     draw(found.some((entry) => entry.options) ? found : [{ label: null, options: found }]);
   };
-  let timer = 0;
   filter.addEventListener("input", () => {
-    clearTimeout(timer);
+    forget();
     if (external) timer = setTimeout(search, 180);
     else filtered();
   });
