@@ -46,6 +46,14 @@ class Begun:
 
 
 @dataclass(frozen=True)
+class Return:
+    """The consent that a browser came back for; `is_own` when the approval that stands is the one it brought."""
+
+    consent: Consent
+    is_own: bool
+
+
+@dataclass(frozen=True)
 class Shared:
     """What a grower shares: the newest consent that was completed, and the connection it led to."""
 
@@ -175,14 +183,18 @@ class Journey:
         """FieldView sends the grower back with a code, an error, or neither. Raises ConsentForeign.
 
         The state is spent whatever came with it. A code goes to a durable job; what does not bring one leaves the
-        link open.
+        link open; and what comes when somebody else was first, or when the link is over, is not taken.
         """
         async with self._database.transaction() as session:
             consent_id = await consents.spend_attempt(session, digest(state), digest(browser), self._clock())
             consent = await consents.get(session, consent_id) if consent_id else None
             if consent is None:
                 raise ConsentForeign
+            is_taken = consent.state is ConsentState.OPEN and code is not None and error is None
+            await consents.note_attempt(session, digest(state), took_code=is_taken)
             if consent.state is not ConsentState.OPEN:
+                late = {"because": f"the link was {consent.state.value}"}
+                await self._news.record(session, consent, "consent-returned", "refused", request_id, detail=late)
                 return consent
             if code is None or error is not None:
                 await consents.note(session, consent.id, trouble=Trouble.DENIED)
@@ -209,7 +221,10 @@ class Journey:
         )
         await self._queue.enqueue(session, COMPLETE, consent.id, f"{COMPLETE}-{consent.id}-{uuid.uuid4().hex[:8]}")
 
-    async def of_browser(self, browser: str) -> Consent | None:
+    async def of_browser(self, browser: str) -> Return | None:
         """The consent this browser last came back with, for the page it is sent to."""
         async with self._database.reading() as session:
-            return await consents.latest_of_browser(session, digest(browser))
+            consent = await consents.latest_of_browser(session, digest(browser))
+            if consent is None:
+                return None
+            return Return(consent, is_own=await consents.came_from(session, consent.id, digest(browser)))

@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from bot.bot import Bot
 from bot.errors import ConsentForeign
+from bot.journey import Return
 from handlers.browser import BrowserCookie
 from handlers.consent import PRIVATE, invitation_of
 from handlers.pages import Failure, Pages
@@ -53,17 +54,19 @@ class Callback:
     async def show(self, request: Request) -> Response:
         """GET: how the consent stands that this browser began last. Waits a moment for one that is nearly through."""
         browser = self._cookie.read(request)
-        consent = await self._bot.journey.of_browser(browser) if browser else None
+        back = await self._bot.journey.of_browser(browser) if browser else None
         for _ in range(GLANCES):
-            if browser is None or consent is None or not _is_in_work(consent) or consent.trouble:
+            if browser is None or back is None or not _is_in_work(back.consent) or back.consent.trouble:
                 break
             await asyncio.sleep(PAUSE)
-            consent = await self._bot.journey.of_browser(browser)
+            back = await self._bot.journey.of_browser(browser)
         pages = self._pages.for_request(request)
-        return self._page(pages.preferring(consent.language), consent) if consent else pages.unknown()
+        return self._page(pages.preferring(back.consent.language), back) if back else pages.unknown()
 
-    def _page(self, pages: Pages, consent: Consent) -> Response:
-        invitation = invitation_of(consent, self._bot)
+    def _page(self, pages: Pages, back: Return) -> Response:
+        consent, invitation = back.consent, invitation_of(back.consent, self._bot)
+        if consent.state in _TAKEN and not back.is_own:
+            return pages.taken(invitation)
         match consent.state:
             case ConsentState.CONNECTED:
                 return pages.connected(invitation, account=consent.account_email)
@@ -90,6 +93,10 @@ _FAILURES = {
     Trouble.FIELDVIEW_DOWN.value: Failure.UNAVAILABLE,
     Trouble.OUR_CONFIGURATION.value: Failure.REFUSED,
 }
+
+
+_TAKEN = (ConsentState.EXCHANGING, ConsentState.DELIVERING, ConsentState.HELD, ConsentState.CONNECTED)
+"""States in which somebody's approval stands."""
 
 
 def _is_in_work(consent: Consent) -> bool:

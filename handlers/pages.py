@@ -211,6 +211,10 @@ class Pages:
         """Somebody at the company took the link back, or made a newer one."""
         return self._message("revoked", 410, _Tone.STOPPED, invitation)
 
+    def taken(self, invitation: Invitation) -> HTMLResponse:
+        """Somebody else came back from FieldView first, in another browser."""
+        return self._message("taken", 409, _Tone.STOPPED, invitation)
+
     def unknown(self) -> HTMLResponse:
         """No such link. Takes nothing, so that unknown and malformed links cannot be told apart."""
         return self._message("unknown", 404, _Tone.ASKING)

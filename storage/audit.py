@@ -106,6 +106,17 @@ async def count(session: AsyncSession) -> int:
     return await session.scalar(select(func.count()).select_from(AuditRow)) or 0
 
 
+async def last_before(session: AsyncSession, before: datetime) -> int | None:
+    """The number of the last entry that was written before this time."""
+    newest = select(AuditRow.seq).where(AuditRow.at < before).order_by(AuditRow.seq.desc()).limit(1)
+    return await session.scalar(newest)
+
+
+async def one(session: AsyncSession, seq: int) -> SealedEntry | None:
+    """The entry with this number, unless retention has removed it."""
+    return next(iter(await after(session, seq - 1, 1)), None)
+
+
 async def head(session: AsyncSession) -> tuple[int, str]:
     """The number and mac of the last entry as the chain itself remembers them; (0, GENESIS) when it is empty."""
     row = await session.get(AuditHeadRow, 1, populate_existing=True)

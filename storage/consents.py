@@ -208,6 +208,22 @@ async def spend_attempt(session: AsyncSession, state_hash: str, browser_hash: st
     )
 
 
+async def note_attempt(session: AsyncSession, state_hash: str, *, took_code: bool) -> None:
+    """Whether what this attempt came back with was taken."""
+    await session.execute(update(AttemptRow).where(AttemptRow.state_hash == state_hash).values(took_code=took_code))
+
+
+async def came_from(session: AsyncSession, consent_id: str, browser_hash: str) -> bool:
+    """Whether the approval that a consent has, or had, was brought by this browser."""
+    brought = select(AttemptRow.state_hash).where(
+        AttemptRow.consent_id == consent_id,
+        AttemptRow.browser_hash == browser_hash,
+        AttemptRow.used_at.is_not(None),
+        AttemptRow.took_code.is_not(False),
+    )
+    return await session.scalar(brought.limit(1)) is not None
+
+
 async def latest_of_browser(session: AsyncSession, browser_hash: str) -> Consent | None:
     """The consent this browser last came back from FieldView with."""
     row = await session.scalar(

@@ -381,6 +381,7 @@ class AnnouncementKind(StrEnum):
     DISCONNECTION = "disconnection"
     SILENCES = "silences"
     NO_DATA_YET = "no-data-yet"
+    AUDIT_ANCHOR = "audit-anchor"
 
 
 @dataclass(frozen=True)

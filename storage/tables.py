@@ -278,6 +278,8 @@ class AttemptRow(Row):
     begun_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
+    took_code: Mapped[bool | None]
+    """Whether this press led to the approval that was taken; nothing where nobody noted it."""
 
 
 class IncidentRow(Row):

@@ -82,6 +82,7 @@ def every_page(pages: Pages, view: ConsentView | None = None) -> dict[str, HTMLR
         "shared-stopped": pages.shared(a_shared(view, Sharing.STOPPED)),
         "shared-ended": pages.shared(a_shared(view, Sharing.ENDED)),
         "revoked": pages.revoked(invitation),
+        "taken": pages.taken(invitation),
         "unknown": pages.unknown(),
         "wrong-account": pages.wrong_account(invitation, again_url="/connect/token-1"),
         "delayed": pages.delayed(invitation, check_url="/connect/token-1"),

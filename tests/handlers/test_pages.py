@@ -33,6 +33,7 @@ STATUS = {
     "shared-stopped": 200,
     "shared-ended": 200,
     "revoked": 410,
+    "taken": 409,
     "unknown": 404,
     "failed-cancelled": 200,
     "failed-refused": 403,

@@ -31,6 +31,7 @@ RUN_OUT = "This link has run out"
 SHARED = "You share FieldView data with"
 TAKEN_BACK = "This link was taken back"
 UNKNOWN = "We do not know this link"
+TAKEN = "already used in another browser"
 WRONG_BROWSER = "start again in this browser"
 NOTHING_SHARED = "Nothing was shared"
 
@@ -237,6 +238,35 @@ async def test_two_tabs_of_one_browser(stage: Stage) -> None:
         assert CONNECTED in (await ada.ends_up()).text
     assert await times(stage, "consent-completed") == 1
     assert await secrets_kept(stage) == []
+
+
+async def test_of_two_browsers_on_one_link_the_second_learns_that_somebody_was_first(stage: Stage) -> None:
+    link = await asked(stage)
+    async with browser(stage) as ada, browser(stage) as stranger:
+        hers, theirs = await ada.begins(link), await stranger.begins(link)
+        await ada.approves(hers)
+        await stage.until_status(ADA, "healthy")
+        stage.world.fieldview.add_account("mallory@elsewhere.example", "Mal", "Lory")
+        await stranger.approves(theirs, "mallory@elsewhere.example")
+        page = await stranger.ends_up()
+        assert page.status_code == 409
+        assert TAKEN in page.text
+        assert ADA not in page.text.replace("<wbr>", ""), "whose account it was is not for them"
+        assert CONNECTED in (await ada.ends_up()).text, "the first one's page is as it was"
+    assert ("consent-returned", "refused") in await stage.deeds()
+    assert await times(stage, "consent-completed") == 1
+    connection = await stage.connection(ADA)
+    assert connection is not None
+    assert connection.account_email == ADA
+
+
+async def test_a_browser_that_said_no_is_not_told_of_the_account_that_said_yes_later(stage: Stage) -> None:
+    link = await asked(stage)
+    async with browser(stage) as phone, browser(stage) as office:
+        await phone.denies(await phone.begins(link))
+        await office.consents(link)
+        await stage.until_status(ADA, "healthy")
+        assert TAKEN in (await phone.ends_up()).text
 
 
 async def test_two_growers_links_in_one_browser_are_not_mixed_up(stage: Stage) -> None:
