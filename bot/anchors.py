@@ -1,31 +1,31 @@
-"""Where the audit trail stood, written outside the database at intervals: so that a cut-off tail is missed."""
+"""Where the audit trail stood, written outside the database at intervals: so that a cut-off tail is missed.
+
+An anchor is one line, the same in a file and in a channel: time, number and mac of an entry.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.sealing import Anchor
 from storage import audit
 from storage.database import Database
 
+
+class Owe(Protocol):
+    """Owes somebody, once, the anchor of the entry whose number is the subject."""
+
+    async def __call__(self, session: AsyncSession, *, subject: str) -> None: ...
+
+
 log = structlog.get_logger(__name__)
-
-_LINE = re.compile(r"(\S+) ([0-9]{1,18}) ([0-9a-f]{64})")
-
-
-@dataclass(frozen=True)
-class Anchor:
-    """At this time (ISO 8601) the last entry had this number and mac."""
-
-    at: str
-    seq: int
-    mac: str
 
 
 class UnreadableAnchors(Exception):
@@ -33,25 +33,38 @@ class UnreadableAnchors(Exception):
 
 
 class Anchors:
-    """Drops an anchor when the trail has grown: a line in the log, and in a file if there is one."""
+    """Drops an anchor when the trail has grown: a line in the log, in a file, and once a day in a channel."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime], path: Path | None) -> None:
+    def __init__(
+        self, database: Database, clock: Callable[[], datetime], path: Path | None, owe: Owe | None = None
+    ) -> None:
         self._database = database
         self._clock = clock
         self._path = path
+        self._owe = owe
         self._dropped = 0
 
     async def drop(self) -> None:
         """Raises OSError when the file cannot be written."""
+        if self._owe is not None:
+            await self._drop_in_channel(self._owe)
         async with self._database.reading() as session:
             seq, mac = await audit.head(session)
         if seq <= self._dropped:
             return
         log.info("audit anchor", seq=seq, mac=mac)
         if self._path is not None:
-            line = f"{self._clock().isoformat(timespec='seconds')} {seq} {mac}\n"
+            line = str(Anchor(self._clock().isoformat(timespec="seconds"), seq, mac)) + "\n"
             await asyncio.to_thread(_append, self._path, line)
         self._dropped = seq
+
+    async def _drop_in_channel(self, owe: Owe) -> None:
+        """Owe the last entry of the days before this one (UTC), which changes nothing when it is the one of before."""
+        midnight = self._clock().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        async with self._database.transaction() as session:
+            seq = await audit.last_before(session, midnight)
+            if seq is not None:
+                await owe(session, subject=str(seq))
 
 
 def _append(path: Path, line: str) -> None:
@@ -59,18 +72,25 @@ def _append(path: Path, line: str) -> None:
         file.write(line)
 
 
-def read(path: Path) -> dict[int, Anchor]:
-    """Every anchor by its entry's number. Raises UnreadableAnchors."""
+def read(path: Path) -> list[Anchor]:
+    """Every anchor in the file. Raises UnreadableAnchors."""
     try:
         lines = path.read_text(encoding="ascii").splitlines()
     except (OSError, ValueError) as failure:
         raise UnreadableAnchors(f"the file of anchors cannot be read ({type(failure).__name__})") from failure
-    found: dict[int, Anchor] = {}
+    found = []
     for number, line in enumerate(lines, 1):
-        match = _LINE.fullmatch(line)
-        if match is None:
+        anchor = Anchor.parse(line)
+        if anchor is None:
             raise UnreadableAnchors(f"line {number} of the file of anchors is not an anchor")
-        anchor = Anchor(match[1], int(match[2]), match[3])
+        found.append(anchor)
+    return found
+
+
+def by_entry(anchors: Iterable[Anchor]) -> dict[int, Anchor]:
+    """Each entry's anchor. Raises UnreadableAnchors when two of one entry disagree."""
+    found: dict[int, Anchor] = {}
+    for anchor in anchors:
         if found.setdefault(anchor.seq, anchor).mac != anchor.mac:
-            raise UnreadableAnchors(f"line {number} of the file of anchors contradicts an earlier one")
+            raise UnreadableAnchors(f"there are two anchors of entry {anchor.seq}, and they contradict each other")
     return found

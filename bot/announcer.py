@@ -17,10 +17,12 @@ from bot.errors import BotError, ChannelUnreachable, ProviderRefusedUs, Provider
 from bot.jobs import Queue
 from bot.messages import Message
 from bot.reports import DataFlow, IncidentCard
+from bot.sealing import Anchor
 from bot.slack.client import Posted, SlackClient
 from bot.slack_pace import Rates, SlackPace
 from bot.standing import Standing
 from storage import (
+    audit,
     connections,
     consents,
     disconnections,
@@ -131,6 +133,10 @@ class Announcer:
             self._owe(session, kind, subject, [self._alert_channel])
         else:
             await self.to_channels(session, kind, subject)
+
+    async def to_channel(self, session: AsyncSession, kind: AnnouncementKind, subject: str, channel: str) -> None:
+        """Owe this message to one channel, which need not be subscribed to anything."""
+        self._owe(session, kind, subject, [channel])
 
     async def to_person(self, session: AsyncSession, kind: AnnouncementKind, subject: str, user: str) -> None:
         """Owe this message to one person's direct messages."""
@@ -469,6 +475,10 @@ class Announcer:
                 return messages.silences(told) if told else None
             case AnnouncementKind.NO_DATA_YET:
                 return await self._no_data_yet(owed.subject)
+            case AnnouncementKind.AUDIT_ANCHOR:
+                async with self._database.reading() as session:
+                    sealed = await audit.one(session, int(owed.subject))
+                return messages.audit_anchor(sealed.seq, str(Anchor.of(sealed))) if sealed else None
 
     async def _outcome(self, consent_id: str, now: datetime) -> Message | None:
         async with self._database.reading() as session:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from urllib.parse import urlsplit
 
 import structlog
@@ -18,7 +19,7 @@ from bot import jobs as engine
 from bot import replicas
 from bot.access import Access
 from bot.alerts import TEND, Alerts
-from bot.anchors import Anchors
+from bot.anchors import Anchors, Owe
 from bot.announcer import DELIVER, EDITS_APART, Announcer
 from bot.archive import Archive
 from bot.background import Background
@@ -70,6 +71,7 @@ from handlers.slack_events import SlackEvents
 from handlers.web import Site, web_app
 from storage import database as db
 from storage.database import Database
+from storage.records import AnnouncementKind
 
 log = structlog.get_logger(__name__)
 
@@ -257,6 +259,10 @@ def fieldview_client(settings: Settings) -> FieldViewClient:
     )
 
 
+def _anchoring(announcer: Announcer, channel: str | None) -> Owe | None:
+    return partial(announcer.to_channel, kind=AnnouncementKind.AUDIT_ANCHOR, channel=channel) if channel else None
+
+
 def _services(
     settings: Settings,
     tuning: Tuning,
@@ -400,7 +406,9 @@ def _services(
         announcer=announcer,
         journal=journal,
         selfcheck=selfcheck,
-        anchors=Anchors(database, clock, settings.audit_anchor_file),
+        anchors=Anchors(
+            database, clock, settings.audit_anchor_file, _anchoring(announcer, settings.audit_anchor_channel)
+        ),
         retention=Retention(database, journal, clock, settings.audit_retention_days),
         readiness=Readiness(database, leaf, slack, clock, settings.sweep_interval),
         clock=clock,

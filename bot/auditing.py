@@ -17,6 +17,7 @@ from datetime import time as clock_time
 from typing import IO, Any
 
 from bot.retention import Retention
+from bot.sealing import Anchor
 from bot.settings import Settings
 from storage.database import Database
 from storage.records import Grower, SealedEntry
@@ -36,7 +37,15 @@ def add_commands(audit: argparse.ArgumentParser, settings: Load) -> None:
         command.set_defaults(run=lambda options: asyncio.run(run(options, settings())))
         return command
 
-    add("verify", verify, "Walk the chain and name the first entry that is not what it was.")
+    proof = add("verify", verify, "Walk the chain and name the first entry that is not what it was.")
+    proof.add_argument(
+        "--anchor",
+        action="append",
+        default=[],
+        type=anchor,
+        metavar="LINE",
+        help="an anchor as it stands in the log, in a channel or in another file; may be given several times",
+    )
     out = add("export", export, "Write the trail to standard output.")
     out.add_argument("--format", choices=("csv", "jsonl"), default="csv")
     out.add_argument("--since", type=day, metavar="DAY", help="from this day (UTC) on, like 2026-11-24")
@@ -56,12 +65,19 @@ def day(text: str) -> date:
         raise argparse.ArgumentTypeError("a day is written like 2026-11-24") from None
 
 
+def anchor(text: str) -> Anchor:
+    found = Anchor.parse(text.strip())
+    if found is None:
+        raise argparse.ArgumentTypeError("an anchor is written like 2026-11-24T12:00:00+00:00 17 0123…, with 64 digits")
+    return found
+
+
 async def verify(options: argparse.Namespace, settings: Settings) -> int:
     from bot.app import journal_of
 
     progress, began = Progress(sys.stderr), time.monotonic()
     async with journal_of(settings) as journal:
-        verdict = await journal.verify(progress.show)
+        verdict = await journal.verify(progress.show, options.anchor)
     progress.clear()
     if verdict.fault:
         print(f"The audit trail is not what was written: {verdict.fault}. {verdict.rows} entries before it are.")

@@ -7,7 +7,7 @@ transaction of the change (`done`, `fulfil`), and the edge writes it at the end 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.sealing import Seal, committed
+from bot.sealing import Anchor, Seal, committed
 from bot.verifying import Progress, Verdict, Verification, no_progress
 from storage import audit
 from storage.database import Database, at_end
@@ -174,6 +174,9 @@ class Journal:
             async for sealed in audit.everything(session, since=since, until=until):
                 yield sealed
 
-    async def verify(self, progress: Progress = no_progress) -> Verdict:
-        """Walk the chain and name the first entry that was edited, inserted, removed, reordered or cut off."""
-        return await Verification(self._database, self.seal, self._anchors).run(progress)
+    async def verify(self, progress: Progress = no_progress, noted: Sequence[Anchor] = ()) -> Verdict:
+        """Walk the chain and name the first entry that was edited, inserted, removed, reordered or cut off.
+
+        It is held against the file of anchors, and against those that somebody `noted` elsewhere.
+        """
+        return await Verification(self._database, self.seal, self._anchors, noted).run(progress)

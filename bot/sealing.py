@@ -4,15 +4,40 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 import secrets
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from pydantic import SecretStr
 
-from storage.records import AuditCheckpoint, AuditEntry
+from storage.records import AuditCheckpoint, AuditEntry, SealedEntry
 
+_ANCHOR = re.compile(r"(\S+) ([0-9]{1,18}) ([0-9a-f]{64})")
 _COMPACT = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """At this time (ISO 8601) the last entry had this number and mac: a line to keep where no database is."""
+
+    at: str
+    seq: int
+    mac: str
+
+    @classmethod
+    def of(cls, sealed: SealedEntry) -> Anchor:
+        """The anchor of an entry, with the time at which it was written."""
+        return cls(sealed.entry.at.astimezone(UTC).isoformat(timespec="seconds"), sealed.seq, sealed.mac)
+
+    @classmethod
+    def parse(cls, line: str) -> Anchor | None:
+        """The anchor that a line is; None when it is none."""
+        match = _ANCHOR.fullmatch(line)
+        return cls(match[1], int(match[2]), match[3]) if match else None
+
+    def __str__(self) -> str:
+        return f"{self.at} {self.seq} {self.mac}"
 
 
 class Seal:

@@ -120,12 +120,20 @@ class Settings(BaseSettings):
     storm_size: Annotated[int, Field(ge=2, le=1_000_000)] = 5
     link_lifetime: Annotated[int, Field(ge=900, le=2_592_000)] = 604_800
     audit_anchor_file: Path | None = None
+    audit_anchor_channel: str | None = None
     audit_retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
 
     @field_validator(
-        "slack_app_token", "leaf_webhook_secret", "trusted_proxies", "admins", "alert_channel", "season", mode="before"
+        "slack_app_token",
+        "leaf_webhook_secret",
+        "trusted_proxies",
+        "admins",
+        "alert_channel",
+        "audit_anchor_channel",
+        "season",
+        mode="before",
     )
     @classmethod
     def _empty_is_absent(cls, value: object) -> object:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot import anchors
-from bot.anchors import Anchor, UnreadableAnchors
-from bot.sealing import Seal, commitment_to
+from bot.anchors import UnreadableAnchors
+from bot.sealing import Anchor, Seal, commitment_to
 from storage import audit, audit_keeping
 from storage.database import Database
 from storage.records import AuditCheckpoint, SealedEntry
@@ -66,10 +66,13 @@ class Walk:
 class Verification:
     """Holds every entry against its mac, its place, its personal words and the anchors outside."""
 
-    def __init__(self, database: Database, seal: Seal, anchor_file: Path | None = None) -> None:
+    def __init__(
+        self, database: Database, seal: Seal, anchor_file: Path | None = None, noted: Sequence[Anchor] = ()
+    ) -> None:
         self._database = database
         self._seal = seal
         self._anchor_file = anchor_file
+        self._noted = noted
 
     async def run(self, progress: Progress = no_progress) -> Verdict:
         """Name the first entry that was edited, inserted, removed, reordered or cut off, if there is one."""
@@ -83,8 +86,8 @@ class Verification:
     async def _walk(self, walk: Walk, progress: Progress) -> None:
         # The end is read before the walk and after it: what is written meanwhile is no fault.
         seq, mac = await self._end()
-        if self._anchor_file is not None:
-            walk.anchors = anchors.read(self._anchor_file)
+        filed = anchors.read(self._anchor_file) if self._anchor_file is not None else []
+        walk.anchors = anchors.by_entry([*filed, *self._noted])
         async with self._database.reading(steady=True) as session:
             total = await audit.count(session)
             self._begin(walk, await audit_keeping.checkpoint(session))

@@ -33,7 +33,7 @@ from bot.messages.ownership import (
 )
 from bot.messages.pieces import MORE, Message, grower_options
 from bot.messages.reminders import reminder_over, reminder_to_pass_on
-from bot.messages.replies import crash, help_text, operator_notice, problem, working
+from bot.messages.replies import audit_anchor, crash, help_text, operator_notice, problem, working
 from bot.messages.searching import connect_modal, status_modal
 from bot.messages.silences import silences
 from bot.messages.status import connection_status, overview
@@ -55,6 +55,7 @@ __all__ = [
     "answer_modal",
     "assign_modal",
     "assigned",
+    "audit_anchor",
     "choose_grower",
     "chosen_command",
     "chosen_language",

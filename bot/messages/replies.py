@@ -73,6 +73,14 @@ def working() -> Message:
     return Message(text, (section(text),))
 
 
+def audit_anchor(number: int, line: str) -> Message:
+    """Where the audit trail stood, to be kept in a channel where nobody rewrites it: an entry's number and anchor."""
+    head = f"The audit trail stands at entry {number:,}"
+    why = "Leave this message here: held against it, the trail shows if anybody rewrote or cut off what came before."
+    command = f"fieldview-bot audit verify --anchor '{line}'"
+    return Message(f"{head}. {why}", (section(f"📌 *{head}*", why, f"```{command}```"),))
+
+
 def operator_notice(notice: Notice, now: datetime) -> Message:
     """The bot itself needs a person; later, that it no longer does."""
     text = sentence(notice.text)

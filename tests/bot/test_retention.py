@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import retention as policy
 from bot.anchors import Anchors
 from bot.journal import Journal
 from bot.retention import Retention
+from bot.sealing import Anchor
 from storage import audit, audit_keeping, consents, growers
 from storage.database import Database
 from storage.records import Consent, Grower
@@ -323,12 +325,39 @@ async def test_anchors_of_what_retention_removed_say_nothing_and_that_of_the_che
     assert "entry 3 is not the one that was anchored" in (await archive.fault() or "")
 
 
+async def test_an_anchor_kept_by_hand_is_as_good_as_the_file(archive: Archive) -> None:
+    await archive.writes(ADA, BOB, ADA)
+    noted = Anchor.of([sealed async for sealed in archive.journal.entries()][-1])
+    assert Anchor.parse(str(noted)) == noted
+    await cut_off(archive.database, 1)
+    assert (await archive.journal.verify()).fault is None
+    assert "but 3 were written" in ((await archive.journal.verify(noted=[noted])).fault or "")
+    await archive.writes(BOB, BOB)
+    assert "entry 3 is not the one" in ((await archive.journal.verify(noted=[noted])).fault or "")
+
+
+async def test_a_channel_is_owed_the_end_of_the_days_before_and_never_the_same_entry_twice(archive: Archive) -> None:
+    owed: list[str] = []
+
+    async def owe(session: AsyncSession, *, subject: str) -> None:
+        owed.append(subject)
+
+    anchors = Anchors(archive.database, archive.clock, None, owe)
+    await archive.writes(ADA, BOB)
+    await anchors.drop()
+    assert owed == [], "today goes on"
+    archive.clock.now += DAY
+    await archive.writes(ADA)
+    await anchors.drop()
+    assert owed == ["2"]
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         ("hello\n", "line 1 of the file of anchors is not an anchor"),
         (None, "the file of anchors cannot be read"),
-        (f"x 1 {'0' * 64}\nx 1 {'1' * 64}\n", "line 2 of the file of anchors contradicts an earlier one"),
+        (f"x 1 {'0' * 64}\nx 1 {'1' * 64}\n", "there are two anchors of entry 1, and they contradict each other"),
     ],
 )
 async def test_a_spoiled_file_of_anchors_is_no_proof(archive: Archive, content: str | None, said: str) -> None:

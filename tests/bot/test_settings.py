@@ -79,6 +79,7 @@ def test_the_defaults_are_the_promised_ones() -> None:
         "storm_size": 5,
         "link_lifetime": 604800,
         "audit_anchor_file": None,
+        "audit_anchor_channel": None,
         "audit_retention_days": None,
         "log_level": "info",
         "log_format": "console",

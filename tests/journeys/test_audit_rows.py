@@ -5,6 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -12,6 +17,8 @@ import structlog
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
+from bot.sandbox.world import World
+from bot.sealing import Anchor
 from tests.security.test_slack_requests import Sender
 from tests.stage import ADA, Stage, eventually, set_up, text_of
 
@@ -228,3 +235,26 @@ async def test_whoever_changes_something_has_written_the_row_before_the_edge_com
     assert details[0]["to"] == stage.ada
     assert details[1] == {"channel": stage.growers, "before": False, "after": True}
     assert details[2] == {"channel": stage.growers, "before": True, "after": False}
+
+
+async def test_a_channel_keeps_the_end_of_the_trail_and_the_trail_is_held_against_it(database_url: str) -> None:
+    @asynccontextmanager
+    async def vault(world: World) -> AsyncIterator[Mapping[str, str]]:
+        yield {"audit_anchor_channel": world.slack.add_channel("vault")}
+
+    async with set_up(database_url, around=vault) as stage:
+        slack, journal = stage.world.slack, stage.running.bot.journal
+        channel = stage.settings.audit_anchor_channel or ""
+        await stage.types("/fieldview status Sato Family Orchards")
+        stage.world.clock.advance(timedelta(days=1))
+        await stage.running.timer.tick()
+        [message] = await stage.posted(channel)
+        line = re.search(r"--anchor '(.+?)'", text_of(message))
+        assert line is not None
+        anchor = Anchor.parse(line[1])
+        assert anchor is not None
+        assert (await journal.verify(noted=[anchor])).fault is None
+        forged = replace(anchor, mac="0" * 64)
+        assert "not the one that was anchored" in ((await journal.verify(noted=[forged])).fault or "")
+        await stage.running.timer.tick()
+        assert len(slack.posted(channel)) == 1, "once a day is enough"

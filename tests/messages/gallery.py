@@ -477,6 +477,7 @@ def answers() -> Iterator[tuple[str, Shown]]:
     yield "greeting", messages.subscription_greeting("UMARIA")
     yield "unsubscribed", messages.unsubscribed("CNEWS", was=True)
     yield "was not subscribed", messages.unsubscribed("CNEWS", was=False)
+    yield "audit anchor", messages.audit_anchor(1847, f"2026-11-24T12:00:00+00:00 1847 {'5e' * 32}")
     yield "notice", messages.operator_notice(a_notice(), NOW)
     yield "notice, over", messages.operator_notice(a_notice(over_at=NOW), NOW)
 
