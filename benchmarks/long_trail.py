@@ -11,6 +11,7 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,6 +32,7 @@ from storage.tables import AuditHeadRow, AuditRow
 KEY = SecretStr("k" * 32)
 BATCH = 5_000
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+MANY = [f"00000000-0000-4000-8000-{number:012}" for number in range(5_000)]
 
 
 def main() -> int:
@@ -48,7 +50,7 @@ async def measure(name: str, url: str, entries: int) -> None:
     await asyncio.to_thread(migrate, url)
     database = Database(url)
     try:
-        await fill(database, entries)
+        await fill(database, KEY, entries)
         progress, before = Progress(sys.stderr), _memory()
         began, busy = time.perf_counter(), time.process_time()
         verdict = await Journal(database, KEY, lambda: BEGAN).verify(progress.show)
@@ -62,13 +64,15 @@ async def measure(name: str, url: str, entries: int) -> None:
     )
 
 
-async def fill(database: Database, entries: int) -> None:
-    """A chain as the bot writes it, in batches: three in four entries with a name."""
-    seal, previous = Seal(KEY), audit.GENESIS
-    for start in range(1, entries + 1, BATCH):
+async def fill(database: Database, key: SecretStr, entries: int, growers: Sequence[str] = MANY) -> None:
+    """Go on with the chain as the bot would, in batches: three in four entries are about one of these growers."""
+    seal = Seal(key)
+    async with database.reading() as session:
+        last, previous = await audit.head(session)
+    for start in range(last + 1, last + entries + 1, BATCH):
         rows = []
-        for seq in range(start, min(start + BATCH, entries + 1)):
-            entry = _entry(seq)
+        for seq in range(start, min(start + BATCH, last + entries + 1)):
+            entry = _entry(seq, growers)
             mac = seal.of_entry(seq, entry, previous)
             rows.append(asdict(entry) | {"seq": seq, "previous": previous, "mac": mac})
             previous = mac
@@ -77,8 +81,8 @@ async def fill(database: Database, entries: int) -> None:
             await session.execute(update(AuditHeadRow).values(seq=rows[-1]["seq"], mac=previous))
 
 
-def _entry(seq: int) -> AuditEntry:
-    grower = seq % 5_000 if seq % 4 else None
+def _entry(seq: int, growers: Sequence[str]) -> AuditEntry:
+    grower = seq % len(growers) if seq % 4 else None
     return committed(
         AuditEntry(
             at=BEGAN + timedelta(seconds=seq),
@@ -88,7 +92,7 @@ def _entry(seq: int) -> AuditEntry:
             outcome="done",
             request_id=f"{seq:012x}",
             channel="C0GROWERS",
-            target=None if grower is None else f"00000000-0000-4000-8000-{grower:012}",
+            target=None if grower is None else growers[grower],
             target_name=None if grower is None else f"Grower {grower} Family Farms",
             detail='{"link": "not needed"}',
         )

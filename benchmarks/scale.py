@@ -24,6 +24,13 @@ class Scale:
     starts: int
     idle_seconds: float
     entries: int
+    typed_among: int
+    letters: int
+    """Times that somebody types one more letter."""
+    dying: int
+    lived_growers: int
+    lived_rows: int
+    """Audit entries and events, half of each."""
 
     def with_at_most(self, growers: int) -> Scale:
         """The same without anything larger, for a machine or an hour that is too small for it."""
@@ -32,6 +39,9 @@ class Scale:
             sweeps=tuple(each for each in self.sweeps if each[0] <= growers),
             asked_one_by_one=tuple(each for each in self.asked_one_by_one if each[0] <= growers),
             busy=min(self.busy, growers),
+            typed_among=min(self.typed_among, growers),
+            dying=min(self.dying, growers),
+            lived_growers=min(self.lived_growers, growers),
         )
 
 
@@ -48,6 +58,11 @@ FULL = Scale(
     starts=5,
     idle_seconds=20,
     entries=1_000,
+    typed_among=50_000,
+    letters=300,
+    dying=10_000,
+    lived_growers=10_000,
+    lived_rows=5_000_000,
 )
 QUICK = Scale(
     rounds=1,
@@ -62,4 +77,9 @@ QUICK = Scale(
     starts=1,
     idle_seconds=1,
     entries=16,
+    typed_among=60,
+    letters=6,
+    dying=12,
+    lived_growers=20,
+    lived_rows=200,
 )

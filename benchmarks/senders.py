@@ -53,6 +53,24 @@ class Slack:
         headers = {"Content-Type": "application/x-www-form-urlencoded"} | self._signed(body)
         return request("POST", f"{url}/slack/events", body, headers)
 
+    def suggestion(self, url: str, menu: str, typed: str) -> bytes:
+        """What the agent has typed so far into a menu that is filled meanwhile."""
+        payload = {
+            "type": "block_suggestion",
+            "team": {"id": self.world.team, "domain": "greenacres"},
+            "user": {"id": self.world.agent, "username": "grace", "team_id": self.world.team},
+            "api_app_id": "A0SANDBOX",
+            "token": "sandbox",
+            "container": {"type": "view", "view_id": "V0SANDBOX"},
+            "view": {"id": "V0SANDBOX", "type": "modal", "callback_id": "connect", "private_metadata": ""},
+            "action_id": menu,
+            "block_id": f"grower-{next(_numbers)}",
+            "value": typed,
+        }
+        body = urlencode({"payload": json.dumps(payload)}).encode()
+        headers = {"Content-Type": "application/x-www-form-urlencoded"} | self._signed(body)
+        return request("POST", f"{url}/slack/events", body, headers)
+
     def _signed(self, body: bytes) -> dict[str, str]:
         at = str(int(time.time()))
         secret = self.world.environment["SLACK_SIGNING_SECRET"].encode()

@@ -95,6 +95,7 @@ class Chasing:
             if consent.reminders_stopped_at is None and consent.state is ConsentState.OPEN:
                 await consents.note(session, consent_id, reminders_stopped_at=self._clock())
                 await self._news.tell(session, consent)
+                await self._news.fulfil(session, consent)
         return consent
 
 

@@ -183,6 +183,7 @@ class Completion:
                 raise NothingHeld
             await self._queue.enqueue(session, COMPLETE, consent_id, f"{COMPLETE}-{consent_id}-{uuid.uuid4().hex[:8]}")
             await self._news.tell(session, released)
+            await self._news.fulfil(session, released, account=released.account_email)
         return released
 
     async def refuse_account(self, consent_id: str) -> Consent:
@@ -198,11 +199,14 @@ class Completion:
     async def _refuse(self, consent_id: str, *, by_job: bool = False) -> Consent | None:
         values = NOTHING_HELD | {"trouble": Trouble.OTHER_ACCOUNT}
         async with self._database.transaction() as session:
+            held = await consents.get(session, consent_id)
             refused = await consents.move(session, consent_id, ConsentState.HELD, ConsentState.OPEN, **values)
-            if refused is not None:
+            if held is not None and refused is not None:
                 await self._news.tell(session, refused)
                 if by_job:
                     await self._news.record(session, refused, "consent-hold-ended", "done", "")
+                else:
+                    await self._news.fulfil(session, refused, account=held.account_email)
         return refused
 
     async def _reopen(self, consent: Consent, trouble: Trouble) -> None:

@@ -59,6 +59,10 @@ class ConsentNews:
             subject = reminder_name(consent.id, number)
             await self._announcer.has_news(session, AnnouncementKind.CONSENT_REMINDER, subject)
 
+    async def fulfil(self, session: AsyncSession, consent: Consent, **detail: Any) -> None:
+        """What a colleague or a grower did in Slack with a consent, in writing: see `Journal.fulfil`."""
+        await self._journal.fulfil(session, consent=consent.id, **detail)
+
     async def record(
         self,
         session: AsyncSession,

@@ -198,6 +198,7 @@ class Inviting:
         async with self._database.transaction() as session:
             await consents.note(session, consent_id, language=language)
             await self._announcer.has_news(session, AnnouncementKind.CONSENT_INVITATION, consent_id)
+            await self._journal.fulfil(session, consent=consent_id, language=language)
         return await self.shown_again(consent_id)
 
     async def take_back(self, consent_id: str, by: str) -> Consent:
@@ -217,6 +218,7 @@ class Inviting:
                 )
                 if revoked:
                     await self._news.tell(session, revoked, outcome=revoked.asked_by != by)
+                    await self._journal.fulfil(session, consent=consent_id)
                     return revoked
         raise _over(consent)
 

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from benchmarks.figures import acknowledgement, alert, audit, consent_page, replicas, startup, status, sweep
+from benchmarks.figures import (
+    acknowledgement,
+    alert,
+    audit,
+    consent_page,
+    replicas,
+    startup,
+    status,
+    storm,
+    sweep,
+    typing,
+    year,
+)
 from benchmarks.scale import Scale
 from benchmarks.table import Row
 
@@ -18,8 +30,11 @@ FIGURES: dict[str, Measure] = {
     "sweep-each": sweep.asked_one_by_one,
     "sweep-limited": sweep.within_the_limit,
     "alert": alert.told,
+    "storm": storm.died_at_once,
+    "type-ahead": typing.suggested,
     "consent-page": consent_page.shown,
     "start": startup.ready_and_idle,
     "replicas": replicas.two_instead_of_one,
     "audit": audit.appended,
+    "year": year.lived,
 }

@@ -46,7 +46,7 @@ def _compared(name: str, ours: list[float], calls: list[float]) -> list[Row]:
 async def _alerted(here: Stand, bot: Program, user: dict[str, Any]) -> float:
     """Milliseconds, by the message's own timestamp; then a rest, so that the pace of the channel stays out of it."""
     await here.tell_leaf("set_status", user=user["id"], status="UNAUTHENTICATED")
-    seen = len(await _messages(here))
+    seen = len(await messages(here))
     alert = here.leaf.alert(bot.url, user["climateFieldViewCredentials"]["id"])
     async with Wire(bot.url) as wire:
         before = time.time()
@@ -59,17 +59,18 @@ async def _alerted(here: Stand, bot: Program, user: dict[str, Any]) -> float:
 async def _message_after(here: Stand, seen: int, within: float = 60.0) -> dict[str, Any]:
     async with asyncio.timeout(within):
         while True:
-            if len(messages := await _messages(here)) > seen:
-                return messages[-1]
+            if len(told := await messages(here)) > seen:
+                return told[-1]
             await asyncio.sleep(0.05)
 
 
-async def _messages(here: Stand) -> list[dict[str, Any]]:
+async def messages(here: Stand) -> list[dict[str, Any]]:
+    """What stands in the alert channel."""
     async with httpx.AsyncClient(trust_env=False) as client:
         asked = {"user": here.world.agent, "channel": here.world.channel}
         answer = await client.get(f"{here.world.slack_url}/_sandbox/messages", params=asked)
-    messages: list[dict[str, Any]] = answer.raise_for_status().json()["messages"]
-    return messages
+    told: list[dict[str, Any]] = answer.raise_for_status().json()["messages"]
+    return told
 
 
 async def _bare_calls(here: Stand, number: int) -> list[float]:

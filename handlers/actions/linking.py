@@ -7,7 +7,6 @@ from bot.bot import Bot
 from bot.errors import UsageError
 from handlers.call import Click, Reply
 from handlers.replies import invited
-from storage.records import Consent
 
 
 async def show_link(click: Click, bot: Bot) -> Reply:
@@ -28,7 +27,7 @@ async def take_back(click: Click, bot: Bot) -> Reply:
     """The link stops working."""
     await _about(click, bot)
     revoked = await bot.inviting.take_back(click.value, click.user)
-    return Reply(messages.link_taken_back(revoked), detail={"consent": revoked.id})
+    return Reply(messages.link_taken_back(revoked))
 
 
 async def choose_language(click: Click, bot: Bot) -> Reply:
@@ -36,13 +35,9 @@ async def choose_language(click: Click, bot: Bot) -> Reply:
     consent_id, language = messages.chosen_language(click.value)
     if not consent_id:
         raise UsageError("This menu is from an older version of me.", "/fieldview links")
+    await _about(click, bot, consent_id)
     invitation = await bot.inviting.speak(consent_id, language)
-    click.about(invitation.grower)
-    return Reply(
-        messages.invitation(invitation, bot.clock()),
-        replace=click.is_ephemeral,
-        detail={"consent": consent_id, "language": language},
-    )
+    return Reply(messages.invitation(invitation, bot.clock()), replace=click.is_ephemeral)
 
 
 async def stop_reminders(click: Click, bot: Bot) -> Reply:
@@ -55,19 +50,16 @@ async def use_account(click: Click, bot: Bot) -> Reply:
     """The other FieldView account is right."""
     await _about(click, bot)
     consent = await bot.completion.use_account(click.value)
-    detail = {"consent": consent.id, "account": consent.account_email}
-    return Reply(messages.account_decided(consent, used=True), detail=detail)
+    return Reply(messages.account_decided(consent, used=True))
 
 
 async def refuse_account(click: Click, bot: Bot) -> Reply:
     """The other FieldView account is wrong."""
-    held = await _about(click, bot)
+    await _about(click, bot)
     consent = await bot.completion.refuse_account(click.value)
-    detail = {"consent": consent.id, "account": held.account_email}
-    return Reply(messages.account_decided(consent, used=False), detail=detail)
+    return Reply(messages.account_decided(consent, used=False))
 
 
-async def _about(click: Click, bot: Bot) -> Consent:
-    consent = await bot.inviting.get(click.value)
+async def _about(click: Click, bot: Bot, consent_id: str | None = None) -> None:
+    consent = await bot.inviting.get(consent_id or click.value)
     click.about(await bot.directory.by_id(consent.grower_id))
-    return consent

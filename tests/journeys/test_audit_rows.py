@@ -19,6 +19,7 @@ from structlog.testing import capture_logs
 
 from bot.sandbox.world import World
 from bot.sealing import Anchor
+from tests.consenting import consent_of
 from tests.security.test_slack_requests import Sender
 from tests.stage import ADA, Stage, eventually, set_up, text_of
 
@@ -207,6 +208,32 @@ async def test_a_stranger_of_another_workspace_is_refused(stage_on_sqlite: Stage
     assert slack.posted(slack.dm(stage.ada)) == []
 
 
+class Killed(ConnectionError):
+    """What the edge would have written, it does not live to write."""
+
+
+async def killed(*anything: object) -> None:
+    raise Killed
+
+
+async def test_what_became_of_a_link_is_in_writing_before_the_edge_comes_to_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the program had been killed between the change and the edge's own row, each time."""
+    said = await stage.types("/fieldview connect Ada Lovelace Farms")
+    consent, listed = await consent_of(stage), await stage.types("/fieldview links")
+    before = len(await stage.audit())
+    monkeypatch.setattr(stage.running.bot.journal, "settle", killed)
+    await stage.presses(said, "choose-language", selected=f"{consent.id}:pt")
+    await stage.presses(listed, "revoke-link")
+    rows = [row for row in (await stage.audit())[before:] if row.via == "button"]
+    assert [(row.action, row.outcome, row.target_name) for row in rows] == [
+        ("choose-language", "done", "Ada Lovelace Farms"),
+        ("revoke-link", "done", "Ada Lovelace Farms"),
+    ]
+    assert json.loads(rows[0].detail or "{}") == {"consent": consent.id, "language": "pt"}
+
+
 async def test_whoever_changes_something_has_written_the_row_before_the_edge_comes_to_it(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,10 +242,7 @@ async def test_whoever_changes_something_has_written_the_row_before_the_edge_com
     question = await stage.types("/fieldview disconnect Sato Family Orchards", stage.linus)
     before = len(await stage.audit())
 
-    async def never(*anything: object) -> None:
-        raise ConnectionError
-
-    monkeypatch.setattr(stage.running.bot.journal, "settle", never)
+    monkeypatch.setattr(stage.running.bot.journal, "settle", killed)
     await stage.types("/fieldview connect Ada Lovelace Farms")
     await stage.types("/fieldview subscribe")
     await stage.types("/fieldview unsubscribe")

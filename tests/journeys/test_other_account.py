@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from bot.errors import NothingHeld
 from bot.sandbox.slack.workspace import Message
 from tests.consenting import asked, browser, consent_of, secrets_kept, times, until_state
+from tests.journeys.test_audit_rows import killed
 from tests.stage import ADA, Stage, buttons_of, eventually, link_in, text_of
 
 BOB = "bob@elsewhere.example"
@@ -160,3 +162,14 @@ async def test_an_account_that_fieldview_does_not_name_is_shown_as_unverified(st
         return any("unverified" in text_of(message) for message in await stage.dm(stage.grace))
 
     await eventually(told)
+
+
+@pytest.mark.parametrize("decision", ["use-account", "refuse-account"])
+async def test_a_decision_is_in_writing_before_the_edge_comes_to_it(
+    stage: Stage, held: Message, decision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage.running.bot.journal, "settle", killed)
+    await stage.presses(held, decision)
+    [row] = [row for row in await stage.audit() if row.action == decision]
+    assert (row.outcome, row.target_name) == ("done", "Ada Lovelace Farms")
+    assert json.loads(row.detail or "{}")["account"] == BOB
