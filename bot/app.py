@@ -51,6 +51,7 @@ from bot.pace import Unpaced, pace_for
 from bot.people import PEOPLE, People
 from bot.permitting import Permitting
 from bot.readiness import Readiness
+from bot.reducer import Reducer
 from bot.retention import Retention
 from bot.rotation import Rotated, left_to_the_engine, rotate
 from bot.season import Season
@@ -297,9 +298,8 @@ def _services(
     )
     flaps = Flaps(database, announcer, journal, clock)
     storms = Storms(database, announcer, journal, clock, settings.storm_size)
-    monitor = Monitor(
+    reducer = Reducer(
         database,
-        leaf,
         announcer,
         journal,
         clock,
@@ -308,6 +308,7 @@ def _services(
         flaps,
         agreeing_reads=settings.agreeing_reads,
     )
+    monitor = Monitor(database, leaf, reducer, announcer, clock, storms)
     archive = Archive(database, leaf, clock)
     directory = Directory(database, leaf, slack)
     subscribing = Subscribing(database, slack, journal, clock, settings.alert_channel)
@@ -338,7 +339,7 @@ def _services(
             "clientSecret": settings.fieldview_client_secret,
             "apiKey": settings.fieldview_api_key,
         },
-        monitor=monitor,
+        reducer=reducer,
         archive=archive,
         announcer=announcer,
         news=news,
@@ -349,7 +350,7 @@ def _services(
     disconnecting = Disconnecting(
         database=database,
         leaf=leaf,
-        monitor=monitor,
+        reducer=reducer,
         archive=archive,
         data=data,
         announcer=announcer,
@@ -394,6 +395,7 @@ def _services(
         health=(health := Health(database, monitor, archive, data, clock)),
         desks=Desks(database, health, clock, settings.alert_channel),
         monitor=monitor,
+        reducer=reducer,
         storms=storms,
         casework=Casework(database, slack, announcer, journal, clock),
         ownership=Ownership(database, slack, subscribing, announcer, journal, clock),

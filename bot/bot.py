@@ -27,6 +27,7 @@ from bot.monitor import Monitor
 from bot.ownership import Ownership
 from bot.permitting import Permitting
 from bot.readiness import Readiness
+from bot.reducer import Reducer
 from bot.retention import Retention
 from bot.selfcheck import SelfCheck
 from bot.silence import Silences
@@ -53,6 +54,7 @@ class Bot:
     health: Health
     desks: Desks
     monitor: Monitor
+    reducer: Reducer
     storms: Storms
     casework: Casework
     ownership: Ownership

@@ -29,7 +29,8 @@ from bot.first_data import FOLLOW
 from bot.jobs import Queue
 from bot.leaf.client import LeafClient
 from bot.leaf.models import Credential
-from bot.monitor import CHECK, Monitor, Reading
+from bot.monitor import CHECK
+from bot.reducer import Reading, Reducer
 from bot.vault import Unreadable, Vault
 from storage import connections, consents, first_data, growers
 from storage.database import Database
@@ -71,7 +72,7 @@ class Completion:
         fieldview: FieldViewClient,
         leaf: LeafClient,
         application: dict[str, SecretStr],
-        monitor: Monitor,
+        reducer: Reducer,
         archive: Archive,
         announcer: Announcer,
         news: ConsentNews,
@@ -83,7 +84,7 @@ class Completion:
         self._fieldview = fieldview
         self._leaf = leaf
         self._application = application
-        self._monitor = monitor
+        self._reducer = reducer
         self._archive = archive
         self._announcer = announcer
         self._news = news
@@ -297,7 +298,7 @@ class Completion:
                     if await consents.move(session, other.id, state, ConsentState.REVOKED, refresh_token=None):
                         await self._news.tell_grower(session, other)
             reading = Reading(consent.grower_id, credential, now)
-            await self._monitor.apply(session, reading, "consent", done)
+            await self._reducer.apply(session, reading, "consent", done)
             await self._news.tell(session, done)
             connection = await connections.get(session, consent.grower_id)
             if connection is None or connection.status is not CredentialStatus.HEALTHY:

@@ -21,7 +21,7 @@ from bot.errors import NotAllowed, ProviderError, ProviderUnavailable, UsageErro
 from bot.jobs import Queue
 from bot.journal import Journal
 from bot.leaf.client import LeafClient
-from bot.monitor import Monitor, Reading
+from bot.reducer import Reading, Reducer
 from bot.reports import Loss
 from storage import connections, disconnections, leaf_events
 from storage.database import Database
@@ -47,7 +47,7 @@ class Disconnecting:
         *,
         database: Database,
         leaf: LeafClient,
-        monitor: Monitor,
+        reducer: Reducer,
         archive: Archive,
         data: DataFlows,
         announcer: Announcer,
@@ -60,7 +60,7 @@ class Disconnecting:
     ) -> None:
         self._database = database
         self._leaf = leaf
-        self._monitor = monitor
+        self._reducer = reducer
         self._archive = archive
         self._data = data
         self._announcer = announcer
@@ -97,7 +97,7 @@ class Disconnecting:
         credential = await self._leaf.credential(grower.id)
         if credential is None:
             await self._expect_absence(grower.id, self._clock())
-            await self._monitor.observe(Reading(grower.id, None, self._clock()), "disconnect")
+            await self._reducer.observe(Reading(grower.id, None, self._clock()), "disconnect")
             return None
         now = self._clock()
         wanted = Disconnection(
@@ -196,7 +196,7 @@ class Disconnecting:
         await self._expect_absence(wanted.grower_id, self._clock())
         if current is not None:
             await self._leaf.delete_credential(wanted.grower_id)
-        await self._monitor.observe(Reading(wanted.grower_id, None, self._clock()), "disconnect")
+        await self._reducer.observe(Reading(wanted.grower_id, None, self._clock()), "disconnect")
         await self._finish(wanted, DisconnectionState.DONE)
 
     async def _later(self, wanted: Disconnection, failure: ProviderError) -> float | None:

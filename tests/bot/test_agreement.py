@@ -8,7 +8,7 @@ import pytest
 from starlette.responses import JSONResponse
 
 from bot.leaf.models import Credential
-from bot.monitor import Reading
+from bot.reducer import Reading
 from bot.sandbox.leaf import LeafUser
 from storage import connections
 from storage.records import Consent
@@ -142,7 +142,7 @@ async def consented(watch: Watch, user: LeafUser, status: str) -> None:
     consent = Consent("c0ffee", user.id, user.name, "U1", "Grace", None, "amber-barley", now, now)
     async with watch.database.transaction() as session:
         reading = Reading(user.id, Credential(id="new", status=status), now)
-        await watch.monitor.apply(session, reading, "consent", consent)
+        await watch.reducer.apply(session, reading, "consent", consent)
 
 
 async def test_a_consent_that_leaf_accepted_is_a_voice_for_healthy_alone(watch: Watch) -> None:
@@ -183,5 +183,5 @@ async def test_one_voice_may_be_enough(sqlite_url: str) -> None:
 async def test_what_the_team_removed_itself_needs_no_second_look(watch: Watch) -> None:
     async with watch.database.transaction() as session:
         await connections.set_disconnecting(session, watch.ada.id, watch.world.clock())
-    assert await watch.monitor.observe(Reading(watch.ada.id, None, watch.world.clock()), "disconnect")
+    assert await watch.reducer.observe(Reading(watch.ada.id, None, watch.world.clock()), "disconnect")
     assert await watch.status() == "absent"

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 
 from bot.errors import ProviderError, ProviderGibberish, ProviderRefusedUs, ProviderUnavailable
 from bot.leaf.models import Credential
-from bot.monitor import Reading
+from bot.reducer import Reading
 from bot.sandbox.leaf import Leaf
 from storage import connections, growers, sweeps
 from storage.records import Cause, Grower
@@ -210,7 +210,7 @@ async def test_disconnecting_what_was_removed_already_ends_the_incident(watch: W
     watch.world.leaf.disconnect(watch.ada)
     await watch.settles()
     await begin_to_disconnect(watch)
-    await watch.monitor.observe(Reading(watch.ada.id, None, watch.world.clock()), "disconnect")
+    await watch.reducer.observe(Reading(watch.ada.id, None, watch.world.clock()), "disconnect")
     await watch.delivers()
     assert (await watch.status(), await watch.incident()) == ("absent", None)
     assert watch.posts()[0].edits == 1
@@ -398,8 +398,8 @@ async def test_a_page_from_before_a_consent_does_not_undo_it(watch: Watch) -> No
     watch.world.clock.advance(timedelta(minutes=1))
     fresh = watch.world.leaf.connect(watch.ada)
     await watch.settles()
-    await watch.monitor.observe(Reading(watch.ada.id, Credential(id="old", status="UNAUTHENTICATED"), before), "sweep")
-    await watch.monitor.observe(Reading(watch.ada.id, None, before), "sweep")
+    await watch.reducer.observe(Reading(watch.ada.id, Credential(id="old", status="UNAUTHENTICATED"), before), "sweep")
+    await watch.reducer.observe(Reading(watch.ada.id, None, before), "sweep")
     known = await watch.connection()
     assert known is not None
     assert (known.status, known.credential_id) == ("healthy", fresh.id)
@@ -414,8 +414,8 @@ async def test_old_news_that_waited_for_newer_news_is_not_believed(postgresql_ur
         old = Reading(watch.ada.id, Credential(id="old", status="UNAUTHENTICATED"), earlier)
         async with watch.database.transaction() as session:
             fresh = Reading(watch.ada.id, Credential(id="fresh", status="OK"), later)
-            await watch.monitor.apply(session, fresh, "consent")
-            waiting = asyncio.create_task(watch.monitor.observe(old, "sweep"))
+            await watch.reducer.apply(session, fresh, "consent")
+            waiting = asyncio.create_task(watch.reducer.observe(old, "sweep"))
             await eventually(lambda: somebody_waits(watch))
         await waiting
         known = await watch.connection()

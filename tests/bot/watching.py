@@ -21,6 +21,7 @@ from bot.journal import Journal
 from bot.leaf.client import LeafClient
 from bot.monitor import Monitor
 from bot.pace import Unpaced
+from bot.reducer import Reducer
 from bot.sandbox.leaf import NEEDED_SCOPES, LeafUser
 from bot.sandbox.slack.workspace import Message
 from bot.sandbox.world import World
@@ -67,6 +68,7 @@ class Watch:
     announcer: Announcer
     journal: Journal
     monitor: Monitor
+    reducer: Reducer
     storms: Storms
     naps: Naps
     growers: str
@@ -187,11 +189,12 @@ def _composed(world: World, database: Database, alert_channel: bool, agreeing_re
     journal = Journal(database, SecretStr("key"), clock)
     flaps = Flaps(database, announcer, journal, clock)
     storms = Storms(database, announcer, journal, clock, storm_size)
-    monitor = Monitor(
-        database, leaf, announcer, journal, clock, NEEDED_SCOPES, storms, flaps, agreeing_reads=agreeing_reads
-    )
+    reducer = Reducer(database, announcer, journal, clock, NEEDED_SCOPES, storms, flaps, agreeing_reads=agreeing_reads)
+    monitor = Monitor(database, leaf, reducer, announcer, clock, storms)
     ada = world.leaf.add_user("Ada Lovelace Farms", "ada@example.com", "L-1815")
-    return Watch(world, database, queue, leaf, slack, announcer, journal, monitor, storms, naps, growers, alerts, ada)
+    return Watch(
+        world, database, queue, leaf, slack, announcer, journal, monitor, reducer, storms, naps, growers, alerts, ada
+    )
 
 
 def correspondence(database: Database, clock: Callable[[], datetime]) -> Correspondence:

@@ -86,11 +86,11 @@ def _an_outage_is_a_revocation(patch: pytest.MonkeyPatch) -> None:
         is_down = word == "TEMPORARILY_UNAVAILABLE"
         return (CredentialStatus.BROKEN, Cause.GROWER_MUST_ACT) if is_down else meaning(word)
 
-    patch.setattr("bot.monitor.meaning", blaming)
+    patch.setattr("bot.reducer.meaning", blaming)
 
 
 def _health_is_a_failure(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("bot.monitor.meaning", lambda word: (CredentialStatus.LIMITED, Cause.SCOPE_MISSING))
+    patch.setattr("bot.reducer.meaning", lambda word: (CredentialStatus.LIMITED, Cause.SCOPE_MISSING))
 
 
 def _leaf_is_given_everything_twice(patch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from bot.errors import ProviderUnavailable
-from bot.monitor import Reading
+from bot.reducer import Reading
 from bot.sandbox.slack.workspace import Message
 from storage.records import Grower
 from tests.stage import Stage, buttons_of, days, eventually, set_up, text_of
@@ -194,7 +194,7 @@ async def test_a_sweep_that_looked_before_the_delete_and_speaks_after_it_raises_
     slow = stage.world.leaf.faults.slow(0.3, "^DELETE")
     ending = asyncio.create_task(stage.time_to_undo_passes())
     await stage.world.slack.until(lambda: slow.hits)
-    await bot.monitor.observe(Reading(grower.id, credential, asked_at), "sweep")
+    await bot.reducer.observe(Reading(grower.id, credential, asked_at), "sweep")
     await ending
     await stage.sweeps_now()
     await stage.until_status(HANA, "absent")
