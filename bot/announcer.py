@@ -38,7 +38,7 @@ from storage import (
     thread_notes,
 )
 from storage.database import Database, at_end
-from storage.records import Announcement, AnnouncementKind, FirstData, NoteKind, ThreadNote
+from storage.records import Announcement, AnnouncementKind, ConsentState, FirstData, NoteKind, ThreadNote
 
 log = structlog.get_logger(__name__)
 
@@ -483,9 +483,15 @@ class Announcer:
     async def _outcome(self, consent_id: str, now: datetime) -> Message | None:
         async with self._database.reading() as session:
             consent = await consents.get(session, consent_id)
-            connection = await connections.get(session, consent.grower_id) if consent else None
+            if consent is None:
+                return None
+            grower = await growers.get(session, consent.grower_id)
+            connection = await connections.get(session, consent.grower_id)
+            whose = None
+            if consent.state is ConsentState.HELD and consent.account_email:
+                whose = await growers.with_account(session, consent.account_email, but=consent.grower_id)
         first = await self._first_data(consent_id)
-        return messages.consent_outcome(consent, now, connection, first=first) if consent else None
+        return messages.consent_outcome(consent, now, connection, first=first, grower=grower, whose=whose)
 
     async def _no_data_yet(self, consent_id: str) -> Message | None:
         async with self._database.reading() as session:

@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.announcer import Announcer
 from bot.archive import Archive
@@ -145,26 +146,39 @@ class Completion:
     async def _keep(self, consent: Consent, grant: Grant) -> None:
         """The grant is ours until Leaf has it: encrypted, and the code is forgotten.
 
-        Nothing goes on to Leaf when it is for another account than the one before: somebody of the team decides first.
+        Nothing goes on to Leaf when it is for another account than the one before, or for another grower's: somebody of
+        the team decides first.
         """
         async with self._database.transaction() as session:
-            connection = await connections.get(session, consent.grower_id)
-            is_other = _is_another(connection.account_email if connection else None, grant.account_email)
+            doubt = await self._doubt(session, consent, grant.account_email)
             kept = await consents.move(
                 session,
                 consent.id,
                 ConsentState.EXCHANGING,
-                ConsentState.HELD if is_other else ConsentState.DELIVERING,
+                ConsentState.HELD if doubt else ConsentState.DELIVERING,
                 authorization_code=None,
                 refresh_token=self._vault.seal(grant.refresh_token),
                 exchanged_at=self._clock(),
                 account_email=grant.account_email,
                 granted_scopes=list(grant.scopes),
-                trouble=None,
+                trouble=doubt,
             )
-            if is_other and kept is not None:
+            if doubt and kept is not None:
                 await self._news.tell(session, kept)
                 await self._news.record(session, kept, "consent-held", "done", "")
+
+    async def _doubt(self, session: AsyncSession, consent: Consent, account: str | None) -> Trouble | None:
+        """Why somebody must say whether this account is right; an account that FieldView does not name is let pass."""
+        connection = await connections.get(session, consent.grower_id)
+        before = connection.account_email if connection else None
+        if not account or (before and _is_same(before, account)):
+            return None
+        grower = await growers.get(session, consent.grower_id)
+        # Theirs by their own address, it is theirs though another grower may have it too.
+        is_theirs = grower is not None and _is_same(grower.email, account)
+        if not is_theirs and await growers.with_account(session, account, but=consent.grower_id):
+            return Trouble.SOMEBODY_ELSES
+        return Trouble.OTHER_ACCOUNT if before else None
 
     async def end_holds(self) -> None:
         """Nobody decided about an account in time: its token is erased."""
@@ -178,7 +192,12 @@ class Completion:
         async with self._database.transaction() as session:
             # Counted from here: Leaf gets its own time to answer.
             released = await consents.move(
-                session, consent_id, ConsentState.HELD, ConsentState.DELIVERING, exchanged_at=self._clock()
+                session,
+                consent_id,
+                ConsentState.HELD,
+                ConsentState.DELIVERING,
+                exchanged_at=self._clock(),
+                trouble=None,
             )
             if released is None:
                 raise NothingHeld
@@ -198,9 +217,9 @@ class Completion:
         return refused
 
     async def _refuse(self, consent_id: str, *, by_job: bool = False) -> Consent | None:
-        values = NOTHING_HELD | {"trouble": Trouble.OTHER_ACCOUNT}
         async with self._database.transaction() as session:
             held = await consents.get(session, consent_id)
+            values = NOTHING_HELD | {"trouble": (held and held.trouble) or Trouble.OTHER_ACCOUNT}
             refused = await consents.move(session, consent_id, ConsentState.HELD, ConsentState.OPEN, **values)
             if held is not None and refused is not None:
                 await self._news.tell(session, refused)
@@ -334,9 +353,8 @@ class Completion:
             await consents.note(session, consent.id, trouble=trouble)
 
 
-def _is_another(before: str | None, now: str | None) -> bool:
-    """Whether both accounts are known and differ; an account FieldView does not name is shown as unverified."""
-    return bool(before and now) and (before or "").strip().casefold() != (now or "").strip().casefold()
+def _is_same(one: str | None, other: str) -> bool:
+    return one is not None and one.strip().casefold() == other.strip().casefold()
 
 
 def _is_ours(refused: ProviderRejected) -> bool:

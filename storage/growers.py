@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from storage.records import Grower
-from storage.tables import GrowerRow
+from storage.records import CredentialStatus, Grower
+from storage.tables import ConnectionRow, GrowerRow
 from storage.upserts import insert
 
 _QUOTES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00b4": "'", "`": "'"})
@@ -43,6 +43,29 @@ async def by_slack_user(session: AsyncSession, user: str) -> Grower | None:
     row = await session.scalar(
         select(GrowerRow).where(GrowerRow.slack_user == user, GrowerRow.gone_at.is_(None)).limit(1)
     )
+    return row.to_record() if row else None
+
+
+async def with_account(session: AsyncSession, account: str, *, but: str) -> Grower | None:
+    """Another grower who is known by this FieldView account: connected with it, or of this e-mail at Leaf."""
+    folded = fold(account)
+    query = (
+        select(GrowerRow)
+        .outerjoin(ConnectionRow, ConnectionRow.grower_id == GrowerRow.id)
+        .where(
+            GrowerRow.id != but,
+            GrowerRow.gone_at.is_(None),
+            or_(
+                GrowerRow.folded_email == folded,
+                and_(
+                    func.lower(ConnectionRow.account_email) == folded, ConnectionRow.status != CredentialStatus.ABSENT
+                ),
+            ),
+        )
+        .order_by(GrowerRow.folded_name, GrowerRow.id)
+        .limit(1)
+    )
+    row = await session.scalar(query)
     return row.to_record() if row else None
 
 

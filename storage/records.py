@@ -118,7 +118,8 @@ class Transition:
 class ConsentState(StrEnum):
     """Where a consent stands. OPEN may have been begun any number of times; the last four are final.
 
-    HELD: FieldView agreed, but for another account than before, and somebody has to say whether that is right.
+    HELD: FieldView agreed, but for another account than before or for another grower's, and somebody has to say whether
+    that is right.
     """
 
     OPEN = "open"
@@ -142,6 +143,7 @@ class Trouble(StrEnum):
     LEAF_DOWN = "leaf-down"
     LEAF_REFUSED = "leaf-refused"
     OTHER_ACCOUNT = "other-account"
+    SOMEBODY_ELSES = "somebody-elses-account"
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def standing(consent: Consent, now: datetime) -> str:
         case ConsentState.OPEN:
             return f"{_sent(consent, asked)}; {_begun(consent)} It works until {moment(consent.expires_at)}."
         case ConsentState.HELD:
-            agreed = f"The grower agreed, but with another FieldView account{_named(consent.account_email)}."
+            agreed = f"The grower agreed, but with {_account_kind(consent)}{_named(consent.account_email)}."
             return f"{agreed} {asked} has to say whether that is right."
         case ConsentState.EXCHANGING | ConsentState.DELIVERING:
             return f"The grower agreed, and Leaf is being told. {_held_up(consent)}".strip()
@@ -107,6 +107,11 @@ def _reminded(consent: Consent) -> str:
     if consent.reminders_stopped_at:
         return " They asked not to be reminded again."
     return f" Reminded {often(consent.reminders)}." if consent.reminders else ""
+
+
+def _account_kind(consent: Consent) -> str:
+    is_anothers = consent.trouble == "somebody-elses-account"
+    return "the FieldView account of another grower" if is_anothers else "another FieldView account"
 
 
 def _named(account: str | None) -> str:
@@ -156,10 +161,14 @@ def account_line(account: str | None, grower: Grower) -> str:
     """Which FieldView account it is, and a word when that is not the address Leaf knows, or when nobody knows it."""
     if not account:
         return UNVERIFIED
-    line = f"FieldView account: {escape(account)}."
-    if grower.email and grower.email.strip().casefold() != account.strip().casefold():
-        line += f" Leaf knows this grower as {escape(grower.email)}: make sure that both belong together."
-    return line
+    return " ".join(filter(None, (f"FieldView account: {escape(account)}.", account_doubt(account, grower))))
+
+
+def account_doubt(account: str | None, grower: Grower) -> str | None:
+    """A word when the FieldView account is not the address Leaf knows: a manager's perhaps, perhaps a stranger's."""
+    if not (account and grower.email) or grower.email.strip().casefold() == account.strip().casefold():
+        return None
+    return f"Leaf knows this grower as {escape(grower.email)}: make sure that both belong together."
 
 
 UNVERIFIED = "FieldView account: unverified. FieldView did not say whose it is."
@@ -170,13 +179,20 @@ def _took(consent: Consent) -> str:
 
 
 def consent_outcome(
-    consent: Consent, now: datetime, connection: Connection | None = None, first: FirstData | None = None
+    consent: Consent,
+    now: datetime,
+    connection: Connection | None = None,
+    first: FirstData | None = None,
+    *,
+    grower: Grower | None = None,
+    whose: Grower | None = None,
 ) -> Message:
     """The agent who asked hears what became of it, and what to do next.
 
-    `connection` is what Leaf has said of it since; without it, nothing is claimed about how well it works.
+    `connection` is what Leaf has said of it since; without it, nothing is claimed about how well it works. `whose` is
+    another grower who is known by the FieldView account that is held.
     """
-    sign, head, then = _outcome(consent, escape(consent.grower_name), now, connection, first)
+    sign, head, then = _outcome(consent, escape(consent.grower_name), now, connection, first, grower, whose)
     show = button("Show status", "show-status", consent.grower_id)
     code_word = f"Code word of this link: {escape(consent.code_word)}"
     text = head if "<@" in then else unmarked(f"{head} {then}")
@@ -206,16 +222,25 @@ Outcome = tuple[str, str, str]
 
 
 def _outcome(
-    consent: Consent, name: str, now: datetime, connection: Connection | None, first: FirstData | None
+    consent: Consent,
+    name: str,
+    now: datetime,
+    connection: Connection | None,
+    first: FirstData | None,
+    grower: Grower | None,
+    whose: Grower | None,
 ) -> Outcome:
     match consent.state:
         case ConsentState.CONNECTED:
-            return _through(consent, name, connection, first)
+            return _through(consent, name, connection, first, grower)
         case ConsentState.DECLINED:
             then = "Nothing is shared. Talk to them first; a new link helps only if they want one."
             return "⚪", f"{name} said no.", then
         case ConsentState.FAILED:
             return "🔴", f"{name} could not be connected.", _failed(consent)
+        case ConsentState.HELD if consent.trouble == "somebody-elses-account":
+            head = f"{name} signed in with the FieldView account of {_another_grower(whose)}."
+            return "🟠", head, _anothers(consent)
         case ConsentState.HELD:
             return "🟠", f"{name} signed in with another FieldView account.", _another(consent, connection)
         case ConsentState.REVOKED if consent.revoked_by:
@@ -240,6 +265,18 @@ def _another(consent: Consent, connection: Connection | None) -> str:
     )
 
 
+def _another_grower(whose: Grower | None) -> str:
+    return escape(whose.name) if whose else "another grower"
+
+
+def _anothers(consent: Consent) -> str:
+    return (
+        f"It was {escape(consent.account_email or 'one without a name')}. Nothing is changed at Leaf until you decide: "
+        "use it only if both share one FieldView account, and ask the grower if you are not sure. "
+        "If nobody decides within three days, I forget this approval."
+    )
+
+
 def _failed(consent: Consent) -> str:
     why = f"The grower did their part, but it failed for good: {trouble(consent.trouble)}. Nothing is shared."
     if needs_operator(consent):
@@ -247,8 +284,12 @@ def _failed(consent: Consent) -> str:
     return f"{why} Ask them once more with a new link."
 
 
-def _through(consent: Consent, name: str, connection: Connection | None, first: FirstData | None) -> Outcome:
+def _through(
+    consent: Consent, name: str, connection: Connection | None, first: FirstData | None, grower: Grower | None
+) -> Outcome:
     account = f"FieldView account: {escape(consent.account_email)}. " if consent.account_email else f"{UNVERIFIED} "
+    if grower and (doubt := account_doubt(consent.account_email, grower)):
+        account += f"{doubt} "
     match connection.status if connection else CredentialStatus.HEALTHY:
         case CredentialStatus.PENDING | CredentialStatus.UNAVAILABLE:
             then = "Leaf is still checking the new connection; I tell you here when it is done."
@@ -282,6 +323,9 @@ def _unfinished(consent: Consent, name: str, now: datetime) -> Outcome:
         case "other-account":
             then = f"The other FieldView account was not used, and nothing was changed at Leaf. {works}"
             return "⚪", f"{name} is asked to sign in with the account from before.", then
+        case "somebody-elses-account":
+            then = f"The other grower’s FieldView account was not used, and nothing was changed at Leaf. {works}"
+            return "⚪", f"{name} is asked to sign in with their own account.", then
         case "denied-at-fieldview":
             then = f"They came back without agreeing, perhaps by mistake. {works} Ask them whether they meant it."
             return "🟠", f"{name} did not agree on FieldView’s page.", then

@@ -7,7 +7,7 @@ from datetime import datetime
 from slack_sdk.models.blocks import ActionsBlock, Block
 
 from bot.messages.casework import called_upon, care_lines, case_menu
-from bot.messages.consents import UNDER_WAY, data_line, needs_operator, next_repair, standing
+from bot.messages.consents import UNDER_WAY, account_doubt, data_line, needs_operator, next_repair, standing
 from bot.messages.pieces import Message, actions, button, heading, quiet, section
 from bot.messages.text import code, count, escape, literal, mention
 from bot.messages.times import lasting, moment
@@ -155,6 +155,7 @@ def _recovered(card: IncidentCard, at: datetime) -> Message:
             f"*What it was:* {_what_it_was(was)}",
             "*It came and went* before; nothing has changed for 6 hours now." if was.flapping_since else None,
             f"*Repaired by* {_repairer(card)}",
+            _repaired_with(card),
             data_line(card.data, since=at),
         ),
         actions(button("What happened", "show-events", card.grower.id)),
@@ -187,6 +188,15 @@ def _repairer(card: IncidentCard) -> str:
     if consent is None or consent.id != card.incident.repaired_by_consent:
         return "the grower, with a new permission."
     return f"the grower, through the link {mention(consent.asked_by, consent.asked_by_name)} sent."
+
+
+def _repaired_with(card: IncidentCard) -> str | None:
+    """A word when the grower came back with an account that is not the address Leaf knows."""
+    consent = card.consent
+    if consent is None or consent.id != card.incident.repaired_by_consent:
+        return None
+    doubt = account_doubt(consent.account_email, card.grower)
+    return f"*FieldView account:* {escape(consent.account_email or '')}. {doubt}" if doubt else None
 
 
 def _disconnected(card: IncidentCard, at: datetime) -> Message:

@@ -31,7 +31,7 @@ def invitation_dm(letter: Letter, now: datetime) -> Message:
     return Message(words.say("ask.notice", **_plain_names(letter)), blocks)
 
 
-_TRIED = {"denied-at-fieldview": "denied", "other-account": "other_account"}
+_TRIED = {"denied-at-fieldview": "denied", "other-account": "other_account", "somebody-elses-account": "not_yours"}
 
 
 def _so_far(consent: Consent, words: Speech, asked_by: str) -> list[Block]:

@@ -9,11 +9,12 @@ import pytest
 
 from bot.errors import NothingHeld
 from bot.sandbox.slack.workspace import Message
-from tests.consenting import asked, browser, consent_of, secrets_kept, times, until_state
+from tests.consenting import BOOLE, asked, asked_boole, browser, consent_of, secrets_kept, times, until_state
 from tests.journeys.test_audit_rows import killed
 from tests.stage import ADA, Stage, buttons_of, eventually, link_in, text_of
 
 BOB = "bob@elsewhere.example"
+SATO = "hana@sato.example"
 GIVE = "POST /services/usermanagement/api/users/.*credentials"
 
 
@@ -33,7 +34,7 @@ async def signs_in_as_bob(stage: Stage) -> Message:
     async with browser(stage) as bob:
         page = await bob.consents(link, BOB)
     assert "another FieldView account" in page.text
-    await until_state(stage, "held")
+    await until_state(stage, "held", "other-account")
     await stage.delivered()
     return (await stage.dm(stage.grace))[-1]
 
@@ -52,7 +53,7 @@ async def test_it_is_held_and_asked_about_before_leaf_hears_of_it(stage: Stage, 
     assert "another FieldView account" in text_of(card)
     assert f"*Who must act:* <@{stage.grace}>" in text_of(card)
     [_, message] = await stage.dm(stage.ada, 2)
-    assert "another account" in text_of(message)
+    assert "not the FieldView account" in text_of(message)
     assert await times(stage, "consent-held") == 1
 
 
@@ -173,3 +174,77 @@ async def test_a_decision_is_in_writing_before_the_edge_comes_to_it(
     [row] = [row for row in await stage.audit() if row.action == decision]
     assert (row.outcome, row.target_name) == ("done", "Ada Lovelace Farms")
     assert json.loads(row.detail or "{}")["account"] == BOB
+
+
+async def signs_in_as_boole(stage: Stage) -> Message:
+    """Ada was never connected before, and goes through her link with the Booles' FieldView account."""
+    await asked_boole(stage)
+    link = await asked(stage)
+    async with browser(stage) as ada:
+        page = await ada.consents(link, BOOLE)
+    assert "another FieldView account" in page.text
+    await until_state(stage, "held", "somebody-elses-account")
+    await stage.delivered()
+    return (await stage.dm(stage.grace))[-1]
+
+
+async def test_another_growers_account_is_held_though_ada_never_had_one(stage: Stage) -> None:
+    question = await signs_in_as_boole(stage)
+    assert "signed in with the FieldView account of Boole Brothers" in text_of(question)
+    assert BOOLE in text_of(question)
+    assert given(stage) == 0, "Leaf hears of nothing before somebody decided"
+    await stage.presses(question, "refuse-account")
+    await until_state(stage, "open", "somebody-elses-account")
+    assert await secrets_kept(stage) == []
+    await stage.delivered()
+    message = (await stage.dm(stage.ada))[-1]
+    assert "your own FieldView account" in text_of(message)
+    async with browser(stage) as ada:
+        await ada.consents(link_in(message))
+    await stage.until_status(ADA, "healthy")
+
+
+async def test_two_farms_may_share_one_account_when_somebody_says_so(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    question = await signs_in_as_boole(stage)
+    await stage.presses(question, "use-account")
+    await stage.until_status(ADA, "healthy")
+    consent = await consent_of(stage)
+    assert (consent.account_email, consent.trouble) == (BOOLE, None)
+    await stage.world.leaf.revoke(ADA)
+    await stage.until_status(ADA, "broken")
+    link = await asked(stage)
+    async with browser(stage) as ada:
+        await ada.consents(link, BOOLE)
+    await stage.until_status(ADA, "healthy")
+
+
+async def test_an_account_connected_under_another_address_is_known_too(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    stage.world.fieldview.add_account("Manager@Farms.example", "Mo", "Manager")
+    link = await asked_boole(stage)
+    async with browser(stage) as manager:
+        await manager.consents(link, "Manager@Farms.example")
+    await stage.until_status(BOOLE, "healthy")
+    link = await asked(stage)
+    async with browser(stage) as ada:
+        await ada.consents(link, "Manager@Farms.example")
+    await until_state(stage, "held", "somebody-elses-account")
+
+
+async def test_a_strangers_account_is_pointed_out_where_none_was_known(stage_on_sqlite: Stage) -> None:
+    """Leaf had the Satos' connection before the bot came: no account is on record to compare with."""
+    stage = stage_on_sqlite
+    stage.world.fieldview.add_account(BOB, "Bob", "Stranger")
+    await stage.sweeps_now()
+    await stage.world.leaf.revoke(SATO)
+    await stage.until_status(SATO, "broken")
+    link = link_in(await stage.types("/fieldview connect Sato Family Orchards"))
+    async with browser(stage) as bob:
+        await bob.consents(link, BOB)
+    await stage.until_status(SATO, "healthy")
+    await stage.delivered()
+    [card] = await stage.posted(stage.alerts)
+    for told in (card, (await stage.dm(stage.grace))[-1]):
+        assert f"Leaf knows this grower as {SATO}: make sure that both belong together" in text_of(told)
+        assert BOB in text_of(told)

@@ -87,7 +87,10 @@ def consents() -> Iterator[tuple[str, Any]]:
     yield "open, run out after reminders", a_consent(expires_at=before(hours=1), reminders=3)
     other = {"begun_at": before(minutes=20), "account_email": "bob@elsewhere.example"}
     yield "open, other-account", a_consent(begun_at=before(minutes=20), trouble="other-account")
+    not_theirs = "somebody-elses-account"
+    yield f"open, {not_theirs}", a_consent(begun_at=before(minutes=20), trouble=not_theirs)
     yield "held", a_consent(state=ConsentState.HELD, **other)
+    yield f"held, {not_theirs}", a_consent(state=ConsentState.HELD, trouble=not_theirs, **other)
     yield "taken back", a_consent(state=ConsentState.REVOKED, revoked_by="ULINUS")
     yield "open, run out", a_consent(expires_at=before(hours=1))
     for trouble in TROUBLES[:5]:
@@ -117,6 +120,8 @@ def incidents() -> Iterator[tuple[str, Shown]]:
     settled = replace(flapping, recovered_at=before(hours=6), ended_by="leaf")
     yield "incident, flapping, settled", messages.incident(a_recovered_card(incident=settled, consent=None), NOW)
     yield "incident, over by repair", messages.incident(a_recovered_card(), NOW)
+    manager = a_consent(incident_id="1nc1dent", account_email="manager@farms.example")
+    yield "incident, over by repair with another account", messages.incident(a_recovered_card(consent=manager), NOW)
     by_itself = an_incident(Cause.FIELDVIEW_DOWN, recovered_at=NOW, ended_by="leaf")
     yield (
         "incident, over by itself",
@@ -208,7 +213,8 @@ def invitations() -> Iterator[tuple[str, Shown]]:
         if state.startswith("open"):
             yield f"direct message, {state}", messages.invitation_dm(letter, NOW)
         yield f"direct message closed, {state}", messages.invitation_dm_closed(letter, NOW)
-        yield f"outcome, {state}", messages.consent_outcome(consent, NOW)
+        whose = a_grower(name="Hill & Dale") if consent.trouble == "somebody-elses-account" else None
+        yield f"outcome, {state}", messages.consent_outcome(consent, NOW, grower=GROWER, whose=whose)
     through = a_consent(state=ConsentState.CONNECTED, finished_at=NOW)
     for status in (CredentialStatus.PENDING, CredentialStatus.LIMITED, CredentialStatus.BROKEN):
         connection = a_connection(status, missing_scopes=("asPlanted:read",) * (status is CredentialStatus.LIMITED))
@@ -221,6 +227,8 @@ def invitations() -> Iterator[tuple[str, Shown]]:
         yield f"status, first data {wait}", messages.connection_status(report, NOW)
     yield "no data yet", messages.no_data_yet(through, missed)
     yield "no data yet, came after all", messages.no_data_yet(through, a_first(came_at=NOW, farms=1, fields=1))
+    manager = replace(through, account_email="manager@farms.example")
+    yield "outcome, connected with another account", messages.consent_outcome(manager, NOW, grower=GROWER)
     yield "already connected", messages.already_connected(GROWER, a_connection(), NOW)
     yield "connected", messages.connected(through, GROWER, a_connection(), FLOW, NOW)
     partly = a_connection(missing_scopes=("asHarvested:read",), account_email="bob@elsewhere.example")
