@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 
 from rapidfuzz import fuzz, process
 
-from bot.errors import AmbiguousGrower, ChannelUnreachable, ProviderUnavailable, UnknownGrower
+from bot.errors import (
+    AmbiguousGrower,
+    ChannelUnreachable,
+    ProviderError,
+    ProviderUnavailable,
+    UnknownGrower,
+    UsageError,
+)
 from bot.leaf.client import LeafClient
 from bot.leaf.models import LeafUser
 from bot.monitor import grower_of
 from bot.slack.client import Person, SlackClient
-from storage import growers
+from bot.vault import digest
+from storage import creations, growers
 from storage.database import Database
 from storage.growers import fold
 from storage.records import Grower
@@ -26,6 +35,13 @@ INDEXED = 100_000
 LONGEST = 300
 """Characters of a name that Leaf is asked for: a longer one would not fit into an address."""
 
+LOST = timedelta(minutes=2)
+"""How long somebody may take to create a grower at Leaf. Whoever comes later looks there before making one."""
+
+BEING_CREATED = (
+    "I am creating this grower already, so I made no second one. If no link comes within two minutes, try again."
+)
+
 _MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|([^>]*))?>")
 _QUOTED = re.compile(r"""["“”„«]([^"“”„«»]*)["“”»]|['\u2018\u2019\u201a](.*)['\u2018\u2019]""")
 _STRAIGHT = str.maketrans({"\u2018": "'", "\u2019": "'", "“": '"', "”": '"'})
@@ -35,10 +51,11 @@ _LEAF_ID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}")
 class Directory:
     """Every way to say who is meant. What is typed must fit exactly; anything less is asked, never guessed."""
 
-    def __init__(self, database: Database, leaf: LeafClient, slack: SlackClient) -> None:
+    def __init__(self, database: Database, leaf: LeafClient, slack: SlackClient, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._leaf = leaf
         self._slack = slack
+        self._clock = clock
 
     async def find(self, typed: str) -> Grower:
         """The one grower who answers to what was typed.
@@ -66,14 +83,38 @@ class Directory:
             raise UnknownGrower(grower_id)
         return (await self._learned([user]))[0]
 
-    async def create(self, name: str, email: str | None, external_id: str | None) -> Grower:
-        """A new Leaf user. Raises ProviderError; ProviderRejected when Leaf does not like the particulars."""
+    async def create(self, name: str, email: str, external_id: str | None) -> tuple[Grower, bool]:
+        """A Leaf user of this name and e-mail, and whether they are new: one that is there already is not made twice.
+
+        Raises UsageError while somebody else creates the same, ProviderError, and ProviderRejected when Leaf does not
+        like the particulars.
+        """
+        key, now = digest(f"{fold(name)}\n{fold(email)}"), self._clock()
+        async with self._database.transaction() as session:
+            if not await creations.claim(session, key, now, lost_before=now - LOST):
+                raise UsageError(BEING_CREATED)
         try:
-            user = await self._leaf.create_user(name, email, external_id)
+            known = await self._leaf.find_users(email=email)
+            same = [user for user in known if fold(user.name) == fold(name)]
+            user = same[0] if same else await self._new(name, email, external_id)
+        except ProviderError as failure:
+            if not (isinstance(failure, ProviderUnavailable) and failure.in_doubt):
+                await self._release(key)
+            raise
+        grower = (await self._learned([user]))[0]
+        await self._release(key)
+        return grower, not same
+
+    async def _new(self, name: str, email: str, external_id: str | None) -> LeafUser:
+        try:
+            return await self._leaf.create_user(name, email, external_id)
         except ProviderUnavailable as failure:
             failure.in_doubt = failure.maybe_done
             raise
-        return (await self._learned([user]))[0]
+
+    async def _release(self, key: str) -> None:
+        async with self._database.transaction() as session:
+            await creations.release(session, key)
 
     async def suggest(self, typed: str, limit: int = 100) -> list[Grower]:
         """Growers for type-ahead, from the local index only; the first by name while nothing is typed."""

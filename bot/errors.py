@@ -201,7 +201,7 @@ class ProviderUnavailable(ProviderError):
     def __str__(self) -> str:
         if self.in_doubt:
             return f"{self.provider} did not say whether it was done. Look at the status in a minute."
-        return f"{self.provider} is not answering right now. Nothing was changed; try again in a minute."
+        return f"{self.provider} is not answering right now. Try again in a minute."
 
 
 @dataclass

@@ -381,7 +381,7 @@ def _explained(problem: BotError, asked: Asked) -> Message:
             may_create = asked.command == "connect"
             return messages.unknown_grower(problem.typed, problem.similar, asked.command, may_create=may_create)
         case _:
-            return messages.problem(problem)
+            return messages.problem(problem, might_change=asked.role is not Role.VIEWER)
 
 
 def _unknown_command(word: str) -> Reply:

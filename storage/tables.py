@@ -740,6 +740,15 @@ class PaceRow(Row):
     next_at: Mapped[datetime]
 
 
+class CreationRow(Row):
+    """A grower who is being created at Leaf, by a digest of what is known of them."""
+
+    __tablename__ = "creations"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    began_at: Mapped[datetime]
+
+
 class SealedValueRow(Row):
     """Secrets the program made for itself, encrypted with the operators' keys."""
 

@@ -12,6 +12,7 @@ from bot.errors import (
     NotAllowed,
     ProviderError,
     ProviderRejected,
+    ProviderUnavailable,
     SomebodyWasFirst,
     UnknownGrower,
 )
@@ -39,8 +40,8 @@ def help_text(commands: Sequence[tuple[str, str]], *, unknown: str | None = None
     return Message(fallback, tuple(blocks))
 
 
-def problem(error: BotError) -> Message:
-    """Something that is expected to go wrong did."""
+def problem(error: BotError, *, might_change: bool = False) -> Message:
+    """Something that is expected to go wrong did. `might_change`: whoever asked may wonder whether it was half done."""
     sign = "🟡 " if isinstance(error, ProviderError) else "🔒 " if isinstance(error, NotAllowed) else ""
     match error:
         case AlertOver() | SomebodyWasFirst():
@@ -56,6 +57,9 @@ def problem(error: BotError) -> Message:
         case ProviderRejected(code=reason) if reason:
             told = f"{escape(error.provider)} did not accept this. Its reason: "
             return Message(f"{told}{escape(reason)}", (section(f"{sign}{told}{code(reason)}"),))
+        case ProviderUnavailable(in_doubt=False) if might_change:
+            told = f"{escape(str(error))} Nothing was changed."
+            return Message(told, (section(f"{sign}{sentence(told)}"),))
         case _:
             return Message(unmarked(sentence(str(error))), (section(f"{sign}{sentence(str(error))}"),))
 

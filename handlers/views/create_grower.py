@@ -23,10 +23,10 @@ def faults(form: Submission) -> Mapping[str, str]:
 
 
 async def create_grower(form: Submission, bot: Bot) -> Reply:
-    """Create the Leaf user, then the consent link."""
-    grower = await bot.directory.create(
+    """Create the Leaf user, then the consent link. Sent in twice, both are made once."""
+    grower, is_new = await bot.directory.create(
         form.values["name"].strip(),
         form.values["email"].strip(),
         form.values.get("external_id", "").strip() or None,
     )
-    return await invited(bot, form, grower, even_if_healthy=True)
+    return await invited(bot, form, grower, even_if_healthy=is_new, again=is_new)

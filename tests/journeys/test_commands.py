@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 import handlers.slack
+from storage import consents
 from tests.stage import Stage, buttons_of, days, eventually, link_in, set_up, text_of
 
 HANA = "hana@sato.example"
@@ -372,3 +373,55 @@ async def test_history_is_paged_to_its_beginning_and_back(stage: Stage) -> None:
     assert "G0." in text_of(page)
     assert "history-older" not in buttons_of(page)
     assert "G44." in text_of(await stage.presses(page, "history-newest"))
+
+
+async def form_of_a_new_grower(stage: Stage) -> str:
+    """The form for somebody whom nobody knows; its id."""
+    asked = await stage.types("/fieldview connect Somebody new")
+    seen = stage.world.slack.view(stage.grace)
+    assert (await stage.world.slack.click(stage.grace, asked.channel, asked.ts, "create-grower")).ok
+    await stage.world.slack.until(lambda: stage.world.slack.view(stage.grace) not in (None, seen))
+    view = stage.world.slack.view(stage.grace)
+    assert view is not None
+    return str(view["id"])
+
+
+ROSA = {"name": {"name": "Finca Rosa"}, "email": {"email": "rosa@finca.example"}}
+
+
+def roses(stage: Stage) -> int:
+    return sum(user.email == "rosa@finca.example" for user in stage.world.leaf.users)
+
+
+async def test_a_double_click_creates_a_grower_once(stage: Stage) -> None:
+    form = await form_of_a_new_grower(stage)
+    submit = stage.world.slack.submit
+    outcomes = await asyncio.gather(*(submit(stage.grace, form, ROSA) for _ in range(2)), return_exceptions=True)
+    assert getattr(outcomes[0], "ok", False)
+
+    async def both_written() -> bool:
+        return [action for action, _ in await stage.deeds()].count("create-grower") == 3
+
+    await eventually(both_written)
+    assert roses(stage) == 1
+    async with stage.running.bot.database.reading() as session:
+        assert len(await consents.working(session, stage.world.clock())) == 1
+
+    # And once more, some time later, from another form.
+    assert (await submit(stage.grace, await form_of_a_new_grower(stage), ROSA)).ok
+    await stage.world.slack.until(lambda: "has a link already" in stage.answers(stage.grace)[-1].text)
+    assert roses(stage) == 1
+
+
+async def test_a_grower_whose_making_is_in_doubt_is_looked_for_before_a_second_try(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    submit = stage.world.slack.submit
+    stage.world.leaf.faults.lose_answer("POST /services/usermanagement/api/users$")
+    assert (await submit(stage.grace, await form_of_a_new_grower(stage), ROSA)).ok
+    await stage.world.slack.until(lambda: "did not say whether" in stage.answers(stage.grace)[-1].text)
+    assert (await submit(stage.grace, await form_of_a_new_grower(stage), ROSA)).ok
+    await stage.world.slack.until(lambda: "made no second one" in stage.answers(stage.grace)[-1].text)
+    stage.world.clock.advance(timedelta(minutes=3))
+    assert (await submit(stage.grace, await form_of_a_new_grower(stage), ROSA)).ok
+    await stage.world.slack.until(lambda: "Here is the link" in stage.answers(stage.grace)[-1].text)
+    assert roses(stage) == 1

@@ -465,6 +465,8 @@ def answers() -> Iterator[tuple[str, Shown]]:
     yield "access changed", messages.access_changed("S0CSTEAM", None, Role.OPERATOR)
     yield "access taken back", messages.access_changed(MEMBERS, Role.VIEWER, None)
     yield "Leaf down", messages.problem(ProviderUnavailable("Leaf"))
+    yield "Leaf down, for a deed", messages.problem(ProviderUnavailable("Leaf"), might_change=True)
+    yield "Leaf down, in doubt", messages.problem(ProviderUnavailable("Leaf", in_doubt=True), might_change=True)
     yield "channel unreachable", messages.problem(ChannelUnreachable("CGONE", "is_archived"))
     yield "crash", messages.crash("4f2a9c")
     yield "working", messages.working()
