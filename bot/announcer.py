@@ -38,7 +38,7 @@ from storage import (
     thread_notes,
 )
 from storage.database import Database, at_end
-from storage.records import Announcement, AnnouncementKind, ConsentState, FirstData, NoteKind, ThreadNote
+from storage.records import Announcement, AnnouncementKind, ConsentState, FirstData, NoteKind, StormKind, ThreadNote
 
 log = structlog.get_logger(__name__)
 
@@ -508,14 +508,18 @@ class Announcer:
     async def _storm(self, storm_id: str, now: datetime) -> Message | None:
         async with self._database.reading() as session:
             storm = await storms.get(session, storm_id)
-            return messages.storm(storm, await storms.tally(session, storm, messages.NAMED), now) if storm else None
+            if storm is None:
+                return None
+            ill = [each.kind for each in await storms.standing(session) if each.kind is not StormKind.GROWERS]
+            return messages.storm(storm, await storms.tally(session, storm, messages.NAMED), now, ill)
 
     async def _incident_card(self, incident_id: str, *, is_posted: bool) -> IncidentCard | None:
         async with self._database.reading() as session:
             incident = await incidents.get(session, incident_id)
             if incident is None:
                 return None
-            if not is_posted and await storms.of_incident(session, incident_id) is not None:
+            in_storm = await storms.of_incident(session, incident_id) is not None
+            if in_storm and not is_posted:
                 # The storm's message stands for it.
                 return None
             grower = await growers.get(session, incident.grower_id)
@@ -527,7 +531,7 @@ class Announcer:
         if grower is None:
             return None
         data = await self._data.data_flow(grower.id) if incident.recovered_at else None
-        return IncidentCard(incident, grower, connection, consent, data, changes)
+        return IncidentCard(incident, grower, connection, consent, data, changes, in_storm)
 
     async def _connected(self, consent_id: str, now: datetime) -> Message | None:
         async with self._database.reading() as session:

@@ -52,6 +52,7 @@ from bot.people import PEOPLE, People
 from bot.permitting import Permitting
 from bot.readiness import Readiness
 from bot.reducer import Reducer
+from bot.reminding import Reminding
 from bot.retention import Retention
 from bot.rotation import Rotated, left_to_the_engine, rotate
 from bot.season import Season
@@ -400,6 +401,7 @@ def _services(
         casework=Casework(database, slack, announcer, journal, clock),
         ownership=Ownership(database, slack, subscribing, announcer, journal, clock),
         escalating=Escalating(database, slack, subscribing, announcer, journal, clock),
+        reminding=Reminding(database, announcer, journal, clock),
         subscribing=subscribing,
         permitting=Permitting(database, slack, journal, clock, settings.first_admins),
         data_watch=data_watch,

@@ -28,6 +28,7 @@ from bot.ownership import Ownership
 from bot.permitting import Permitting
 from bot.readiness import Readiness
 from bot.reducer import Reducer
+from bot.reminding import Reminding
 from bot.retention import Retention
 from bot.selfcheck import SelfCheck
 from bot.silence import Silences
@@ -59,6 +60,7 @@ class Bot:
     casework: Casework
     ownership: Ownership
     escalating: Escalating
+    reminding: Reminding
     data_watch: DataWatch
     silences: Silences
     first_data: FirstDataWatch

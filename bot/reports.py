@@ -240,7 +240,10 @@ class Snoozes:
 
 @dataclass(frozen=True)
 class IncidentCard:
-    """What an incident's living message shows; `changes` counts them in the last 24 hours while it comes and goes."""
+    """What an incident's living message shows; `changes` counts them in the last 24 hours while it comes and goes.
+
+    `in_storm`: it was posted before it turned out that many broke together.
+    """
 
     incident: Incident
     grower: Grower
@@ -248,6 +251,7 @@ class IncidentCard:
     consent: Consent | None = None
     data: DataFlow | None = None
     changes: int = 0
+    in_storm: bool = False
 
 
 @dataclass(frozen=True)

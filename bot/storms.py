@@ -100,6 +100,10 @@ class Storms:
             return
         storm = await storms.begin(session, StormKind.GROWERS, min(each.since for each in loose), now)
         await storms.join(session, storm.id, [each.incident_id for each in loose])
+        for each in loose:
+            if each.incident_id not in new:
+                # Its card came first: from now on it says that it is one of many.
+                await self._announcer.has_news(session, AnnouncementKind.INCIDENT, each.incident_id)
         await self._announce(session, storm, *{each.channel for each in loose})
 
     async def _look_whether_over(self, session: AsyncSession, storm_id: str) -> None:
@@ -121,7 +125,10 @@ class Storms:
             if storm is None or (storm.over_at is not None and storm.over_at < now - ONE_ILLNESS):
                 storm = await storms.begin(session, kind, now, now)
                 await storms.note(session, storm.id, growers=growers)
+                await self._tell_the_broken(session)
                 return
+            if storm.over_at is not None:
+                await self._tell_the_broken(session)
             await storms.note(session, storm.id, last_at=now, over_at=None, growers=max(growers, storm.growers))
             if storm.told_at is None:
                 await self._announce(session, storm)
@@ -138,6 +145,13 @@ class Storms:
             storm = await storms.latest(session, kind)
             if storm is not None and storm.over_at is None:
                 await self._end(session, storm)
+                await self._tell_the_broken(session)
+
+    async def _tell_the_broken(self, session: AsyncSession) -> None:
+        """While a provider is ill, growers who broke together need not act: their message says so."""
+        for storm in await storms.standing(session):
+            if storm.kind is StormKind.GROWERS:
+                await self._announcer.has_news(session, AnnouncementKind.STORM, storm.id)
 
     async def look_at_fieldview(self) -> None:
         """After a sweep: FieldView is ill when it fails Leaf over many growers, and well when few of them are left."""

@@ -109,6 +109,7 @@ class Timer:
         """Do what has fallen due. Every replica looks; compare-and-set in the database makes it happen once."""
         await self._bot.casework.wake_due()
         await self._bot.escalating.call_leads()
+        await self._bot.reminding.remind()
 
     async def look_at_data(self) -> None:
         """Start this slot's reading of how fresh data is; once a day, what is told of it."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage.records import Grower, Incident
-from storage.tables import GrowerRow, IncidentRow
+from storage.records import Cause, ConsentState, Grower, Incident
+from storage.tables import ConsentRow, GrowerRow, IncidentRow, StormIncidentRow
 
 _IS_OPEN = IncidentRow.recovered_at.is_(None)
 _IS_SNOOZED = IncidentRow.snoozed_by.is_not(None)
@@ -81,6 +81,45 @@ async def due_to_wake(session: AsyncSession, at: datetime, limit: int) -> list[I
         .limit(limit)
     )
     return [row.to_record() for row in rows]
+
+
+async def forgotten(session: AsyncSession, since: datetime, now: datetime, limit: int) -> list[Incident]:
+    """Open incidents that nobody has taken up since then, that no link is about to repair and no storm stands for."""
+    link = select(ConsentRow.id).where(
+        ConsentRow.incident_id == IncidentRow.id,
+        or_(
+            and_(ConsentRow.state == ConsentState.OPEN, ConsentRow.expires_at > now),
+            ConsentRow.state.in_((ConsentState.EXCHANGING, ConsentState.HELD, ConsentState.DELIVERING)),
+        ),
+    )
+    storm = select(StormIncidentRow.incident_id).where(StormIncidentRow.incident_id == IncidentRow.id)
+    rows = await session.scalars(
+        select(IncidentRow)
+        .where(
+            IncidentRow.told_at.is_not(None),
+            IncidentRow.cause.not_in((Cause.FIELDVIEW_DOWN, Cause.LEAF_DOWN)),
+            *_forgotten(since),
+            ~link.exists(),
+            ~storm.exists(),
+        )
+        .order_by(IncidentRow.opened_at, IncidentRow.id)
+        .limit(limit)
+    )
+    return [row.to_record() for row in rows]
+
+
+async def remind(session: AsyncSession, incident_id: str, at: datetime, *, before: datetime) -> bool:
+    """Note that it is brought to mind; False when somebody took it up meanwhile, or reminded since `before`."""
+    quiet_since = and_(*_forgotten(before))
+    return await _set(session, incident_id, quiet_since, reminded_at=at) is not None
+
+
+def _forgotten(since: datetime) -> list[ColumnElement[bool]]:
+    """Open, nobody has it, and nothing has happened to it since then."""
+    moments = (IncidentRow.woken_at, IncidentRow.reminded_at)
+    untouched = [or_(moment.is_(None), moment <= since) for moment in moments]
+    nobodys = (IncidentRow.acknowledged_by.is_(None), ~_IS_SNOOZED)
+    return [_IS_OPEN, IncidentRow.opened_at <= since, *nobodys, *untouched]
 
 
 def _owned_by(owner: str | None) -> list[ColumnElement[bool]]:

@@ -189,7 +189,8 @@ class Consent:
 class Care:
     """What the team does about an incident. A snooze without `snoozed_until` lasts until the connection works again.
 
-    `woken_at` is when the last snooze ended, `escalated_at` when a lead was told that nobody had taken it up.
+    `woken_at` is when the last snooze ended, `escalated_at` when a lead was told that nobody had taken it up,
+    `reminded_at` when that was last brought to mind.
     """
 
     acknowledged_by: str | None = None
@@ -205,6 +206,7 @@ class Care:
     woken_at: datetime | None = None
     escalated_to: str | None = None
     escalated_at: datetime | None = None
+    reminded_at: datetime | None = None
 
     def is_snoozed(self, now: datetime) -> bool:
         """Whether nobody wants to be bothered with it at this moment."""
@@ -272,12 +274,16 @@ class Affected:
 
 @dataclass(frozen=True)
 class StormTally:
-    """How a storm stands: all its growers, those still broken by cause, the others by what ended it, and some names."""
+    """How a storm stands: all its growers, those still broken by cause, the others by what ended it, and some names.
+
+    `owners` look after those still broken, whoever has most of them first.
+    """
 
     growers: int
     broken: Mapping[Cause, int]
     ended: Mapping[str, int]
     first: Sequence[Affected] = ()
+    owners: Sequence[str] = ()
 
     @property
     def still_broken(self) -> int:

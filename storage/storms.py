@@ -127,7 +127,11 @@ async def tally(session: AsyncSession, storm: Storm, names: int) -> StormTally:
             broken[Cause(cause)] = broken.get(Cause(cause), 0) + number
         elif by is not None:
             ended[by] = ended.get(by, 0) + number
-    return StormTally(total, broken, ended, await still_in(session, storm, limit=names))
+    mine = (
+        _broken(storm.id, GrowerRow.owner, func.count()).where(GrowerRow.owner.is_not(None)).group_by(GrowerRow.owner)
+    )
+    owners = [owner for owner, _ in await session.execute(mine.order_by(func.count().desc(), GrowerRow.owner))]
+    return StormTally(total, broken, ended, await still_in(session, storm, limit=names), owners)
 
 
 async def still_in(session: AsyncSession, storm: Storm, *, limit: int, offset: int = 0) -> list[Affected]:

@@ -322,6 +322,7 @@ class IncidentRow(Row):
     woken_at: Mapped[datetime | None]
     escalated_to: Mapped[str | None] = mapped_column(String(32))
     escalated_at: Mapped[datetime | None]
+    reminded_at: Mapped[datetime | None]
 
     def to_record(self) -> Incident:
         return Incident(

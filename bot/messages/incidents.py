@@ -42,6 +42,10 @@ def _open(card: IncidentCard, now: datetime) -> Message:
         blocks.append(section(_so_far(card, card.consent, now)))
     blocks.append(section(*care_lines(card.incident, card.grower, now)))
     blocks.append(_buttons(card, now))
+    if card.in_storm:
+        blocks.append(
+            quiet("Others broke within minutes of this one. One message in this channel stands for all of them.")
+        )
     text = f"{escape(card.grower.name)}: {words.title}. {_lock_screen(card, now)}"
     return Message(f"{called_upon(card, now)}{text}", tuple(blocks))
 

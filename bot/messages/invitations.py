@@ -11,7 +11,7 @@ from bot.messages.letters import to_paste
 from bot.messages.pieces import Message, actions, button, copyable, menu, quiet, section
 from bot.messages.speech import every_speech, speech
 from bot.messages.text import count, escape, mention
-from bot.messages.times import ago, moment, works_until
+from bot.messages.times import ago, moment
 from bot.messages.vocabulary import unreachable
 from bot.reports import Invitation
 from storage.records import Connection, Consent, Grower
@@ -70,7 +70,7 @@ def chosen_language(value: str) -> tuple[str, str]:
 
 
 def _small_print(inv: Invitation, now: datetime) -> list[str]:
-    lines = [f"Code word: *{escape(inv.consent.code_word)}* · works {works_until(inv.consent.expires_at, now)}"]
+    lines = [f"Code word: *{escape(inv.consent.code_word)}* · works until {moment(inv.consent.expires_at)}"]
     if inv.delivered_to:
         lines.append("If the grower asks whether the message is genuine, tell them the code word.")
     if inv.claimed:

@@ -36,42 +36,66 @@ _ILL = {
 """What it is, what that means, what comes next; and that it is over."""
 
 
-def storm(storm: Storm, tally: StormTally, now: datetime) -> Message:
-    """How many, why, who must act and what comes next; afterwards only those who are still broken."""
+CALLED = 10
+"""Owners whom the message calls by name."""
+
+
+def storm(storm: Storm, tally: StormTally, now: datetime, ill: Sequence[StormKind] = ()) -> Message:
+    """How many, why, who must act and what comes next; afterwards only those who are still broken.
+
+    `ill` tells which of FieldView and Leaf are ill as well: then nobody need act before they are well.
+    """
     if storm.kind is not StormKind.GROWERS:
         return _ill(storm, tally) if storm.over_at is None else _well(storm, storm.over_at, tally)
-    return _all_over(storm, storm.over_at, tally) if storm.over_at and not tally.still_broken else _broken(storm, tally)
+    if storm.over_at and not tally.still_broken:
+        return _all_over(storm, storm.over_at, tally)
+    return _broken(storm, tally, ill)
 
 
-def _broken(storm: Storm, tally: StormTally) -> Message:
+def _broken(storm: Storm, tally: StormTally, ill: Sequence[StormKind]) -> Message:
     total, left = tally.growers, tally.still_broken
     head = f"FieldView stopped working for {count(total, 'grower')} at once"
     if left < total:
         head = f"FieldView still does not work for {left} of {count(total, 'grower')}"
-    who = listing(sorted({CAUSES[cause].who for cause in tally.broken}))
+    who, then = _who_and_what(tally, ill)
+    owners = _owners(tally)
     blocks = (
         heading(f"🔴 {head}"),
         section(
             f"*Since:* {moment(storm.began_at)}",
             *(f"• {count(number, 'grower')}: {CAUSES[cause].short}" for cause, number in _largest_first(tally)),
             f"*Who must act:* {who}",
-            f"*Next step:* {_next_step(tally)}",
+            f"*Next step:* {then}",
         ),
-        section(f"*Still broken:* {_names(tally.first, left)}"),
+        section(f"*Owners:* {owners}" if owners else None, f"*Still broken:* {_names(tally.first, left)}"),
         actions(_show(storm)),
     )
-    return Message(f"{head}. Who must act: {who}. {_next_step(tally)}", blocks)
+    called = f"{owners}: " if owners else ""
+    return Message(f"{called}{head}. Who must act: {who}. {then}", blocks)
 
 
-def _next_step(tally: StormTally) -> str:
+def _who_and_what(tally: StormTally, ill: Sequence[StormKind]) -> tuple[str, str]:
+    """Who must act, and what comes next."""
+    who = listing(sorted({CAUSES[cause].who for cause in tally.broken}))
     if not any(CAUSES[cause].asks_grower for cause in tally.broken):
-        return "Wait; I change this message as they work again."
+        return who, "Wait; I change this message as they work again."
+    if ill:
+        name = "FieldView" if StormKind.FIELDVIEW in ill else "Leaf"
+        then = f"Wait until {name} is well again: it is ill right now, which may be why. I say here when it is over."
+        return "nobody yet", then
     if tally.still_broken < tally.growers:
-        return "Send the rest a reconnect link from the list."
-    return (
+        return who, "Send the rest a reconnect link from the list."
+    return "your team, before any grower", (
         "So many at once is seldom the growers’ doing: find out first whether FieldView or Leaf changed something. "
         "If not, send reconnect links from the list."
     )
+
+
+def _owners(tally: StormTally) -> str:
+    """Whom it concerns in the team, so that Slack notifies them when the message is posted."""
+    more = len(tally.owners) - CALLED
+    others = [count(more, "other")] if more > 0 else []
+    return listing([*(mention(owner) for owner in tally.owners[:CALLED]), *others])
 
 
 def _all_over(storm: Storm, at: datetime, tally: StormTally) -> Message:

@@ -44,13 +44,20 @@ def _told(note: ThreadNote, *, who: str = "", moment: Callable[[datetime], str] 
             ended = f"{who} ended the snooze." if note.by else "The snooze is over."
             return f"{mention(detail.get('snoozed_by'))}: {ended} It still does not work as it should."
         case NoteKind.CALLED:
-            asked = f"{who} asks you to take care of this." if note.by else "nobody has taken this up yet."
-            return f"{mention(detail.get('person'))}: {asked}"
+            return _called(detail, who if note.by else "")
         case NoteKind.FLAPPED:
             state = "Right now it works." if detail.get("works") else "Right now it does not work."
             return f"It changed {count(int(detail.get('changes', 0)), 'time')} in the last 6 hours. {state}"
         case NoteKind.RECOVERED:
             return _recovered(detail)
+
+
+def _called(detail: Mapping[str, Any], by: str) -> str:
+    """`by` asks somebody; without it, it is the clock that does."""
+    asked = f"{by} asks you to take care of this." if by else "nobody has taken this up yet."
+    if days := int(detail.get("days") or 0):
+        asked = f"nobody has taken this up in {count(days, 'day')}. “Acknowledge” or “Snooze” on the alert ends these reminders."
+    return f"{mention(detail['person'])}: {asked}" if detail.get("person") else capital(asked)
 
 
 def _recovered(detail: Mapping[str, Any]) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from bot.messages.speech import speech
-
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
@@ -41,11 +39,6 @@ def ago(at: datetime, now: datetime) -> str:
 def since(at: datetime, now: datetime) -> str:
     """“since 20 Nov 14:05 (4 days)”, for answers that are read at once; a living message would grow stale."""
     return f"since {moment(at)} ({lasting(max(now - at, timedelta()))})"
-
-
-def works_until(at: datetime, now: datetime) -> str:
-    """How long a link works, in words that hold in every time zone and say what the grower's page says."""
-    return speech(None).until(at, now)
 
 
 def _two(large: int, unit: str, small: int, smaller: str) -> str:

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from bot.sandbox.leaf import LeafUser
+from storage import owners
 from storage.records import StormKind
 from tests.bot.test_monitor import remember_everybody
 from tests.bot.watching import Watch, together, watching
@@ -120,6 +121,48 @@ async def test_unknown_words_of_many_are_no_storm_until_they_turn_out_broken(alo
     all_say(alone, users, "UNAUTHENTICATED")
     await alone.settles()
     assert (len(alone.posts()), len(alone.posts(alone.alerts))) == (1, 2)
+
+
+async def test_the_cards_that_came_first_say_that_they_are_part_of_it(alone: Watch) -> None:
+    users = await growers_of(alone, 6)
+    for user in users:
+        alone.world.leaf.set_status(user, "UNAUTHENTICATED")
+        await alone.settles()
+    *cards, storm = alone.posts()
+    assert len(cards) == 4
+    assert all("One message in this channel stands for all of them" in text_of(card) for card in cards)
+    assert "stands for all of them" not in text_of(storm)
+
+
+async def test_whose_growers_they_are_is_called_when_it_begins(alone: Watch) -> None:
+    users = await growers_of(alone, 17)
+    people = [f"UOWNER{number:02}" for number in range(12)]
+    async with alone.database.transaction() as session:
+        for user, person in zip(users, [*people, people[3]], strict=False):
+            await owners.give(session, user.id, person)
+    all_say(alone, users, "UNAUTHENTICATED")
+    await alone.settles()
+    [storm] = alone.posts()
+    first, *others = [f"<@{person}>" for person in (people[3], *people[:3], *people[4:10])]
+    assert storm.versions[0].text.startswith(f"{first}, {', '.join(others)} and 2 others: FieldView stopped working")
+    all_say(alone, users, "OK")
+    await alone.settles()
+    assert "<@" not in text_of(storm), "nobody is called for what is over"
+
+
+async def test_nobody_need_act_while_fieldview_itself_is_ill(alone: Watch) -> None:
+    users = await growers_of(alone, 12)
+    all_say(alone, users[:6], "UNAUTHENTICATED")
+    await alone.settles()
+    [storm] = alone.posts()
+    assert "Who must act:* your team, before any grower" in text_of(storm)
+    all_say(alone, users[6:], "TEMPORARILY_UNAVAILABLE")
+    await alone.settles()
+    assert "Who must act:* nobody yet" in text_of(storm)
+    assert "Wait until FieldView is well again" in text_of(storm)
+    all_say(alone, users[6:], "OK")
+    await alone.settles()
+    assert "nobody yet" not in text_of(storm)
 
 
 # Afterwards

@@ -113,6 +113,7 @@ def incidents() -> Iterator[tuple[str, Shown]]:
         yield f"incident, repair {state}", messages.incident(a_card(consent=consent), NOW)
     again = a_consent(state=ConsentState.CONNECTED, finished_at=before(minutes=9))
     yield "incident, repaired in vain", messages.incident(a_card(consent=again), NOW)
+    yield "incident, in a storm", messages.incident(a_card(in_storm=True), NOW)
     flapping = an_incident(flapping_since=before(hours=3))
     yield "incident, flapping", messages.incident(a_card(incident=flapping, changes=6), NOW)
     working = a_card(incident=flapping, changes=5, connection=a_connection())
@@ -420,6 +421,7 @@ def stories() -> Iterator[tuple[str, Shown]]:
         an_entry("escalate", target=None, target_name=None),
         an_entry("escalate", target=None, target_name=None, detail='{"of": "CNEWS", "after": {"lead": "UJONAS"}}'),
         an_entry("escalate", target=None, target_name=None, detail='{"of": "CNEWS", "after": null}'),
+        an_entry("alert-reminded", actor="job:reminder", detail='{"to": "UJONAS", "days": 7}'),
         an_entry("escalated", actor="job:escalation", detail='{"lead": "UJONAS"}'),
         an_entry("keys-rotate", actor="cli", target=None, target_name=None),
         an_entry("audit-export", actor="cli", target=None, target_name=None),
@@ -494,6 +496,11 @@ def answers() -> Iterator[tuple[str, Shown]]:
 
 def storms() -> Iterator[tuple[str, Shown]]:
     yield "storm", messages.storm(a_storm(), a_tally(312, {Cause.GROWER_MUST_ACT: 290, Cause.SCOPE_MISSING: 22}), NOW)
+    owned = replace(a_tally(312, {Cause.GROWER_MUST_ACT: 312}), owners=["UMARIA", "UJONAS"])
+    yield "storm, with owners", messages.storm(a_storm(), owned, NOW)
+    yield "storm, many owners", messages.storm(a_storm(), replace(owned, owners=["UMARIA"] * 13), NOW)
+    for kind in (StormKind.FIELDVIEW, StormKind.LEAF):
+        yield f"storm, {kind} ill as well", messages.storm(a_storm(), owned, NOW, [kind])
     few = a_tally(312, {Cause.GROWER_MUST_ACT: 2}, {"repair": 10, "leaf": 300})
     yield "storm, few left", messages.storm(a_storm(), few, NOW)
     nobodys = a_tally(6, {Cause.FIELDVIEW_DOWN: 6})
@@ -542,6 +549,9 @@ def threads() -> Iterator[tuple[str, Shown]]:
     yield "thread, snoozed until recovery", messages.thread_reply([silent], NOW)
     lead = ThreadNote(NoteKind.CALLED, NOW, detail={"person": "UJONAS"})
     yield "thread, lead called", messages.thread_reply([lead], NOW)
+    for person in ("UJONAS", None):
+        forgotten = ThreadNote(NoteKind.CALLED, NOW, detail={"person": person, "days": 7})
+        yield f"thread, nobody for a week, {person}", messages.thread_reply([forgotten], NOW)
     yield "thread, several at once", messages.thread_reply(notes, NOW)
 
 

@@ -10,7 +10,7 @@ from slack_sdk.models.views import View
 
 from bot import messages
 from bot.messages import Message
-from bot.messages.times import works_until
+from bot.messages.speech import speech
 from handlers.actions import ACTIONS
 from handlers.wording import Wording
 from storage.records import Cause, CredentialStatus
@@ -128,7 +128,7 @@ def test_a_grower_who_is_gone_from_leaf_is_not_asked(cause: Cause) -> None:
 def test_slack_and_the_growers_page_say_the_same_about_how_long_a_link_works(minutes: int, hour: int) -> None:
     now = NOW.replace(hour=hour, minute=59)
     expires = now + timedelta(minutes=minutes)
-    assert works_until(expires, now) == str(Wording("en").until(expires, now))
+    assert speech(None).until(expires, now) == str(Wording("en").until(expires, now))
 
 
 def test_every_cause_has_its_status_here() -> None:

@@ -1,0 +1,54 @@
+"""Alerts that nobody takes up are brought to mind, quietly, once a week."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.announcer import Announcer
+from bot.journal import Deed, Journal
+from storage import care, consents, growers, outbox
+from storage.database import Database
+from storage.records import AnnouncementKind, Incident, NoteKind, ThreadNote
+
+WEEK = timedelta(days=7)
+"""How long nobody has to take an alert up, or after a reminder goes on not to, until somebody is reminded."""
+
+AT_A_TIME = 100
+
+
+class Reminding:
+    """Tells whoever looks after the grower, by direct message and below the card; recovery, "Acknowledge", a snooze
+    and a link that works end it. Part of a storm has its storm's message, and is not told of alone."""
+
+    def __init__(
+        self, database: Database, announcer: Announcer, journal: Journal, clock: Callable[[], datetime]
+    ) -> None:
+        self._database = database
+        self._announcer = announcer
+        self._journal = journal
+        self._clock = clock
+
+    async def remind(self) -> None:
+        """Everything that is due; safe to run on every replica at once."""
+        now = self._clock()
+        async with self._database.reading() as session:
+            due = await care.forgotten(session, now - WEEK, now, AT_A_TIME)
+        for incident in due:
+            async with self._database.transaction() as session:
+                if await care.remind(session, incident.id, now, before=now - WEEK):
+                    await self._remind(session, incident, now)
+
+    async def _remind(self, session: AsyncSession, incident: Incident, now: datetime) -> None:
+        grower = await growers.get(session, incident.grower_id)
+        asked = await consents.latest_of_grower(session, incident.grower_id)
+        whose = incident.care.assigned_to or (grower.owner if grower else None) or (asked.asked_by if asked else None)
+        days = (now - incident.opened_at).days
+        note = ThreadNote(NoteKind.CALLED, now, detail={"person": whose, "days": days})
+        await self._announcer.note_in_threads(session, AnnouncementKind.INCIDENT, incident.id, note)
+        if whose and await outbox.find(session, AnnouncementKind.INCIDENT, incident.id, whose) is None:
+            await self._announcer.to_person(session, AnnouncementKind.INCIDENT, incident.id, whose)
+        deed = Deed("job:reminder", "job", "alert-reminded", incident.id[:12])
+        await self._journal.done(session, deed, grower, incident=incident.id, to=whose, days=days)

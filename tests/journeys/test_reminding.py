@@ -1,0 +1,84 @@
+"""An alert that nobody takes up is brought to mind, once a week, until somebody does or it works again."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from bot.sandbox.slack.workspace import Message
+from tests.journeys.test_casework import breaks, recovers, snoozes
+from tests.stage import Stage, link_in, text_of
+
+REST = ". “Acknowledge” or “Snooze” on the alert ends these reminders."
+
+
+async def later(stage: Stage, **span: float) -> None:
+    """Time passes, and every replica looks at the same moment."""
+    stage.world.clock.advance(timedelta(**span))
+    await asyncio.gather(*(stage.running.timer.round() for _ in range(3)))
+    await stage.delivered()
+
+
+def below(stage: Stage, card: Message) -> list[str]:
+    """What the thread below the card says about nobody taking it up."""
+    return [reply.text for reply in stage.world.slack.thread(card) if "has taken this up in" in reply.text]
+
+
+def told(stage: Stage) -> list[Message]:
+    return [
+        message for message in stage.world.slack.posted(stage.world.slack.dm(stage.linus)) if message.thread_ts is None
+    ]
+
+
+async def belongs_to_linus(stage: Stage) -> None:
+    await stage.types(f"/fieldview owner Sato Family Orchards <@{stage.linus}>", stage.linus)
+
+
+async def test_the_owner_is_told_each_week_that_nobody_has_taken_it_up(stage: Stage) -> None:
+    await belongs_to_linus(stage)
+    card = await breaks(stage)
+    await later(stage, days=6, hours=23)
+    assert (below(stage, card), told(stage)) == ([], [])
+    await later(stage, hours=2)
+    assert below(stage, card) == [f"<@{stage.linus}>: nobody has taken this up in 7 days{REST}"]
+    [message] = told(stage)
+    assert "Sato Family Orchards" in text_of(message)
+    await later(stage, days=6)
+    assert len(below(stage, card)) == 1
+    await later(stage, days=2)
+    assert len(below(stage, card)) == 2
+    assert len(told(stage)) == 1, "the card they have already, with a reply below it"
+    rows = [entry for entry in await stage.audit() if entry.action == "alert-reminded"]
+    assert [(row.actor, row.outcome, row.target_name) for row in rows] == [
+        ("job:reminder", "done", "Sato Family Orchards")
+    ] * 2
+    await stage.presses(message, "acknowledge", stage.linus)
+    await later(stage, days=30)
+    assert len(below(stage, card)) == 2
+
+
+async def test_nobodys_alert_is_brought_to_mind_below_its_card(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    card = await breaks(stage)
+    await later(stage, days=8)
+    assert below(stage, card) == [f"Nobody has taken this up in 8 days{REST}"]
+
+
+@pytest.mark.parametrize("deed", ["acknowledge", "snooze", "recover", "link"])
+async def test_it_is_quiet_about_what_somebody_does_something_about(stage_on_sqlite: Stage, deed: str) -> None:
+    stage = stage_on_sqlite
+    card = await breaks(stage)
+    match deed:
+        case "acknowledge":
+            await stage.presses(card, "acknowledge")
+        case "snooze":
+            await snoozes(stage, card, stage.grace, "recovery")
+        case "recover":
+            await recovers(stage)
+        case "link":
+            stage.world.clock.advance(timedelta(days=3))
+            assert link_in(await stage.presses(card, "send-link"))
+    await later(stage, days=9 if deed != "link" else 5)
+    assert below(stage, card) == []
