@@ -56,7 +56,8 @@ def _called(detail: Mapping[str, Any], by: str) -> str:
     """`by` asks somebody; without it, it is the clock that does."""
     asked = f"{by} asks you to take care of this." if by else "nobody has taken this up yet."
     if days := int(detail.get("days") or 0):
-        asked = f"nobody has taken this up in {count(days, 'day')}. “Acknowledge” or “Snooze” on the alert ends these reminders."
+        ends = "“Acknowledge” or “Snooze” on the alert ends these reminders."
+        asked = f"nobody has taken this up in {count(days, 'day')}. {ends}"
     return f"{mention(detail['person'])}: {asked}" if detail.get("person") else capital(asked)
 
 
