@@ -38,7 +38,16 @@ from storage import (
     thread_notes,
 )
 from storage.database import Database, at_end
-from storage.records import Announcement, AnnouncementKind, ConsentState, FirstData, NoteKind, StormKind, ThreadNote
+from storage.records import (
+    Announcement,
+    AnnouncementKind,
+    ConsentState,
+    FirstData,
+    NoteKind,
+    StormKind,
+    ThreadNote,
+    Trouble,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -365,11 +374,23 @@ class Announcer:
         elif owed.kind is AnnouncementKind.THREAD:
             # The message above it finds out at its next edit, and is what has to be brought elsewhere.
             pass
+        elif owed.kind is AnnouncementKind.CONSENT_INVITATION and not owed.shown:
+            await self._hand_back(owed.subject)
         elif owed.kind not in PRIVATE:
             await self._fall_back(owed, reason)
         # Last, and alone: a crash before it repeats the rest, which does no harm.
         async with self._database.transaction() as session:
             await outbox.give_up(session, owed.id, reason)
+
+    async def _hand_back(self, consent_id: str) -> None:
+        """The grower cannot be written to after all: whoever asked passes the link on."""
+        async with self._database.transaction() as session:
+            consent = await consents.get(session, consent_id)
+            if consent is not None and consent.state is ConsentState.OPEN:
+                await consents.note(session, consent_id, sent_to=None, trouble=Trouble.UNDELIVERED)
+                await self.to_person(session, AnnouncementKind.CONSENT_OUTCOME, consent_id, consent.asked_by)
+                if consent.incident_id:
+                    await self.has_news(session, AnnouncementKind.INCIDENT, consent.incident_id)
 
     async def _unfit(self, owed: Announcement, reason: str) -> None:
         text = f"Slack did not take one of my messages for {_place(owed.channel)}: `{reason}` ({owed.kind})."

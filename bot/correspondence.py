@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from bot import messages
 from bot.messages import Message
-from bot.reports import Letter
+from bot.reports import Letter, was_connected
 from bot.vault import digest
 from storage import connections, consents
 from storage.database import Database
@@ -59,8 +59,7 @@ class Correspondence:
             if may_press_again(consent, now) or consent.state is ConsentState.CONNECTED:
                 link = self.new_link()
                 await consents.add_link(session, consent_id, link.token_hash, now)
-        again = connection is not None and connection.connected_at is not None
-        return Letter(consent, self.company, link.url if link else None, again)
+        return Letter(consent, self.company, link.url if link else None, was_connected(consent, connection))
 
     async def invitation(self, consent_id: str) -> Message | None:
         """The message that carried the link; None when there is nothing to change in it."""

@@ -38,6 +38,9 @@ LONGEST = 300
 LOST = timedelta(minutes=2)
 """How long somebody may take to create a grower at Leaf. Whoever comes later looks there before making one."""
 
+BEHIND = 4
+"""Words behind a name that may be meant for something else."""
+
 BEING_CREATED = (
     "I am creating this grower already, so I made no second one. If no link comes within two minutes, try again."
 )
@@ -163,10 +166,19 @@ class Directory:
 
     async def _only(self, typed: str, found: list[Grower]) -> Grower:
         if not found:
-            raise UnknownGrower(typed, await self._similar(typed))
+            named, left_over = await self._beginning_of(typed)
+            raise UnknownGrower(typed, named or await self._similar(typed), left_over)
         if len(found) > 1:
             raise AmbiguousGrower(typed, found)
         return found[0]
+
+    async def _beginning_of(self, typed: str) -> tuple[list[Grower], str]:
+        """Who answers to what was typed without its last words, and those words: they may be no part of a name."""
+        words = typed.split()
+        for end in range(len(words) - 1, max(0, len(words) - 1 - BEHIND), -1):
+            if named := await self._local(" ".join(words[:end])):
+                return named, " ".join(words[end:])
+        return [], ""
 
     async def _mentioned(self, user: str, label: str) -> Grower:
         async with self._database.reading() as session:

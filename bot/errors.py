@@ -66,10 +66,14 @@ class NotAllowed(BotError):
 
 @dataclass
 class UnknownGrower(BotError):
-    """Nobody at Leaf answers to what was typed; `similar` are growers with a name close to it."""
+    """Nobody at Leaf answers to what was typed; `similar` are growers with a name close to it.
+
+    `left_over` is what stands behind the name of somebody whom we know: then `similar` are those of that name.
+    """
 
     typed: str
     similar: Sequence[Grower] = ()
+    left_over: str = ""
 
     def __str__(self) -> str:
         return f"I know no grower called “{self.typed}”."

@@ -26,6 +26,7 @@ from bot.errors import (
     ConsentUnknown,
     ConsentUsed,
     ProviderError,
+    ProviderUnavailable,
     UsageError,
 )
 from bot.journal import Journal
@@ -135,17 +136,27 @@ class Inviting:
         return withdrawn
 
     async def _sent(self, invitation: Invitation, person: Person) -> Invitation:
-        """The invitation, delivered by DM where that is possible."""
+        """The invitation, delivered by DM where that is possible; a Slack that is only slow is tried on and on."""
         consent = invitation.consent
         message = messages.invitation_dm(invitation.letter, self._clock())
         try:
             posted = await self._slack.post(person.id, message.payload())
         except ChannelUnreachable as unreachable:
             return replace(invitation, undelivered=unreachable.reason)
+        except ProviderUnavailable:
+            await self._owe_delivery(consent, person.id)
+            return replace(invitation, delivered_to=person.id, delayed=True)
         except ProviderError as failure:
             return replace(invitation, undelivered=failure.provider + " did not take the message")
         await self._remember_delivery(consent, person.id, posted)
         return replace(invitation, delivered_to=person.id)
+
+    async def _owe_delivery(self, consent: Consent, person: str) -> None:
+        async with self._database.transaction() as session:
+            await consents.note(session, consent.id, sent_to=person)
+            await self._announcer.to_person(session, AnnouncementKind.CONSENT_INVITATION, consent.id, person)
+            if consent.incident_id:
+                await self._announcer.has_news(session, AnnouncementKind.INCIDENT, consent.incident_id)
 
     async def _person(self, grower: Grower) -> Person | None:
         try:

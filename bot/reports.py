@@ -187,11 +187,17 @@ class Letter:
     again: bool = False
 
 
+def was_connected(consent: Consent, connection: Connection | None) -> bool:
+    """Whether the grower is asked to connect once more."""
+    return consent.incident_id is not None or (connection is not None and connection.connected_at is not None)
+
+
 @dataclass(frozen=True)
 class Invitation:
     """A consent just asked for. `url` is a secret: show it to the one it is meant for, and write it down nowhere.
 
     `delivered_to` is the Slack user who got it by DM; None: the agent shares it. `undelivered` says why a DM failed.
+    `delayed`: Slack does not take the DM at this moment, and the job that delivers goes on trying.
     `claimed`: the grower had no owner, and has whoever asked from now on.
     """
 
@@ -201,6 +207,7 @@ class Invitation:
     company: str
     delivered_to: str | None = None
     undelivered: str | None = None
+    delayed: bool = False
     replaced: int = 0
     connection: Connection | None = None
     claimed: bool = False
@@ -208,8 +215,7 @@ class Invitation:
     @property
     def letter(self) -> Letter:
         """What the grower is to read."""
-        again = self.connection is not None and self.connection.connected_at is not None
-        return Letter(self.consent, self.company, self.url, again)
+        return Letter(self.consent, self.company, self.url, was_connected(self.consent, self.connection))
 
 
 @dataclass(frozen=True)

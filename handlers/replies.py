@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 
 from bot import messages
 from bot.bot import Bot
+from bot.errors import BotError
 from bot.permitting import Changed
 from handlers.call import Reply, Request
-from storage.records import Consent, CredentialStatus, Grower
+from storage.records import Consent, CredentialStatus, Grower, Role
 
 
 async def invited(
@@ -37,9 +39,19 @@ async def invited(
     return Reply(messages.invitation(invitation, bot.clock()), replace=replace)
 
 
-async def standing(bot: Bot, grower: Grower) -> Reply:
-    """How the grower's connection is."""
-    return Reply(messages.connection_status(await bot.health.status(grower), bot.clock()))
+async def standing(bot: Bot, request: Request, grower: Grower) -> Reply:
+    """How the grower's connection is, with the buttons that whoever asks may press."""
+    request.about(grower)
+    report, role = await asyncio.gather(bot.health.status(grower), _role(bot, request))
+    return Reply(messages.connection_status(report, bot.clock(), role))
+
+
+async def _role(bot: Bot, request: Request) -> Role:
+    """The gate has let them in; what Slack does not say of them now counts as no more than that."""
+    try:
+        return await bot.access.role_of(request.user)
+    except BotError:
+        return Role.VIEWER
 
 
 async def told(bot: Bot, grower: Grower, days: int, page: int, *, replace: bool = False) -> Reply:

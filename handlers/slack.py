@@ -24,6 +24,7 @@ from bot.errors import (
     AmbiguousGrower,
     BotError,
     ChannelUnreachable,
+    ConsentError,
     NotAllowed,
     ProviderError,
     SomebodyWasFirst,
@@ -54,6 +55,16 @@ PATIENCE = 2.5
 
 TYPED = 200
 """Characters of what was typed that the audit trail keeps when nobody was found by it."""
+
+_BECAUSE: Mapping[type[BotError], str] = {
+    UsageError: "not-understood",
+    AmbiguousGrower: "several",
+    UnknownGrower: "nobody",
+    AlertOver: "over",
+    SomebodyWasFirst: "second",
+    ConsentError: "over",
+}
+"""Why something was not done though nobody refused it, for the audit trail."""
 
 Pressed = tuple[str, str, str, str, str]
 
@@ -246,7 +257,9 @@ class SlackEdge:
             if isinstance(problem, AlertOver | SomebodyWasFirst):
                 request.about(problem.grower)
             failed = isinstance(problem, ProviderError | ChannelUnreachable)
-            return Reply(_explained(problem, asked)), "failed" if failed else "refused"
+            because = next((word for kind, word in _BECAUSE.items() if isinstance(problem, kind)), None)
+            detail = {"because": because} if because else None
+            return Reply(_explained(problem, asked), detail=detail), "failed" if failed else "refused"
         except asyncio.CancelledError:
             # The program stops and could not wait any longer. This is the last thing the task does.
             log.warning("stopped before it was done")
@@ -379,7 +392,9 @@ def _explained(problem: BotError, asked: Asked) -> Message:
             return messages.choose_grower(problem.typed, problem.matches, asked.command, problem.rest)
         case UnknownGrower() if asked.command in COMMANDS:
             may_create = asked.command == "connect"
-            return messages.unknown_grower(problem.typed, problem.similar, asked.command, may_create=may_create)
+            return messages.unknown_grower(
+                problem.typed, problem.similar, asked.command, may_create=may_create, left_over=problem.left_over
+            )
         case _:
             return messages.problem(problem, might_change=asked.role is not Role.VIEWER)
 

@@ -190,7 +190,7 @@ async def begin_attempt(
             state_hash=state_hash, consent_id=consent_id, browser_hash=browser_hash, begun_at=at, expires_at=until
         )
     )
-    await note(session, consent_id, begun_at=at)
+    await note(session, consent_id, begun_at=at, trouble=None)
 
 
 async def spend_attempt(session: AsyncSession, state_hash: str, browser_hash: str, at: datetime) -> str | None:

@@ -32,10 +32,17 @@ def choose_grower(typed: str, matches: Sequence[Grower], command: str, rest: str
     return Message(head, tuple(blocks))
 
 
-def unknown_grower(typed: str, similar: Sequence[Grower], command: str, *, may_create: bool) -> Message:
-    """Nobody answers to that: offer those with a similar name, and to create the grower."""
+def unknown_grower(
+    typed: str, similar: Sequence[Grower], command: str, *, may_create: bool, left_over: str = ""
+) -> Message:
+    """Nobody answers to that: offer those with a similar name, and to create the grower.
+
+    `left_over` stands behind a name that is known: perhaps it is no part of it.
+    """
     head = f"I know no grower called “{escape(typed)}”."
     ask = "Did you mean one of these?" if similar else "A name, an e-mail, an external id or a Leaf id finds one."
+    if left_over:
+        ask = f"I read all of it as a name, as I do not understand “{escape(left_over)}”. Did you mean this one?"
     blocks: list[Block] = [section(head, ask)]
     if similar:
         blocks.append(_menu(similar, command, ""))

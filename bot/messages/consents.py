@@ -81,6 +81,11 @@ def standing(consent: Consent, now: datetime) -> str:
             return f"The grower agreed, but it did not go through: {trouble(consent.trouble)}."
 
 
+def is_again(consent: Consent) -> bool:
+    """Whether FieldView was connected before: what comes in then is not the first data."""
+    return bool(consent.incident_id or consent.replaces_credential)
+
+
 def link_name(consent: Consent) -> str:
     """What the link is called: it repairs something or it is the first one."""
     return "reconnect link" if consent.incident_id else "link"
@@ -150,7 +155,7 @@ def connected(
         f"🟢 *{name}* connected FieldView.",
         account_line(consent.account_email or connection.account_email, grower),
         f"{asked} asked {moment(consent.created_at)}{_took(consent)}.",
-        first_data_line(first) if first else data_line(data),
+        first_data_line(first, again=is_again(consent)) if first else data_line(data),
     ]
     left_out = missing_parts(connection.missing_scopes) if connection.missing_scopes else None
     blocks = (section(*lines, left_out), actions(button("Show status", "show-status", grower.id)))
@@ -205,6 +210,8 @@ def _offers(consent: Consent, now: datetime) -> list[ButtonElement]:
             button("Use this account", "use-account", consent.id, style="primary"),
             button("Refuse", "refuse-account", consent.id),
         ]
+    if consent.state is ConsentState.OPEN and consent.trouble == "undelivered" and not _ran_out(consent, now):
+        return [button("Show me the link", "show-link", consent.id, style="primary")]
     return [button("Send a new link", "send-link", consent.grower_id)] if _may_ask_again(consent, now) else []
 
 
@@ -302,7 +309,8 @@ def _through(
             return "🟠", f"{name} agreed, but it does not work yet.", account + then
         case CredentialStatus.HEALTHY:
             then = "Leaf now has the connection and brings in the data; there is nothing left for you to do."
-            return "🟢", f"{name} agreed and is connected.", account + (first_data_line(first) if first else then)
+            told = first_data_line(first, again=is_again(consent)) if first else then
+            return "🟢", f"{name} agreed and is connected.", account + told
 
 
 def _unfinished(consent: Consent, name: str, now: datetime) -> Outcome:
@@ -311,7 +319,9 @@ def _unfinished(consent: Consent, name: str, now: datetime) -> Outcome:
         return "🛠️", f"{name} could not be connected yet.", f"{then} You need do nothing now."
     if _ran_out(consent, now):
         reminded = f"I reminded them {often(consent.reminders)}. " if consent.reminders else ""
-        then = f"They did not finish in time. {reminded}It is your turn: call them, or ask again with a new link."
+        never = consent.opened_at is None and consent.begun_at is None
+        how = "As far as I can tell, it was never opened." if never else "They did not finish in time."
+        then = f"{how} {reminded}It is your turn: call them, or ask again with a new link."
         return "⚪", f"Your link for {name} ran out.", then
     works = "The same link still works."
     match consent.trouble:
@@ -320,6 +330,9 @@ def _unfinished(consent: Consent, name: str, now: datetime) -> Outcome:
             return "⚪", f"{name} does not want to be reminded.", then
         case None:
             return "⚪", f"{name} has not finished yet.", works
+        case "undelivered":
+            then = f"Slack does not take my message to them. {works} Send it to them yourself."
+            return "🟠", f"{name} does not have the link yet.", then
         case "other-account":
             then = f"The other FieldView account was not used, and nothing was changed at Leaf. {works}"
             return "⚪", f"{name} is asked to sign in with the account from before.", then

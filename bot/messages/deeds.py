@@ -43,6 +43,17 @@ _OUTCOMES = {
 }
 
 
+_NOT_DONE = {
+    "not-understood": "but something was missing or not understood",
+    "several": "and was asked which one of several",
+    "nobody": "but I know nobody of that name",
+    "over": "but it was over already",
+    "second": "but somebody had been first",
+    "pressed-again": "by a second click, which did nothing",
+}
+"""Why it was not done though nobody refused it."""
+
+
 def history(page: History, now: datetime) -> Message:
     """One page of the audit trail: of one grower or of all, narrowed to what was asked for."""
     whose = f" around {escape(page.grower.name)}" if page.grower else ""
@@ -104,7 +115,7 @@ def told(entry: AuditEntry) -> str:
     deed = _DEEDS.get(action)
     whom = _whom(entry, detail)
     words = deed(whom, detail) if deed else _unknown(action, whom)
-    ending = "" if action in _OWN_ENDING else _OUTCOMES.get(entry.outcome, _odd_ending(entry.outcome))
+    ending = "" if action in _OWN_ENDING else _ending(entry.outcome, detail)
     return f"{who} {words}{', ' if ending else ''}{ending}"
 
 
@@ -129,6 +140,17 @@ def actor(name: str, grower_name: str | None = None) -> str:
     if name in _ACTORS:
         return _ACTORS[name]
     return "the bot" if name.startswith("job") else mention(name)
+
+
+def _ending(outcome: str, detail: Detail) -> str:
+    """How it ended, where that is not as one would think. "refused" in the trail is whatever was not done."""
+    if outcome == "refused":
+        if detail.get("faults"):
+            return _NOT_DONE["not-understood"]
+        if detail.get("pressed") == "again":
+            return _NOT_DONE["pressed-again"]
+        return _NOT_DONE.get(str(detail.get("because")), _OUTCOMES[outcome])
+    return _OUTCOMES.get(outcome, _odd_ending(outcome))
 
 
 def _odd_ending(outcome: str) -> str:

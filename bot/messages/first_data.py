@@ -13,20 +13,25 @@ LOOK = (
 )
 
 
-def first_data_line(first: FirstData) -> str:
-    """How the wait for the first data stands, or ended."""
+def first_data_line(first: FirstData, *, again: bool = False) -> str:
+    """How the wait for the first data stands, or ended; `again` when there was data before the connection broke."""
     if first.came_at:
-        return f"The first data came {lasting(first.came_at - first.since)} after that: {_holds(first)}."
+        after = f"{lasting(first.came_at - first.since)} after that: {_holds(first)}."
+        return f"Data flows again; it came {after}" if again else f"The first data came {after}"
     if first.missed_at:
-        return f"No data had come in {_waited(first)} after that. I go on looking."
-    return "Waiting for the first data, which usually takes some hours. I say here when it has come."
+        return f"No {'new ' if again else ''}data had come in {_waited(first)} after that. I go on looking."
+    return f"Waiting for {_what(again=again)}, which usually takes some hours. I say here when it has come."
 
 
-def first_data_status(first: FirstData) -> str:
+def first_data_status(first: FirstData, *, again: bool = False) -> str:
     """The same for an answer: the grower is connected, and nothing has come since."""
     if first.missed_at:
-        return f"No data has come in since the grower connected {moment(first.since)}."
-    return f"Waiting for the first data since {moment(first.since)}; it usually takes some hours."
+        return f"No {'new ' if again else ''}data has come in since the grower connected {moment(first.since)}."
+    return f"Waiting for {_what(again=again)} since {moment(first.since)}; it usually takes some hours."
+
+
+def _what(*, again: bool) -> str:
+    return "new data" if again else "the first data"
 
 
 def no_data_yet(consent: Consent, first: FirstData) -> Message:

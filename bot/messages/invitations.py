@@ -11,7 +11,7 @@ from bot.messages.letters import to_paste
 from bot.messages.pieces import Message, actions, button, copyable, menu, quiet, section
 from bot.messages.speech import every_speech, speech
 from bot.messages.text import count, escape, mention
-from bot.messages.times import ago, moment
+from bot.messages.times import moment
 from bot.messages.vocabulary import unreachable
 from bot.reports import Invitation
 from storage.records import Connection, Consent, Grower
@@ -43,12 +43,14 @@ def invitation(inv: Invitation, now: datetime) -> Message:
 def _delivered(inv: Invitation, name: str, now: datetime) -> Message:
     person, link = mention(inv.delivered_to, inv.grower.name), link_name(inv.consent)
     language = speech(inv.consent.language).own_name
-    lines = [
-        f"*{name} has the {link}*: {person} got it from me by direct message, in {language}.",
-        "I write to you, privately, what comes of it. You need do nothing until then.",
-    ]
-    blocks = (section(*lines), actions(_languages(inv.consent)), quiet(*_small_print(inv, now)))
-    return Message(f"{name} has the {link}, by direct message.", blocks)
+    head, then = f"{name} has the {link}", f"{person} got it from me by direct message, in {language}."
+    if inv.delayed:
+        head = f"{name} gets the {link} as soon as Slack takes my message"
+        then = f"Slack is slow at this moment. I go on trying to write to {person}, and tell you if I cannot."
+    lines = [f"*{head}*: {then}", "I write to you, privately, what comes of it. You need do nothing until then."]
+    show = button("Show me the link", "show-link", inv.consent.id) if inv.delayed else None
+    blocks = (section(*lines), actions(_languages(inv.consent), show), quiet(*_small_print(inv, now)))
+    return Message(f"{head}." if inv.delayed else f"{head}, by direct message.", blocks)
 
 
 def _languages(consent: Consent) -> StaticSelectElement:
@@ -89,7 +91,7 @@ def already_connected(grower: Grower, connection: Connection, now: datetime) -> 
         section(
             f"*{name} is connected already*, and it works.",
             account_line(connection.account_email, grower),
-            f"{since}As Leaf knew it {ago(connection.checked_at, now)}. I sent no link.",
+            f"{since}As Leaf knew it {moment(connection.checked_at)}. I sent no link.",
         ),
         actions(
             button("Send a link anyway", "connect-anyway", grower.id),

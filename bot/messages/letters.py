@@ -28,7 +28,7 @@ def invitation_dm(letter: Letter, now: datetime) -> Message:
             words.say("ask.doubt", asked_by=names["asked_by"]),
         ),
     )
-    return Message(words.say("ask.notice", **_plain_names(letter)), blocks)
+    return Message(words.say(_key("ask.notice", letter), **_plain_names(letter)), blocks)
 
 
 _TRIED = {"denied-at-fieldview": "denied", "other-account": "other_account", "somebody-elses-account": "not_yours"}
@@ -81,7 +81,9 @@ def reminder(letter: Letter, now: datetime, *, last: bool) -> Message:
         head, then = words.say("remind.stopped"), words.say("remind.stopped_then", until=until)
         return Message(f"{head} {then}", (section(f"*{head}*", then), actions(_connect(letter, words))))
     blocks = (
-        section(words.say("remind.head", **names), words.say("ask.word", code_word=escape(consent.code_word))),
+        section(
+            words.say(_key("remind.head", letter), **names), words.say("ask.word", code_word=escape(consent.code_word))
+        ),
         actions(
             _connect(letter, words),
             None if last else button(words.say("remind.stop"), "stop-reminders", consent.id),
@@ -92,13 +94,13 @@ def reminder(letter: Letter, now: datetime, *, last: bool) -> Message:
             words.say("ask.doubt", asked_by=names["asked_by"]),
         ),
     )
-    return Message(words.say("remind.notice", **_plain_names(letter)), blocks)
+    return Message(words.say(_key("remind.notice", letter), **_plain_names(letter)), blocks)
 
 
 def to_paste(letter: Letter, now: datetime, *, reminds: bool = False) -> str:
     """Words for a text message or an e-mail, ready to be sent by whoever asks."""
     consent, words = letter.consent, speech(letter.consent.language)
-    key = "remind" if reminds else "again" if letter.again else "first"
+    key = _key("remind", letter) if reminds else "again" if letter.again else "first"
     names = {
         "asked_by": literal(consent.asked_by_name),
         "company": literal(letter.company),
@@ -112,6 +114,11 @@ def to_paste(letter: Letter, now: datetime, *, reminds: bool = False) -> str:
             words.say("paste.works", until=words.until(consent.expires_at, now)),
         ]
     )
+
+
+def _key(sentence: str, letter: Letter) -> str:
+    """The sentence for somebody who was connected before, where there are two of it."""
+    return f"{sentence}_again" if letter.again else sentence
 
 
 def _connect(letter: Letter, words: Speech) -> ButtonElement:

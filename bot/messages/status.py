@@ -8,15 +8,24 @@ from datetime import datetime, timedelta
 from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement, RawTextObject, TableBlock
 
 from bot.messages.casework import care_lines, owner_line
-from bot.messages.consents import UNDER_WAY, account_line, data_line, is_waiting, needs_operator, next_repair, standing
+from bot.messages.consents import (
+    UNDER_WAY,
+    account_line,
+    data_line,
+    is_again,
+    is_waiting,
+    needs_operator,
+    next_repair,
+    standing,
+)
 from bot.messages.first_data import first_data_status
 from bot.messages.pieces import OPTIONS, Message, actions, button, grower_menu, named, paragraphs, quiet, section
 from bot.messages.silences import silence_line, silence_of
 from bot.messages.text import capital, code, count, escape, literal, sentence, utf16
-from bot.messages.times import ago, lasting, since
+from bot.messages.times import ago, lasting, moment, since
 from bot.messages.vocabulary import SIGNS, STATE_MEANS, STATES, cause_of, explained, missing_parts
 from bot.reports import Overview, StatusReport
-from storage.records import Cause, Connection, Consent, ConsentState, CredentialStatus, Grower, SilenceKind
+from storage.records import Cause, Connection, Consent, ConsentState, CredentialStatus, Grower, Role, SilenceKind
 
 TABLE_ROWS = 100
 TABLE_TEXT = 9000
@@ -119,7 +128,7 @@ def age(o: Overview, now: datetime) -> str:
     """How old the knowledge is."""
     if o.as_of is None:
         return "My first look at all growers is not finished."
-    return f"I looked at everybody {ago(o.as_of, now)}."
+    return f"I looked at everybody {moment(o.as_of)}."
 
 
 def _table(needing: Sequence[tuple[Grower, Connection]], now: datetime) -> TableBlock:
@@ -139,8 +148,8 @@ def _row(grower: Grower, connection: Connection, now: datetime) -> list[str]:
     return [literal(grower.name, 40), words.short, lasting(now - connection.changed_at), words.who]
 
 
-def connection_status(report: StatusReport, now: datetime) -> Message:
-    """Everything known of one grower's connection, in plain words, and the buttons for what comes next."""
+def connection_status(report: StatusReport, now: datetime, role: Role = Role.ADMIN) -> Message:
+    """Everything known of one grower's connection, in plain words, and the buttons that this role may press."""
     status = report.connection.status if report.connection else CredentialStatus.ABSENT
     name = escape(report.grower.name)
     lines = [*_state(report, status, now), *_particulars(report, status, now)]
@@ -148,7 +157,7 @@ def connection_status(report: StatusReport, now: datetime) -> Message:
         section(named(report.grower)),
         section(*lines),
         quiet(_age(report, now)),
-        _next_buttons(report, status, now),
+        _next_buttons(report, status, now, role),
     )
     return Message(f"{name}: {_means(report, status)} {_who_acts(report)}".strip(), blocks)
 
@@ -216,7 +225,8 @@ def _particulars(report: StatusReport, status: CredentialStatus, now: datetime) 
     if report.data:
         lines.append(data_line(report.data))
     if report.first and report.first.came_at is None and status is CredentialStatus.HEALTHY:
-        lines.append(first_data_status(report.first))
+        again = consent is not None and is_again(consent)
+        lines.append(first_data_status(report.first, again=again))
     if report.silence and status is CredentialStatus.HEALTHY:
         lines += silence_of(report.silence, now)
     if consent and _still_matters(consent, status, now):
@@ -241,21 +251,22 @@ def _still_matters(consent: Consent, status: CredentialStatus, now: datetime) ->
 
 def _age(report: StatusReport, now: datetime) -> str:
     if report.live and report.connection and report.connection.status is CredentialStatus.HEALTHY:
-        return "Leaf told me this just now. It notices a withdrawn permission only when it next reads from FieldView."
+        asked = f"Asked of Leaf {moment(now)}."
+        return f"{asked} Leaf notices a withdrawn permission only when it next reads from FieldView."
     if report.live:
-        return "Leaf told me this just now."
-    known = f"This is what I knew {ago(report.as_of, now)}." if report.as_of else "I know nothing older."
-    return f"Leaf could not be asked just now: {sentence(report.why_not_live or 'no reason was given')} {known}"
+        return f"Asked of Leaf {moment(now)}."
+    known = f"This is what I knew {moment(report.as_of)}." if report.as_of else "I know nothing older."
+    return f"Leaf could not be asked {moment(now)}: {sentence(report.why_not_live or 'no reason was given')} {known}"
 
 
-def _next_buttons(report: StatusReport, status: CredentialStatus, now: datetime) -> ActionsBlock:
+def _next_buttons(report: StatusReport, status: CredentialStatus, now: datetime, role: Role) -> ActionsBlock:
     grower = report.grower.id
     present = status is not CredentialStatus.ABSENT and not report.grower.gone_at
     return actions(
-        _send_button(report, status, now),
+        _send_button(report, status, now) if role.covers(Role.OPERATOR) else None,
         button("Check now", "check-now", grower),
         button("What happened", "show-events", grower),
-        button("Disconnect…", "disconnect", grower, style="danger") if present else None,
+        button("Disconnect…", "disconnect", grower, style="danger") if present and role.covers(Role.ADMIN) else None,
     )
 
 

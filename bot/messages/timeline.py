@@ -106,8 +106,24 @@ def _told(fact: TimelineFact) -> str:
 def _event(event: LeafEvent) -> str:
     words = http_status(event.status_code)
     good = event.status_code is not None and 200 <= event.status_code < 300
-    said = "" if good or not event.summary.strip() else f": {escape(event.summary, 100)}"
-    return words + said
+    said = "" if good else _said(event.summary)
+    return f"{words}: {escape(said, 100)}" if said else words
+
+
+_IN_WORDS = ("error_description", "message", "detail", "title", "error", "code")
+"""Where answers have what a person may read, the plainest first."""
+
+
+def _said(body: str) -> str:
+    """What stands in the answer for people; nothing of a page, or of data without a word in it."""
+    body = body.strip()
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return "" if body.startswith(("<", "{", "[")) else body
+    if not isinstance(found, dict):
+        return ""
+    return next((word for key in _IN_WORDS if isinstance(word := found.get(key), str) and word.strip()), "")
 
 
 def _change(change: Transition) -> str:

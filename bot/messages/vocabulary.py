@@ -191,6 +191,7 @@ TROUBLES = {
     "leaf-down": "Leaf does not answer",
     "leaf-refused": "Leaf did not accept the connection",
     "other-account": "it was not the FieldView account from before",
+    "undelivered": "the direct message did not arrive",
     "somebody-elses-account": "it was another grower’s FieldView account",
 }
 

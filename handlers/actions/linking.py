@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot import messages
 from bot.bot import Bot
 from bot.errors import UsageError
@@ -10,10 +12,11 @@ from handlers.replies import invited
 
 
 async def show_link(click: Click, bot: Bot) -> Reply:
-    """The link again, for whoever may make a new one anyway."""
+    """The link again, also when the grower has it by direct message: whoever asks may make a new one anyway."""
     invitation = await bot.inviting.shown_again(click.value)
     click.about(invitation.grower)
-    return Reply(messages.invitation(invitation, bot.clock()), detail={"consent": click.value})
+    shown = replace(invitation, delivered_to=None)
+    return Reply(messages.invitation(shown, bot.clock()), detail={"consent": click.value})
 
 
 async def renew(click: Click, bot: Bot) -> Reply:

@@ -15,7 +15,7 @@ from handlers.replies import deeds, standing, told
 
 async def show_status(click: Click, bot: Bot) -> Reply:
     """Everything about one grower."""
-    return await standing(bot, click.about(await bot.directory.by_id(click.value)))
+    return await standing(bot, click, await bot.directory.by_id(click.value))
 
 
 async def check_now(click: Click, bot: Bot) -> Reply:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot import messages
 from bot.bot import Bot
 from handlers.call import Call, Reply
+from storage.records import Role
 
 
 async def help(call: Call, bot: Bot) -> Reply:
@@ -13,7 +14,10 @@ async def help(call: Call, bot: Bot) -> Reply:
 
 
 def overview() -> list[tuple[str, str]]:
-    """Usage and purpose of every command."""
+    """Usage and purpose of every command, with a word where it takes an admin."""
     from handlers.commands import COMMANDS
 
-    return [(command.usage, command.purpose) for command in COMMANDS.values()]
+    return [
+        (command.usage, f"{command.purpose} (admins only)" if command.role is Role.ADMIN else command.purpose)
+        for command in COMMANDS.values()
+    ]

@@ -19,4 +19,4 @@ async def status(call: Call, bot: Bot) -> Reply:
         return Reply(messages.overview(await bot.health.overview(owner=call.user), bot.clock()))
     if not call.text:
         return Reply(messages.overview(await bot.health.overview(), bot.clock()))
-    return await standing(bot, call.about(await bot.directory.find(call.text)))
+    return await standing(bot, call, await bot.directory.find(call.text))

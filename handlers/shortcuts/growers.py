@@ -32,4 +32,4 @@ async def status_of_author(shortcut: Shortcut, bot: Bot) -> Reply:
     grower = await bot.directory.known_as(person) if person else None
     if grower is None:
         return await status(shortcut, bot)
-    return replace(await standing(bot, shortcut.about(grower)), detail={"author": shortcut.author})
+    return replace(await standing(bot, shortcut, grower), detail={"author": shortcut.author})

@@ -29,4 +29,4 @@ async def status(form: Submission, bot: Bot) -> Reply:
     """How one grower is, or everybody when nobody was chosen."""
     if not form.values.get("grower"):
         return Reply(messages.overview(await bot.health.overview(), bot.clock()))
-    return await standing(bot, form.about(await bot.directory.by_id(form.values["grower"])))
+    return await standing(bot, form, await bot.directory.by_id(form.values["grower"]))

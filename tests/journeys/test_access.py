@@ -13,7 +13,12 @@ from tests.stage import Stage, buttons_of, set_up, text_of
 
 async def test_a_member_may_look_and_connect_and_only_an_admin_may_disconnect(stage_on_sqlite: Stage) -> None:
     stage = stage_on_sqlite
-    assert "Sato" in text_of(await stage.types("/fieldview status Sato Family Orchards"))
+    await stage.sweeps_now()
+    told = await stage.types("/fieldview status Sato Family Orchards")
+    assert "Sato" in text_of(told)
+    assert "disconnect" not in buttons_of(told), "nobody is offered what they would be refused"
+    assert "disconnect" in buttons_of(await stage.types("/fieldview status Sato Family Orchards", stage.linus))
+    assert "End a grower’s connection (admins only)" in text_of(await stage.types("/fieldview help")).replace("'", "’")
     await stage.types("/fieldview connect Ada Lovelace Farms")
     refused = await stage.types("/fieldview disconnect Sato Family Orchards")
     assert refused.ephemeral_to == stage.grace

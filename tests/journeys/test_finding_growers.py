@@ -138,3 +138,15 @@ async def test_leaf_is_not_asked_for_a_name_that_fits_into_no_address(stage_on_s
     told = text_of(await stage.types("/fieldview status " + "\N{GRINNING FACE}" * 20_000))
     assert told.startswith("I know no grower called")
     assert (await stage.audit())[-1].outcome == "refused"
+
+
+async def test_what_stands_behind_a_name_and_is_no_part_of_it_is_named(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await stage.sweeps_now()
+    told = await stage.types("/fieldview connect Ada Lovelace Farms lang=pt")
+    assert "I do not understand “lang=pt”" in text_of(told)
+    assert await target(stage) is None
+    ada = stage.world.leaf.find(ADA).id
+    chosen = await stage.presses(told, "choose-grower", selected=ada)
+    assert "Ada Lovelace Farms" in text_of(chosen)
+    assert await target(stage) == ada

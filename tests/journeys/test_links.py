@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 
 import httpx
+from starlette.responses import JSONResponse
 
 from bot.sandbox.slack.workspace import Message
 from storage import consents
@@ -114,6 +115,42 @@ async def test_a_link_shown_again_and_the_one_sent_first_both_work_until_they_ar
     async with browser(stage) as boole:
         for link in (first, *shown):
             assert (await boole.client.post(link)).status_code == 410, "and nothing can be begun with them"
+
+
+async def test_the_link_of_a_grower_who_has_it_by_direct_message_is_shown_as_well(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    first = await asked(stage)
+    shown = link_in(await stage.presses(await stage.types("/fieldview links Ada Lovelace Farms"), "show-link"))
+    assert await answers(stage, first, shown) == [200, 200]
+
+
+async def test_a_slack_that_is_slow_gets_the_link_to_the_grower_in_the_end(stage: Stage) -> None:
+    stage.world.slack.rate_limit("chat.postMessage", retry_after=1, times=1)
+    told = await stage.types("/fieldview connect Ada Lovelace Farms")
+    assert "I go on trying" in text_of(told)
+    assert "/connect/" not in repr(told.blocks)
+    await stage.delivered()
+    [message] = await stage.dm(stage.ada)
+    assert await answers(stage, link_in(message)) == [200]
+    consent = await consent_of(stage)
+    assert consent.sent_to == stage.ada
+    async with browser(stage) as ada:
+        await ada.consents(link_in(message))
+    await stage.until_status(ADA, "healthy")
+    await tells(stage, message, "Your FieldView is connected")
+
+
+async def test_a_slow_slack_that_refuses_in_the_end_gives_the_link_back_to_the_agent(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    limit = stage.world.slack.rate_limit("chat.postMessage", retry_after=1, times=None, channel=stage.ada)
+    assert "I go on trying" in text_of(await stage.types("/fieldview connect Ada Lovelace Farms"))
+    refused = JSONResponse({"ok": False, "error": "user_disabled"})
+    stage.world.slack.faults.answer(refused, "chat.postMessage", times=1)
+    stage.world.slack.rate_limits.remove(limit)
+    [told] = await stage.dm(stage.grace)
+    assert "does not have the link yet" in text_of(told)
+    assert await answers(stage, link_in(await stage.presses(told, "show-link"))) == [200]
+    assert (await consent_of(stage)).sent_to is None
 
 
 async def test_whichever_of_its_links_is_used_none_of_them_connects_any_more(stage: Stage) -> None:

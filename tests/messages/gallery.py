@@ -89,6 +89,7 @@ def consents() -> Iterator[tuple[str, Any]]:
     yield "open, other-account", a_consent(begun_at=before(minutes=20), trouble="other-account")
     not_theirs = "somebody-elses-account"
     yield f"open, {not_theirs}", a_consent(begun_at=before(minutes=20), trouble=not_theirs)
+    yield "open, undelivered", a_consent(sent_to=None, trouble="undelivered")
     yield "held", a_consent(state=ConsentState.HELD, **other)
     yield f"held, {not_theirs}", a_consent(state=ConsentState.HELD, trouble=not_theirs, **other)
     yield "taken back", a_consent(state=ConsentState.REVOKED, revoked_by="ULINUS")
@@ -207,6 +208,7 @@ def invitations() -> Iterator[tuple[str, Shown]]:
         replaced=1,
     )
     yield "invitation, again", messages.invitation(again, NOW)
+    yield "invitation, Slack is slow", messages.invitation(replace(sent, delayed=True), NOW)
     yield "direct message", messages.invitation_dm(sent.letter, NOW)
     yield "direct message, again", messages.invitation_dm(again.letter, NOW)
     for state, consent in consents():
@@ -226,6 +228,10 @@ def invitations() -> Iterator[tuple[str, Shown]]:
         yield f"connected, first data {wait}", messages.connected(through, GROWER, a_connection(), None, NOW, first)
         report = a_report(a_connection(), consent=through, first=first, data=None)
         yield f"status, first data {wait}", messages.connection_status(report, NOW)
+        back = replace(through, incident_id="1nc1dent")
+        yield f"outcome, data again {wait}", messages.consent_outcome(back, NOW, first=first)
+        report = a_report(a_connection(), consent=back, first=first, data=None)
+        yield f"status, data again {wait}", messages.connection_status(report, NOW)
     yield "no data yet", messages.no_data_yet(through, missed)
     yield "no data yet, came after all", messages.no_data_yet(through, a_first(came_at=NOW, farms=1, fields=1))
     manager = replace(through, account_email="manager@farms.example")
@@ -243,6 +249,10 @@ def links() -> Iterator[tuple[str, Shown]]:
         yield f"direct message in {language}", messages.invitation_dm(letter, NOW)
         yield f"reminder in {language}", messages.reminder(letter, NOW, last=False)
         yield f"reminder to pass on in {language}", messages.reminder_to_pass_on(letter, NOW)
+        once_more = replace(letter, again=True)
+        yield f"direct message again in {language}", messages.invitation_dm(once_more, NOW)
+        yield f"reminder again in {language}", messages.reminder(once_more, NOW, last=False)
+        yield f"reminder again to pass on in {language}", messages.reminder_to_pass_on(once_more, NOW)
         done = replace(letter, consent=replace(letter.consent, state=ConsentState.CONNECTED, finished_at=NOW))
         yield f"direct message closed in {language}", messages.invitation_dm_closed(done, NOW)
     yield "reminder, the last", messages.reminder(a_letter(expires_at=NOW + timedelta(hours=20)), NOW, last=True)
@@ -281,6 +291,8 @@ def states() -> Iterator[tuple[str, Shown]]:
     snoozed = dict(cared_for())["snoozed"]
     taken = a_report(broken_by(Cause.GROWER_MUST_ACT), incident=snoozed, grower=a_grower(owner="UMARIA"))
     yield "status, snoozed", messages.connection_status(taken, NOW)
+    for role in (Role.VIEWER, Role.OPERATOR):
+        yield f"status, to {role}", messages.connection_status(a_report(broken_by(Cause.GROWER_MUST_ACT)), NOW, role)
     yield "status, owned", messages.connection_status(a_report(a_connection(), grower=a_grower(owner="UMARIA")), NOW)
     yield "overview", messages.overview(an_overview(), NOW)
     well = an_overview(counts={CredentialStatus.HEALTHY: 1}, needing_someone=[], waiting_for_consent=0)
@@ -349,6 +361,18 @@ def stories() -> Iterator[tuple[str, Shown]]:
         an_entry(detail='{"consent": "c", "to": null}'),
         an_entry(detail='{"link": "not needed"}'),
         an_entry(outcome="refused", target=None, target_name=None, typed="Okafro"),
+        *(
+            an_entry(outcome="refused", target=None, target_name=None, typed="Okafro", detail=detail)
+            for detail in (
+                '{"because": "nobody"}',
+                '{"because": "several"}',
+                '{"because": "not-understood"}',
+                '{"faults": ["email"]}',
+            )
+        ),
+        an_entry("acknowledge", outcome="refused", detail='{"because": "second"}'),
+        an_entry("acknowledge", outcome="refused", detail='{"because": "over"}'),
+        an_entry("acknowledge", outcome="refused", detail='{"pressed": "again"}'),
         an_entry("status", target=None, target_name=None),
         an_entry("status", outcome="failed"),
         an_entry("disconnect", detail='{"asked": true}'),
@@ -444,6 +468,10 @@ def answers() -> Iterator[tuple[str, Shown]]:
     yield "unknown command", messages.help_text(commands(), unknown="conect", hint="/fieldview connect")
     yield "several growers", messages.choose_grower("Okafor", twins, "connect", "")
     yield "unknown grower", messages.unknown_grower("Okafro", twins, "connect", may_create=True)
+    yield (
+        "unknown grower, something behind the name",
+        messages.unknown_grower("Okafor lang=pt", twins[:1], "connect", may_create=True, left_over="lang=pt"),
+    )
     yield "unknown grower, nobody similar", messages.unknown_grower("Zzz", [], "status", may_create=False)
     yield "typed wrong", messages.problem(UsageError("Which grower?", "/fieldview connect <grower>"))
     yield "not allowed", messages.problem(NotAllowed("use this bot as a guest", "a full member of this workspace"))

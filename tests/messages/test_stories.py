@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,8 +19,17 @@ from bot.errors import (
     UnknownGrower,
     UsageError,
 )
+from bot.messages.speech import every_speech
 from bot.reports import History
-from storage.records import Cause, Consent, ConsentState, CredentialStatus, DisconnectionState
+from storage.records import (
+    Cause,
+    Consent,
+    ConsentState,
+    CredentialStatus,
+    DisconnectionState,
+    LeafEvent,
+    Role,
+)
 from tests.messages.people import (
     FLOW,
     GROWER,
@@ -28,6 +39,7 @@ from tests.messages.people import (
     a_connection,
     a_consent,
     a_disconnection,
+    a_first,
     a_grower,
     a_letter,
     a_loss,
@@ -40,6 +52,7 @@ from tests.messages.people import (
     an_invitation,
     an_overview,
     before,
+    broken_by,
     many_in_need,
 )
 from tests.messages.reading import action_ids, elements, labels, offers, seen
@@ -201,7 +214,9 @@ OUTCOMES = [
     ({"state": ConsentState.FAILED, "trouble": "leaf-down"}, None, "Ask them once more with a new link."),
     ({"state": ConsentState.FAILED, "trouble": "leaf-refused"}, None, "An operator has to find out why"),
     ({}, None, "has not finished yet"),
-    ({"expires_at": before(minutes=1)}, None, "ran out"),
+    ({"expires_at": before(minutes=1)}, None, "As far as I can tell, it was never opened."),
+    ({"expires_at": before(minutes=1), "opened_at": before(hours=1)}, None, "They did not finish in time."),
+    ({"sent_to": None, "trouble": "undelivered"}, None, "Slack does not take my message to them."),
     ({"trouble": "denied-at-fieldview"}, None, "did not agree on FieldView’s page"),
     ({"trouble": "code-refused"}, None, "when the grower takes too long"),
     ({"trouble": "answer-lost"}, None, "was lost on the way"),
@@ -251,7 +266,7 @@ def test_knowledge_that_is_old_is_told_as_something_of_the_past() -> None:
     report = a_report(a_connection(), live=False, as_of=before(hours=2), why_not_live=why)
     told = seen(messages.connection_status(report, NOW))
     assert "⚪ FieldView was connected and worked when I last looked." in told
-    assert "This is what I knew 2 h ago." in told
+    assert "This is what I knew 24 Nov 2026, 13:30 UTC." in told
     assert "is connected and works" not in told
 
 
@@ -323,6 +338,10 @@ def test_a_menu_carries_the_command_it_goes_on_with(rest: str) -> None:
             {"outcome": "refused", "target": None, "target_name": None, "typed": "Okafro"},
             "asked to connect Okafro, but that was refused",
         ),
+        ({"outcome": "refused", "detail": '{"because": "several"}'}, "and was asked which one of several"),
+        ({"outcome": "refused", "detail": '{"because": "not-understood"}'}, "something was missing or not understood"),
+        ({"outcome": "refused", "detail": '{"faults": ["email"]}'}, "something was missing or not understood"),
+        ({"outcome": "refused", "detail": '{"pressed": "again"}'}, "by a second click, which did nothing"),
         ({"action": "consent-failed", "detail": '{"trouble": "leaf-down"}'}, ": Leaf does not answer"),
         ({"action": "incident-opened", "actor": "job:sweep", "detail": '{"cause": "scope-missing"}'}, "only a part"),
         ({"action": "status", "outcome": "crashed"}, "but something broke on my side"),
@@ -340,6 +359,66 @@ def test_the_timeline_turns_its_pages() -> None:
         {"grower": GROWER.id, "page": 0, "days": 30},
         {"grower": GROWER.id, "page": 2, "days": 30},
     ]
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ('{"error":"invalid_grant","error_description":"The grant was revoked"}', "(401): The grant was revoked"),
+        ('{"error":"invalid_grant"}', "(401): invalid_grant"),
+        ("Too many requests", "(401): Too many requests"),
+        ('{"rows":[{"id":1}]}', "(401)"),
+        ('{"message": "cut off in the mid', "(401)"),
+        ("<html><body>Bad Gateway</body></html>", "(401)"),
+    ],
+)
+def test_what_fieldview_answered_is_told_in_words(body: str, sentence: str) -> None:
+    told = seen(messages.timeline(a_timeline(facts=[LeafEvent("e", GROWER.id, before(hours=1), 401, body)]), NOW))
+    assert sentence in told
+    assert not set("{}[]") & set(told)
+    if sentence.endswith(")"):
+        assert "(401):" not in told
+
+
+@pytest.mark.parametrize(("role", "offered"), [(Role.VIEWER, 0), (Role.OPERATOR, 1), (Role.ADMIN, 2)])
+def test_the_status_offers_only_what_whoever_asks_may_do(role: Role, offered: int) -> None:
+    told = messages.connection_status(a_report(broken_by(Cause.GROWER_MUST_ACT)), NOW, role)
+    assert len({"send-link", "disconnect"} & set(action_ids(told))) == offered
+
+
+def test_an_answer_says_when_it_was_asked_and_not_that_it_was_just_now() -> None:
+    for told in (
+        messages.connection_status(a_report(a_connection()), NOW),
+        messages.overview(an_overview(), NOW),
+        messages.already_connected(GROWER, a_connection(), NOW),
+    ):
+        assert "24 Nov 2026, 15:2" in seen(told) or "24 Nov 2026, 15:30" in seen(told)
+        assert not re.search(r"just now|ago\b", seen(told))
+
+
+@pytest.mark.parametrize("language", every_speech())
+def test_a_grower_who_was_connected_is_asked_to_connect_again_in_every_sentence(language: str) -> None:
+    words = {"en": "again", "pt": "de novo", "es": "otra vez", "fr": "à nouveau"}
+    once_more = replace(a_letter(language=language), again=True)
+    first = a_letter(language=language)
+    asked = (messages.invitation_dm(once_more, NOW), messages.reminder(once_more, NOW, last=False))
+    for message in asked:
+        assert words[language] in message.text
+        assert words[language] in seen(message).split("\n")[0]
+    assert words[language] in seen(messages.reminder_to_pass_on(once_more, NOW))
+    assert words[language] not in messages.invitation_dm(first, NOW).text
+
+
+def test_data_after_a_repair_is_not_the_first() -> None:
+    back = a_consent(state=ConsentState.CONNECTED, incident_id="1nc1dent")
+    came, waits = a_first(came_at=before(days=1), farms=2, fields=31), a_first()
+    assert "Data flows again" in seen(messages.consent_outcome(back, NOW, first=came))
+    for told in (
+        messages.consent_outcome(back, NOW, first=waits),
+        messages.connection_status(a_report(a_connection(), consent=back, first=waits, data=None), NOW),
+    ):
+        assert "Waiting for new data" in seen(told)
+        assert "first data" not in seen(told)
 
 
 def test_a_day_with_much_on_it_is_told_in_full() -> None:
