@@ -105,7 +105,7 @@ class Journey:
                 await self._news.record(session, consent, "consent-opened", "done", request_id)
 
     async def ask_again(self, token: str, request_id: str) -> Consent:
-        """The grower whose link has run out wants a new one: whoever asked hears of it, once a day at most.
+        """The grower whose link has run out, or who said no, wants a new one: who asked hears of it, once a day at most.
 
         Raises ConsentUnknown; for a link that has not run out, nothing happens.
         """
@@ -122,9 +122,9 @@ class Journey:
         return await self.known(token) or consent
 
     def has_run_out(self, consent: Consent) -> bool:
-        """Whether a new link is what helps: this one's time is over, or what came of it failed for good."""
+        """Whether a new link is what helps: this one's time is over, it failed for good, or the grower had said no."""
         is_late = consent.state is ConsentState.OPEN and self._clock() >= consent.expires_at
-        return is_late or consent.state is ConsentState.FAILED
+        return is_late or consent.state in (ConsentState.FAILED, ConsentState.DECLINED)
 
     async def shared(self, consent: Consent) -> Shared:
         """What is shared since a consent was completed."""

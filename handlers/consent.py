@@ -75,10 +75,10 @@ class ConsentPages:
         if consent is None or consent.state is not ConsentState.DECLINED:
             return RedirectResponse(f"/connect/{token}", 303, headers=PRIVATE)
         pages = self._pages.for_request(request).preferring(consent.language)
-        return pages.declined(invitation_of(consent, self._bot))
+        return self._declined(pages, consent, token)
 
     async def ask_again(self, request: Request) -> Response:
-        """POST: the link has run out, and the grower wants a new one."""
+        """POST: the link has run out, or the grower had said no, and wants a new one."""
         token = _token(request)
         try:
             await self._bot.journey.ask_again(token, request.scope["request_id"])
@@ -97,7 +97,7 @@ class ConsentPages:
             case ConsentUsed():
                 return pages.shared(self._shared(await self._bot.journey.shared(consent)))
             case ConsentDeclined():
-                return pages.declined(invitation, reopened=True)
+                return self._declined(pages, consent, token, reopened=True)
             case ConsentRevoked():
                 return pages.revoked(invitation)
             case ConsentExpired():
@@ -105,6 +105,12 @@ class ConsentPages:
                 return pages.expired(invitation, ask_url=None if asked else f"/connect/{token}/renew", asked=asked)
             case _:
                 return pages.unknown()
+
+    def _declined(self, pages: Pages, consent: Consent, token: str, *, reopened: bool = False) -> Response:
+        invitation = invitation_of(consent, self._bot)
+        if consent.renewal_asked_at is not None:
+            return pages.expired(invitation, asked=True)
+        return pages.declined(invitation, ask_url=f"/connect/{token}/renew", reopened=reopened)
 
     def _shared(self, shared: Shared) -> SharedView:
         consent, connection = shared.consent, shared.connection

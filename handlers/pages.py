@@ -180,9 +180,9 @@ class Pages:
         extra = [self._wording.say("connected.account", account=self._wording.name(account))] if account else []
         return self._message("connected", 200, _Tone.DONE, invitation, extra=extra)
 
-    def declined(self, invitation: Invitation, *, undo_url: str | None = None, reopened: bool = False) -> HTMLResponse:
-        """The grower said no: 200 now, 410 when the link is opened again; `undo_url` is for a slip of the thumb."""
-        return self._message("declined", 410 if reopened else 200, _Tone.STOPPED, invitation, action_url=undo_url)
+    def declined(self, invitation: Invitation, *, ask_url: str | None = None, reopened: bool = False) -> HTMLResponse:
+        """The grower said no: 200 now, 410 when the link is opened again; `ask_url` takes it that they think better."""
+        return self._message("declined", 410 if reopened else 200, _Tone.STOPPED, invitation, form_url=ask_url)
 
     def expired(self, invitation: Invitation, *, ask_url: str | None = None, asked: bool = False) -> HTMLResponse:
         """The link's time is over; `ask_url` takes the wish for a new one, `asked` when somebody has had it."""

@@ -74,7 +74,7 @@ def renewal_asked(consent: Consent, latest: Consent | None, now: datetime) -> Me
         return Message(
             head, (section(f"✅ *{head}*", f"They had asked for one, and {by} made it {moment(latest.created_at)}."),)
         )
-    asked = f"Their link ran out {moment(consent.expires_at)}; they asked for another one"
+    asked = f"{_why_anew(consent)}; they asked for another one"
     when = f" {moment(consent.renewal_asked_at)}." if consent.renewal_asked_at else "."
     head = f"{name} asks for a new link."
     blocks = (
@@ -85,6 +85,16 @@ def renewal_asked(consent: Consent, latest: Consent | None, now: datetime) -> Me
         ),
     )
     return Message(head, blocks)
+
+
+def _why_anew(consent: Consent) -> str:
+    match consent.state:
+        case ConsentState.DECLINED:
+            return f"They had said no{f' {moment(consent.finished_at)}' if consent.finished_at else ''}"
+        case ConsentState.FAILED:
+            return "Their last link did not lead to a connection"
+        case _:
+            return f"Their link ran out {moment(consent.expires_at)}"
 
 
 def account_decided(consent: Consent, *, used: bool) -> Message:

@@ -75,7 +75,7 @@ def every_page(pages: Pages, view: ConsentView | None = None) -> dict[str, HTMLR
         "consent": pages.consent(view, now=NOW),
         "connecting": pages.connecting(invitation, check_url="/connect/token-1", refresh_after=None),
         "connected": pages.connected(invitation, account="ada@okafor.example"),
-        "declined": pages.declined(invitation, undo_url="/connect/token-1"),
+        "declined": pages.declined(invitation, ask_url="/connect/token-1/renew"),
         "expired": pages.expired(invitation, ask_url="/connect/token-1/renew"),
         "expired-asked": pages.expired(invitation, asked=True),
         "shared": pages.shared(a_shared(view)),

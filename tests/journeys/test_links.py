@@ -262,6 +262,29 @@ async def test_a_grower_whose_link_ran_out_asks_for_a_new_one_with_one_click_on_
     await until_state(stage, "connected")
 
 
+async def test_a_grower_who_said_no_and_thinks_better_of_it_asks_for_a_new_link(stage: Stage) -> None:
+    await settled(stage)
+    link = await asked(stage)
+    async with browser(stage) as ada:
+        page = await ada.client.post(f"{link}/decline")
+        assert "I have changed my mind" in page.text
+        assert f'action="{httpx.URL(link).path}/renew"' in page.text
+        for _ in range(2):
+            pressed = await ada.client.post(f"{link}/renew")
+            assert pressed.status_code == 303
+        page = await ada.opens(link)
+        assert "knows that you want a new link" in page.text
+        assert "<form" not in page.text
+    assert await times(stage, "consent-renewal-asked") == 1
+    await stage.delivered()
+    [wish] = [message for message in await stage.dm(stage.grace) if "asks for a new link" in text_of(message)]
+    assert "They had said no" in text_of(wish)
+    await stage.presses(wish, "send-link")
+    async with browser(stage) as ada:
+        await ada.consents(link_in((await stage.dm(stage.ada, 2))[-1]))
+    await until_state(stage, "connected")
+
+
 async def test_asking_anew_works_only_when_it_has_run_out(stage_on_sqlite: Stage) -> None:
     stage = stage_on_sqlite
     link = await asked(stage)
