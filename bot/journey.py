@@ -105,7 +105,7 @@ class Journey:
                 await self._news.record(session, consent, "consent-opened", "done", request_id)
 
     async def ask_again(self, token: str, request_id: str) -> Consent:
-        """The grower whose link has run out, or who said no, wants a new one: who asked hears of it, once a day at most.
+        """The grower whose link has run out, or who said no, wants a new one: who asked hears it, once a day at most.
 
         Raises ConsentUnknown; for a link that has not run out, nothing happens.
         """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Self
@@ -71,7 +72,7 @@ class Director:
                 self._who(row.entry),
                 row.entry.action,
                 row.entry.target_name or "",
-                row.entry.outcome,
+                _ending(row.entry),
             )
             for row in rows
         ]
@@ -183,6 +184,13 @@ class Director:
             for user in self._world.leaf.users.select({}):
                 if user.credential and user.credential.status == "OK" and user.summary is None:
                     await self._world.leaf.sync(user, farms=3, fields=24)
+
+
+def _ending(entry: AuditEntry) -> str:
+    """How it ended, in the trail's word; a question or a form that was only opened has not changed anything yet."""
+    detail = json.loads(entry.detail) if entry.detail else {}
+    only_asked = entry.outcome == "done" and isinstance(detail, dict) and detail.get("asked") is True
+    return "asked" if only_asked else entry.outcome
 
 
 NAMES = {"leaf": "Leaf", "fieldview": "FieldView", "slack": "Slack"}

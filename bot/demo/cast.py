@@ -38,7 +38,7 @@ async def populate(world: World) -> Cast:
     slack = world.slack
     agent = slack.add_user("grace", "Grace Okafor", "grace@greenacres.example", title="Customer success")
     lead = slack.add_user("linus", "Linus Berg", "linus@greenacres.example", admin=True, title="Team lead")
-    grower = slack.add_user("ada", "Ada Lovelace", "ada@example.com", title="Grower")
+    grower = slack.add_user("ada", "Ada Lovelace", "ada@example.com", title="Grower, guest here", guest="single")
     slack.add_channel("general", [agent, lead])
     team_channel = slack.add_channel("growers", [agent, lead])
     alert_channel = slack.add_channel("fieldview-alerts", [agent, lead])

@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.async_api import Browser, Page, expect
 
@@ -74,3 +75,21 @@ async def _grower_consents(demo: Demo, page: Page, browser: Browser) -> None:
     await expect(screen.locator("h1")).to_contain_text("connected")
     assert "code=" not in screen.url
     await phone.close()
+
+
+async def test_ada_is_a_guest_who_gets_her_link_and_sees_nobodys_data(demo: Demo) -> None:
+    slack, ada = demo.world.slack, demo.cast.grower
+    assert (await slack.command(ada, slack.dm(ada), "/fieldview status")).ok
+    await slack.until(lambda: slack.whispered(ada), 20)
+    [told] = slack.whispered(ada)
+    assert "full member" in told.text
+    assert "Sato" not in repr(told.blocks)
+
+
+async def test_the_trail_beside_the_stage_says_that_something_was_only_asked(demo: Demo) -> None:
+    slack, linus = demo.world.slack, demo.cast.lead
+    assert (await slack.command(linus, demo.cast.team_channel, "/fieldview disconnect Sato Family Orchards")).ok
+    await slack.until(lambda: slack.whispered(linus), 20)
+    async with httpx.AsyncClient(base_url=demo.url, trust_env=False) as client:
+        rows = (await client.get("/demo/audit?after=0")).json()
+    assert [row["outcome"] for row in rows if row["what"] == "disconnect"] == ["asked"]

@@ -12,6 +12,7 @@ from tests.browser.conftest import Complaints
 from tests.demo import gallery
 from tests.demo.conftest import visit
 from tests.demo.theatre import Play
+from tests.stage import eventually
 
 HOSTILE = "<img src=x onerror=document.title='owned'> \"><script>document.title='owned'</script>"
 HOSTILE_LINK = "<javascript:document.title='owned'|press me> <data:text/html,x|me too>"
@@ -296,6 +297,29 @@ async def test_a_refused_verb_is_explained(grace: Page, play: Play, complaints: 
     await revoke.click()
     await expect(grace.get_by_role("status").get_by_text("No such grower.")).to_be_visible()
     complaints.expect("409")
+
+
+COVERED = """() => {
+  const card = document.querySelector(".tour-card").getBoundingClientRect();
+  return [...document.querySelectorAll("#backstage button, #composer button")].filter((button) => {
+    const box = button.getBoundingClientRect();
+    const across = box.left < card.right && card.left < box.right;
+    return box.width && across && box.top < card.bottom && card.top < box.bottom;
+  }).length === 0;
+}"""
+"""Whether no lever and no button to write with lies under the tour's card; it glides there."""
+
+
+@pytest.mark.parametrize("width", [1100, 1280, 1600])
+async def test_the_tours_card_stands_beside_the_levers_and_not_on_them(play: Play, page: Page, width: int) -> None:
+    play.backstage.growers = tuple(gallery.never_asked(each) for each in play.backstage.growers)
+    await page.set_viewport_size({"width": width, "height": 800})
+    await visit(page, play, tour=True)
+    tour = page.get_by_role("dialog", name="Tour")
+    for step in range(1, 6):
+        await expect(tour).to_contain_text(f"Step {step} of 5")
+        await eventually(lambda: page.evaluate(COVERED))
+        await tour.get_by_role("button", name="Next").click()
 
 
 async def test_the_tour_follows_the_story(play: Play, page: Page) -> None:

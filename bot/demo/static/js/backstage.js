@@ -17,7 +17,7 @@ const JUMPS = [["+1 h", 3600, "one hour"], ["+1 day", 86_400, "one day"], ["+8 d
 
 export function startBackstage() {
   fill(byId("backstage"),
-    h("header", { class: "backstage-head" }, h("div", {}, h("h2", {}, "Backstage"), h("p", {}, "What an operator may do to the world")), h("div", { class: "world-clock", id: "world-clock" })),
+    h("header", { class: "backstage-head" }, h("div", {}, h("h2", {}, "Backstage"), h("p", {}, "What happens to the world")), h("div", { class: "world-clock", id: "world-clock" })),
     h("div", { class: "levers" },
       h("div", { class: "verbs" }, h("span", { class: "levers-label" }, "Jump"), JUMPS.map(([label, seconds, words]) => verb(label, "jump", { seconds }, { title: `Let ${words} pass` })),
         verb("Sweep now", "sweep", {}, { mark: "sweep", title: "Let the bot check every credential at Leaf now", tone: "verb-end" })),

@@ -31,7 +31,7 @@ const STEPS = [
     title: "Ask a grower to connect",
     text: () => ["As ", h("b", {}, firstName(agent())), " in ", h("b", {}, `#${stage()?.name ?? "growers"}`), ", type ", h("code", {}, asking()), " and press Enter."],
     at: () => (world.me === agent()?.id ? byId("composer") : face(agent()?.id)),
-    side: "right",
+    side: "above",
     help: "Type it for me",
     run: async () => { await goTo(agent()?.id, stage()?.id); type(asking()); },
     done: () => asked && (unread() > unreadBefore || believed() !== "none"),
@@ -39,6 +39,7 @@ const STEPS = [
   {
     title: "Receive the link",
     text: () => ["Switch to ", h("b", {}, called()), ", open the message from the app and press its button. The link opens as on a phone, in a window of its own."],
+    side: "below",
     at: () => (world.me === grower?.slack_user ? linkButton() ?? room(botChannel()?.id) ?? byId("sidebar") : face(grower?.slack_user)),
     there: () => Boolean(linkButton()),
     help: "Take me there",
@@ -66,7 +67,7 @@ const STEPS = [
     title: "Repair it",
     text: () => [`Ask ${called()} again, from the card or with `, h("code", {}, asking()), ", and approve once more. The same card turns green, and the audit trail tells who did what."],
     at: () => byId("trail"),
-    side: "above",
+    side: "left",
     help: "Show the channel",
     run: () => goTo(agent()?.id, news()?.id),
     done: () => believed() === "good",
@@ -168,7 +169,7 @@ const TOP = 60;
 
 function place() {
   if (!card || step < 0) return;
-  const { at, side, there } = STEPS[step] ?? { at: () => byId("trail"), side: "above" };
+  const { at, side, there } = STEPS[step] ?? { at: () => byId("trail"), side: "left" };
   const box = (at() ?? byId("composer")).getBoundingClientRect();
   const hidden = box.width === 0 || box.bottom < 0 || box.top > innerHeight;
   ring.hidden = hidden;
@@ -180,16 +181,22 @@ function place() {
   card.style.setProperty("top", `${top}px`);
 }
 
-/** Beside what it speaks of, on the wished side or else the first one with room, never over it. */
+/** Beside what it speaks of, on the wished side or else the first one with room: over neither that, nor the desk's
+ * levers, nor the place to write. */
 function beside(box, wished) {
   const { offsetWidth: width, offsetHeight: height } = card;
-  const across = Math.max(MARGIN, Math.min(box.left + GAP, innerWidth - width - MARGIN));
-  const along = Math.max(TOP, Math.min(box.top, innerHeight - height - MARGIN));
+  const desk = byId("backstage").getBoundingClientRect();
+  const edge = desk.width && desk.left > width + GAP + MARGIN ? desk.left : innerWidth;
+  const floor = byId("composer").getBoundingClientRect().top || innerHeight;
+  const across = Math.max(MARGIN, Math.min(box.left + GAP, edge - width - MARGIN));
+  const along = Math.max(TOP, Math.min(box.top, floor - height - MARGIN));
+  const leftwards = Math.min(box.left, edge) - width - GAP;
   const sides = {
-    left: box.left - width - GAP > MARGIN && [box.left - width - GAP, along],
-    right: box.right + width + GAP < innerWidth && [box.right + GAP, along],
-    below: box.bottom + height + GAP < innerHeight && [across, box.bottom + GAP],
-    above: [across, Math.max(TOP, box.top - height - GAP)],
+    left: leftwards > MARGIN && [leftwards, along],
+    right: box.right + width + GAP < edge && [box.right + GAP, along],
+    below: box.bottom + height + GAP < floor && [across, box.bottom + GAP],
+    // At its right end: what is suggested while somebody types stands at the left.
+    above: [Math.max(MARGIN, Math.min(box.right, edge) - width - GAP), Math.max(TOP, box.top - height - GAP)],
   };
   return sides[wished] || sides.right || sides.left || sides.below || sides.above;
 }
