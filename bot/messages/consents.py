@@ -295,8 +295,8 @@ def _through(
     consent: Consent, name: str, connection: Connection | None, first: FirstData | None, grower: Grower | None
 ) -> Outcome:
     account = f"FieldView account: {escape(consent.account_email)}. " if consent.account_email else f"{UNVERIFIED} "
-    if grower and (doubt := account_doubt(consent.account_email, grower)):
-        account += f"{doubt} "
+    doubt = account_doubt(consent.account_email, grower) if grower else None
+    account += f"{doubt} " if doubt else ""
     match connection.status if connection else CredentialStatus.HEALTHY:
         case CredentialStatus.PENDING | CredentialStatus.UNAVAILABLE:
             then = "Leaf is still checking the new connection; I tell you here when it is done."
@@ -308,7 +308,8 @@ def _through(
             then = "Leaf took the connection, but does not say that it works. The status tells what to do."
             return "🟠", f"{name} agreed, but it does not work yet.", account + then
         case CredentialStatus.HEALTHY:
-            then = "Leaf now has the connection and brings in the data; there is nothing left for you to do."
+            left = "" if doubt else "; there is nothing left for you to do"
+            then = f"Leaf now has the connection and brings in the data{left}."
             told = first_data_line(first, again=is_again(consent)) if first else then
             return "🟢", f"{name} agreed and is connected.", account + told
 

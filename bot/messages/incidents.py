@@ -44,7 +44,7 @@ def _open(card: IncidentCard, now: datetime) -> Message:
     blocks.append(_buttons(card, now))
     if card.in_storm:
         blocks.append(
-            quiet("Others broke within minutes of this one. One message in this channel stands for all of them.")
+            quiet("Others broke within minutes of this one. One message in the channel stands for all of them.")
         )
     text = f"{escape(card.grower.name)}: {words.title}. {_lock_screen(card, now)}"
     return Message(f"{called_upon(card, now)}{text}", tuple(blocks))

@@ -130,7 +130,7 @@ async def test_the_cards_that_came_first_say_that_they_are_part_of_it(alone: Wat
         await alone.settles()
     *cards, storm = alone.posts()
     assert len(cards) == 4
-    assert all("One message in this channel stands for all of them" in text_of(card) for card in cards)
+    assert all("One message in the channel stands for all of them" in text_of(card) for card in cards)
     assert "stands for all of them" not in text_of(storm)
 
 
