@@ -34,7 +34,7 @@ from bot.messages.ownership import (
 from bot.messages.pieces import MORE, Message, grower_options
 from bot.messages.reminders import reminder_over, reminder_to_pass_on
 from bot.messages.replies import audit_anchor, crash, help_text, operator_notice, problem, working
-from bot.messages.searching import connect_modal, status_modal
+from bot.messages.searching import connect_modal, disconnect_modal, status_modal
 from bot.messages.silences import silences
 from bot.messages.status import connection_status, overview
 from bot.messages.storms import NAMED, link_warning, storm, storm_list
@@ -66,6 +66,7 @@ __all__ = [
     "crash",
     "create_grower_modal",
     "disconnect_cancelled",
+    "disconnect_modal",
     "disconnect_question",
     "disconnected",
     "disconnection",

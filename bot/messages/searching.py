@@ -35,6 +35,18 @@ def status_modal(*, private_metadata: str = "") -> View:
     )
 
 
+def disconnect_modal(*, private_metadata: str = "") -> View:
+    """Whose connection to end. Sending it ends nothing: the question comes first, as for the command."""
+    return _modal(
+        "disconnect-grower",
+        "Disconnect a grower",
+        "Go on",
+        private_metadata,
+        section("I show you what would be lost, and ask before anything ends."),
+        _search("Grower"),
+    )
+
+
 def _search(label: str, *, hint: str | None = None, optional: bool = False) -> InputBlock:
     return InputBlock(
         label=PlainTextObject(text=label),

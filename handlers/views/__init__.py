@@ -22,7 +22,8 @@ class Form:
 
 
 FORMS: dict[str, Form] = {
-    "connect-grower": Form("connect", Role.OPERATOR, searching.connect_faults, searching.connect),
+    "connect-grower": Form("connect", Role.OPERATOR, searching.grower_faults, searching.connect),
+    "disconnect-grower": Form("disconnect", Role.ADMIN, searching.grower_faults, searching.disconnect),
     "grower-status": Form("status", Role.VIEWER, searching.nothing_to_mend, searching.status),
     "create-grower": Form("create-grower", Role.OPERATOR, create_grower.faults, create_grower.create_grower),
     "snooze": Form("snooze", Role.OPERATOR, casework.snooze_faults, casework.snooze),

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from bot import messages
 from bot.bot import Bot
 from handlers.call import Reply, Submission
-from handlers.replies import invited, standing
+from handlers.replies import asked_to_disconnect, invited, standing
 
 
-def connect_faults(form: Submission) -> Mapping[str, str]:
+def grower_faults(form: Submission) -> Mapping[str, str]:
     """What to mend, by block id."""
     return {} if form.values.get("grower") else {"grower": "Choose a grower."}
 
@@ -18,6 +18,11 @@ def connect_faults(form: Submission) -> Mapping[str, str]:
 async def connect(form: Submission, bot: Bot) -> Reply:
     """A consent link for whoever was chosen."""
     return await invited(bot, form, await bot.directory.by_id(form.values["grower"]), even_if_healthy=False)
+
+
+async def disconnect(form: Submission, bot: Bot) -> Reply:
+    """The question before the connection of whoever was chosen is ended."""
+    return await asked_to_disconnect(bot, form.about(await bot.directory.by_id(form.values["grower"])))
 
 
 def nothing_to_mend(_: Submission) -> Mapping[str, str]:

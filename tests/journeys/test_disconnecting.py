@@ -54,6 +54,26 @@ async def test_the_question_says_what_there_is_to_lose(stage: Stage) -> None:
     assert is_connected(stage)
 
 
+async def test_a_bare_disconnect_asks_whom_then_asks_as_the_command_does_and_can_be_undone(stage: Stage) -> None:
+    await stage.sweeps_now()
+    slack = stage.world.slack
+    assert (await slack.command(stage.linus, stage.growers, "/fieldview disconnect")).ok
+    await slack.until(lambda: slack.view(stage.linus))
+    view = slack.view(stage.linus)
+    assert view is not None
+    [option] = await slack.options(stage.linus, "find-grower", "sato", view_id=view["id"])
+    assert (await slack.submit(stage.linus, view["id"], {"grower": {"find-grower": option["value"]}})).ok
+    await slack.until(lambda: stage.answers(stage.linus))
+    question = stage.answers(stage.linus)[-1]
+    assert question.channel == stage.growers
+    assert buttons_of(question) == ["disconnect-confirm", "disconnect-cancel"]
+    told = await stage.presses(question, "disconnect-confirm", stage.linus)
+    await stage.presses(told, "disconnect-undo", stage.linus)
+    await stage.time_to_undo_passes()
+    assert is_connected(stage)
+    assert [entry.action for entry in await stage.audit() if entry.via == "form"] == ["disconnect"]
+
+
 async def test_nothing_is_ended_before_the_time_to_undo_is_over(stage: Stage) -> None:
     await stage.sweeps_now()
     stage.world.leaf.log_event(HANA, 403, "field 7")

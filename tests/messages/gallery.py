@@ -505,6 +505,7 @@ def answers() -> Iterator[tuple[str, Shown]]:
     yield "crash", messages.crash("4f2a9c")
     yield "working", messages.working()
     yield "connect whom?", messages.connect_modal(private_metadata="CTEAM")
+    yield "disconnect whom?", messages.disconnect_modal(private_metadata="CTEAM")
     yield "status of whom?", messages.status_modal(private_metadata="CTEAM")
     yield "new grower", messages.create_grower_modal("Okafor Farms")
     yield "disconnect?", messages.disconnect_question(a_loss(), NOW)
