@@ -16,13 +16,14 @@ from bot.correspondence import Correspondence
 from bot.errors import BotError, ChannelUnreachable, ProviderRefusedUs, ProviderRejected, ProviderUnavailable
 from bot.jobs import Queue
 from bot.messages import Message
-from bot.reports import DataFlow, IncidentCard
+from bot.reports import BulkReport, DataFlow, IncidentCard
 from bot.sealing import Anchor
 from bot.slack.client import Posted, SlackClient
 from bot.slack_pace import Rates, SlackPace
 from bot.standing import Standing
 from storage import (
     audit,
+    bulks,
     connections,
     consents,
     disconnections,
@@ -68,6 +69,7 @@ PRIVATE = (
     AnnouncementKind.CONSENT_RENEWAL,
     AnnouncementKind.NO_DATA_YET,
     AnnouncementKind.HANDOVER,
+    AnnouncementKind.BULK,
 )
 """What is meant for one person and for nobody else."""
 
@@ -500,6 +502,8 @@ class Announcer:
                 async with self._database.reading() as session:
                     sealed = await audit.one(session, int(owed.subject))
                 return messages.audit_anchor(sealed.seq, str(Anchor.of(sealed))) if sealed else None
+            case AnnouncementKind.BULK:
+                return await self._bulk(owed.subject, now)
 
     async def _outcome(self, consent_id: str, now: datetime) -> Message | None:
         async with self._database.reading() as session:
@@ -513,6 +517,15 @@ class Announcer:
                 whose = await growers.with_account(session, consent.account_email, but=consent.grower_id)
         first = await self._first_data(consent_id)
         return messages.consent_outcome(consent, now, connection, first=first, grower=grower, whose=whose)
+
+    async def _bulk(self, bulk_id: str, now: datetime) -> Message | None:
+        async with self._database.reading() as session:
+            bulk = await bulks.get(session, bulk_id)
+            if bulk is None:
+                return None
+            lines, answers = await bulks.lines(session, bulk_id), await bulks.answers(session, bulk_id)
+            ill = {storm.kind for storm in await storms.standing(session)} - {StormKind.GROWERS}
+        return messages.bulk(BulkReport(bulk, lines, answers, frozenset(ill)), now)
 
     async def _no_data_yet(self, consent_id: str) -> Message | None:
         async with self._database.reading() as session:

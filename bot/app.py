@@ -24,6 +24,7 @@ from bot.announcer import DELIVER, EDITS_APART, Announcer
 from bot.archive import Archive
 from bot.background import Background
 from bot.bot import Bot
+from bot.bulk_inviting import HAND_BACK, MAKE, BulkInviting
 from bot.casework import Casework
 from bot.chasing import CHASE, Chasing
 from bot.completion import COMPLETE, Completion
@@ -329,6 +330,18 @@ def _services(
         clock=clock,
         link_lifetime=timedelta(seconds=settings.link_lifetime),
     )
+    bulk_inviting = BulkInviting(
+        database=database,
+        slack=slack,
+        directory=directory,
+        correspondence=correspondence,
+        inviting=inviting,
+        announcer=announcer,
+        journal=journal,
+        queue=jobs,
+        clock=clock,
+        lookups=pace_for(database, "slack-lookups", tuning.rates.lookups),
+    )
     journey = Journey(database=database, vault=vault, fieldview=fieldview, news=news, queue=jobs, clock=clock)
     completion = Completion(
         database=database,
@@ -367,6 +380,8 @@ def _services(
         (COMPLETE, completion.complete, Lane.PROMPT),
         (CHECK, monitor.check_job, Lane.PROMPT),
         (END, disconnecting.end, Lane.PROMPT),
+        (MAKE, bulk_inviting.make, Lane.PATIENT),
+        (HAND_BACK, bulk_inviting.hand_back, Lane.PATIENT),
         (ALERT, monitor.alert_job, Lane.PROMPT),
         (SWEEP, monitor.sweep_job, Lane.PATIENT),
         (CHASE, chasing.chase_job, Lane.PATIENT),
@@ -390,6 +405,7 @@ def _services(
         disconnecting=disconnecting,
         correspondence=correspondence,
         inviting=inviting,
+        bulk_inviting=bulk_inviting,
         journey=journey,
         completion=completion,
         chasing=chasing,

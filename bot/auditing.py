@@ -19,6 +19,7 @@ from typing import IO, Any
 from bot.retention import Retention
 from bot.sealing import Anchor
 from bot.settings import Settings
+from bot.spreadsheet import harmless
 from storage.database import Database
 from storage.records import Grower, SealedEntry
 
@@ -127,7 +128,7 @@ async def _table(entries: AsyncIterator[SealedEntry]) -> None:
     rows = csv.writer(sys.stdout)
     rows.writerow(COLUMNS)
     async for sealed in entries:
-        rows.writerow([_harmless(value) for value in _columns(sealed).values()])
+        rows.writerow([harmless(value) for value in _columns(sealed).values()])
 
 
 COLUMNS = (
@@ -139,16 +140,6 @@ COLUMNS = (
 def _columns(sealed: SealedEntry) -> dict[str, Any]:
     own = {"seq": sealed.seq, "at": sealed.entry.at.isoformat(), "mac": sealed.mac}
     return {name: own[name] if name in own else getattr(sealed.entry, name) for name in COLUMNS}
-
-
-FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What a spreadsheet begins a formula with; the last four are the wide forms that East Asian ones take too."""
-
-
-def _harmless(value: object) -> object:
-    """A cell that no spreadsheet takes for a formula."""
-    text = "" if value is None else value
-    return f"'{text}" if isinstance(text, str) and text.lstrip(" ").startswith(FORMULAS) else text
 
 
 async def erase(options: argparse.Namespace, settings: Settings) -> int:

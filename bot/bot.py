@@ -9,6 +9,7 @@ from datetime import datetime
 from bot.access import Access
 from bot.anchors import Anchors
 from bot.announcer import Announcer
+from bot.bulk_inviting import BulkInviting
 from bot.casework import Casework
 from bot.chasing import Chasing
 from bot.completion import Completion
@@ -48,6 +49,7 @@ class Bot:
     directory: Directory
     correspondence: Correspondence
     inviting: Inviting
+    bulk_inviting: BulkInviting
     journey: Journey
     completion: Completion
     chasing: Chasing

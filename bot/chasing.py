@@ -81,7 +81,7 @@ class Chasing:
         """The link has run out unused: whoever asked decides what comes next."""
         over = await consents.was_due(session, consent, remind_at=None)
         if over is not None:
-            await self._news.tell(session, over)
+            await self._news.ran_out(session, over)
             await self._news.record(session, over, "consent-expired", "done", "")
 
     async def stop(self, consent_id: str, user: str) -> Consent:

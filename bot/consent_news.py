@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.announcer import Announcer
 from bot.correspondence import reminder_name
 from bot.journal import Journal
-from storage import growers
+from storage import bulks, growers
 from storage.records import AnnouncementKind, Consent, NoteKind, ThreadNote
 
 LOGIN_TIME = timedelta(minutes=30)
@@ -30,9 +30,15 @@ class ConsentNews:
         await self.tell_grower(session, consent)
         if consent.incident_id:
             await self._announcer.has_news(session, AnnouncementKind.INCIDENT, consent.incident_id)
+        for bulk in await bulks.of_consent(session, consent.id):
+            await self._announcer.has_news(session, AnnouncementKind.BULK, bulk)
         if outcome:
             for person in sorted({consent.asked_by, await self.answerable(session, consent)}):
                 await self._announcer.to_person(session, AnnouncementKind.CONSENT_OUTCOME, consent.id, person)
+
+    async def ran_out(self, session: AsyncSession, consent: Consent) -> None:
+        """Nobody used the link. Of a list's many links, the list's own message tells."""
+        await self.tell(session, consent, outcome=not await bulks.of_consent(session, consent.id))
 
     async def answerable(self, session: AsyncSession, consent: Consent) -> str:
         """Whose turn it is when the grower does not act: the grower's owner, or whoever asked."""

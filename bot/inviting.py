@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -34,12 +34,22 @@ from bot.reports import Invitation
 from bot.slack.client import Person, Posted, SlackClient
 from storage import connections, consents, growers, incidents, owners
 from storage.database import Database
-from storage.records import AnnouncementKind, Consent, ConsentState, Grower, NoteKind, ThreadNote
+from storage.records import AnnouncementKind, Connection, Consent, ConsentState, Grower, NoteKind, ThreadNote
 
 log = structlog.get_logger(__name__)
 
 JUST_SENT = timedelta(minutes=10)
 """How long after a link was sent the same button makes no second one."""
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A consent just made, how the grower's connection was then, and what came with it."""
+
+    consent: Consent
+    connection: Connection | None
+    replaced: int
+    claimed: bool
 
 
 class Inviting:
@@ -85,45 +95,65 @@ class Inviting:
             others = await consents.working(session, now, grower_id=grower.id)
             if not again and others and now - others[0].created_at < JUST_SENT:
                 return others[0]
-            latest = await consents.latest_of_grower(session, grower.id)
-            incident = await incidents.open_of_grower(session, grower.id)
-            connection = await connections.get(session, grower.id)
-            consent = Consent(
-                id=uuid.uuid4().hex,
-                grower_id=grower.id,
-                grower_name=grower.name,
-                asked_by=asker.id,
-                asked_by_name=asker.name,
-                channel=channel,
-                code_word=code_word(),
-                created_at=now,
-                expires_at=now + self._link_lifetime,
-                incident_id=incident.id if incident else None,
-                language=latest.language if latest else None,
-                time_zone=(person.zone if person else None) or asker.zone,
-            )
-            consent = replace(consent, remind_at=falls_due(consent))
-            replaced = await self._withdraw_older(session, grower.id, now)
-            await consents.add(session, consent, link.token_hash)
-            claimed = await owners.claim(session, grower.id, asker.id) is not None
-            if incident:
-                await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id)
-                note = ThreadNote(NoteKind.LINK_SENT, now, asker.id)
-                await self._announcer.note_in_threads(session, AnnouncementKind.INCIDENT, incident.id, note)
-            if latest and latest.renewal_asked_at:
-                await self._announcer.has_news(session, AnnouncementKind.CONSENT_RENEWAL, latest.id)
+            issued = await self.issue(session, grower, asker, person, channel, link.token_hash)
             await self._journal.fulfil(
                 session,
-                consent=consent.id,
-                replaced=replaced,
+                consent=issued.consent.id,
+                replaced=issued.replaced,
                 to=person.id if person else None,
-                owner=asker.id if claimed else None,
+                owner=asker.id if issued.claimed else None,
             )
         company = self._correspondence.company
         invitation = Invitation(
-            consent, grower, link.url, company, replaced=replaced, connection=connection, claimed=claimed
+            issued.consent,
+            grower,
+            link.url,
+            company,
+            replaced=issued.replaced,
+            connection=issued.connection,
+            claimed=issued.claimed,
         )
         return await self._sent(invitation, person) if person else invitation
+
+    async def issue(
+        self,
+        session: AsyncSession,
+        grower: Grower,
+        asker: Person,
+        person: Person | None,
+        channel: str | None,
+        token_hash: str,
+    ) -> Issued:
+        """The consent and all that follows from it, in the caller's transaction, which has locked the grower."""
+        now = self._clock()
+        latest = await consents.latest_of_grower(session, grower.id)
+        incident = await incidents.open_of_grower(session, grower.id)
+        connection = await connections.get(session, grower.id)
+        consent = Consent(
+            id=uuid.uuid4().hex,
+            grower_id=grower.id,
+            grower_name=grower.name,
+            asked_by=asker.id,
+            asked_by_name=asker.name,
+            channel=channel,
+            code_word=code_word(),
+            created_at=now,
+            expires_at=now + self._link_lifetime,
+            incident_id=incident.id if incident else None,
+            language=latest.language if latest else None,
+            time_zone=(person.zone if person else None) or asker.zone,
+        )
+        consent = replace(consent, remind_at=falls_due(consent))
+        replaced = await self._withdraw_older(session, grower.id, now)
+        await consents.add(session, consent, token_hash)
+        claimed = await owners.claim(session, grower.id, asker.id) is not None
+        if incident:
+            await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id)
+            note = ThreadNote(NoteKind.LINK_SENT, now, asker.id)
+            await self._announcer.note_in_threads(session, AnnouncementKind.INCIDENT, incident.id, note)
+        if latest and latest.renewal_asked_at:
+            await self._announcer.has_news(session, AnnouncementKind.CONSENT_RENEWAL, latest.id)
+        return Issued(consent, connection, replaced, claimed)
 
     async def _withdraw_older(self, session: AsyncSession, grower_id: str, now: datetime) -> int:
         withdrawn = 0
@@ -148,7 +178,7 @@ class Inviting:
             return replace(invitation, delivered_to=person.id, delayed=True)
         except ProviderError as failure:
             return replace(invitation, undelivered=failure.provider + " did not take the message")
-        await self._remember_delivery(consent, person.id, posted)
+        await self.remember_delivery(consent, person.id, posted)
         return replace(invitation, delivered_to=person.id)
 
     async def _owe_delivery(self, consent: Consent, person: str) -> None:
@@ -165,7 +195,8 @@ class Inviting:
             log.warning("the grower could not be looked up in slack", detail=str(failure))
             return None
 
-    async def _remember_delivery(self, consent: Consent, person: str, posted: Posted) -> None:
+    async def remember_delivery(self, consent: Consent, person: str, posted: Posted) -> None:
+        """That message carries the link: it is ours to edit from here on."""
         async with self._database.transaction() as session:
             await consents.note(
                 session, consent.id, sent_to=person, message_channel=posted.channel, message_ts=posted.ts

@@ -11,8 +11,11 @@ from enum import StrEnum
 from storage.records import (
     Affected,
     AuditEntry,
+    Bulk,
+    BulkLine,
     Connection,
     Consent,
+    ConsentState,
     CredentialStatus,
     Disconnection,
     FirstData,
@@ -21,6 +24,7 @@ from storage.records import (
     LeafEvent,
     Silence,
     Storm,
+    StormKind,
     StormTally,
     Transition,
 )
@@ -42,6 +46,16 @@ class Finding:
     level: Level
     words: str
     remedy: str = ""
+
+
+@dataclass(frozen=True)
+class BulkReport:
+    """A list of growers that become links: its lines, how their consents stand, and whose illness is in the way."""
+
+    bulk: Bulk
+    lines: Sequence[BulkLine]
+    answers: Mapping[ConsentState, int]
+    ill: frozenset[StormKind] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,13 @@ GREEN, YELLOW, RED = Level.GREEN, Level.YELLOW, Level.RED
 SKEW = timedelta(seconds=60)
 """A clock that is off by more is worth a look; Slack's signatures die at 300 seconds."""
 
+WITHOUT = {
+    "files:read": "lists of growers have to be pasted",
+    "files:write": "lists with links cannot be sent",
+    "users:read.email": "growers are not found by e-mail",
+}
+"""What is lost without each of OPTIONAL_SCOPES."""
+
 WORST_SKEW = timedelta(seconds=240)
 
 OLD_MESSAGE = timedelta(minutes=3)
@@ -254,8 +261,9 @@ def _scopes(workspace: str, granted: frozenset[str]) -> Finding:
         words = f"installed in {workspace}, but without {without}"
         return Finding("Slack", RED, words, "Add these scopes to the app and reinstall it.")
     if missing:
-        words = f"installed in {workspace}, without {without}: growers are not found by e-mail"
-        return Finding("Slack", YELLOW, words, "Add the scope and reinstall the app if you want that.")
+        lost = "; ".join(WITHOUT[scope] for scope in sorted(missing))
+        words = f"installed in {workspace}, without {without}: {lost}"
+        return Finding("Slack", YELLOW, words, "Add it and reinstall the app if you want that.")
     return Finding("Slack", GREEN, f"installed in {workspace}, with every permission it needs")
 
 

@@ -22,9 +22,11 @@ class Rates:
     channel: float = 1.0
     workspace: float = 4.0
     edits: float = 1.0
+    lookups: float = 0.75
+    """Growers looked for in Slack for a list of links: users.lookupByEmail is of tier 3, and others look too."""
 
     def times(self, factor: float) -> Rates:
-        return Rates(self.channel * factor, self.workspace * factor, self.edits * factor)
+        return Rates(self.channel * factor, self.workspace * factor, self.edits * factor, self.lookups * factor)
 
 
 class SlackPace:

@@ -93,6 +93,7 @@ class Timer:
         await self._jobs.forget_finished(now - KEPT)
         async with self._bot.database.transaction() as session:
             await sweeps.forget(session, now - KEPT)
+        await self._bot.bulk_inviting.forget_old()
         await self._keep_the_trail()
 
     async def _keep_the_trail(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -125,13 +125,18 @@ class Click(Request):
 
 @dataclass(frozen=True)
 class Submission(Request):
-    """A modal sent in: `values` by block id; `channel` is the one it was opened from, `opened_for` what it is about."""
+    """A modal sent in: `values` by block id; `channel` is the one it was opened from, `opened_for` what it is about.
+
+    `texts` are the values with their line breaks, `files` the ids of files that were chosen.
+    """
 
     via = "form"
 
     view: str
     values: Mapping[str, str]
     opened_for: str = ""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

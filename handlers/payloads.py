@@ -70,7 +70,9 @@ def submission(body: Body) -> Submission:
         channel=opened_from if _ID.fullmatch(opened_from) else None,
         request_id=_request_id(),
         view=_text(view, "callback_id"),
-        values=_values(_part(_part(view, "state"), "values")),
+        values=_values(filled := _part(_part(view, "state"), "values")),
+        texts=_texts(filled),
+        files=_files(filled),
         opened_for=opened_for,
         home=_home(view),
     )
@@ -189,6 +191,30 @@ def _chosen(element: Body) -> str:
 def _values(blocks: Body) -> dict[str, str]:
     """What was filled in, by block id."""
     return {block: _chosen(_part(elements, name)) for block, elements in _parts(blocks) for name in elements}
+
+
+def _texts(blocks: Body) -> dict[str, str]:
+    """What was written, by block id, with its line breaks."""
+    return {
+        block: "\n".join(clean(line) for line in written[:_LONGEST].splitlines())
+        for block, elements in _parts(blocks)
+        for name in elements
+        if isinstance(written := _part(elements, name).get("value"), str)
+    }
+
+
+def _files(blocks: Body) -> dict[str, list[str]]:
+    """The ids of files that were chosen, by block id."""
+    found = {}
+    for block, elements in _parts(blocks):
+        for name in elements:
+            chosen = _part(elements, name).get("files")
+            if chosen is None:
+                continue
+            if not (isinstance(chosen, list) and all(isinstance(file, Mapping) for file in chosen)):
+                raise Malformed("files")
+            found[block] = [_id(file, "id") for file in chosen]
+    return found
 
 
 def _parts(blocks: Body) -> Iterator[tuple[str, Body]]:

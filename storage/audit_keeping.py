@@ -15,7 +15,13 @@ from storage.tables import AuditCheckpointRow, AuditRow, GrowerRow, IncidentRow,
 ERASED = "Erased grower"
 """The name of whom we were asked to forget, where a table must have one."""
 
-PARTICULARS = {"grower_name": ERASED, "account_email": None, "assignment_reason": None, "snooze_reason": None}
+PARTICULARS = {
+    "grower_name": ERASED,
+    "typed": ERASED,
+    "account_email": None,
+    "assignment_reason": None,
+    "snooze_reason": None,
+}
 """Columns of any table that may tell of a grower, and what they hold afterwards."""
 
 SHORTEST = 3

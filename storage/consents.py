@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -106,6 +107,23 @@ async def working(
         query = query.where(ConsentRow.grower_id == grower_id)
     rows = await session.scalars(query.order_by(ConsentRow.created_at.desc(), ConsentRow.id).limit(limit))
     return [row.to_record() for row in rows]
+
+
+async def working_of(session: AsyncSession, at: datetime, grower_ids: Sequence[str]) -> dict[str, Consent]:
+    """The newest link that works or is being worked on, for each of these growers who has one."""
+    found: dict[str, Consent] = {}
+    for start in range(0, len(grower_ids), 500):
+        rows = await session.scalars(
+            select(ConsentRow)
+            .where(
+                ConsentRow.grower_id.in_(grower_ids[start : start + 500]),
+                ConsentRow.state.in_(UNFINISHED),
+                or_(ConsentRow.expires_at > at, ConsentRow.state != ConsentState.OPEN),
+            )
+            .order_by(ConsentRow.created_at)
+        )
+        found |= {row.grower_id: row.to_record() for row in rows}
+    return found
 
 
 async def latest_for_incident(session: AsyncSession, incident_id: str) -> Consent | None:

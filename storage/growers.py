@@ -85,6 +85,29 @@ async def find_exactly(session: AsyncSession, typed: str, *, gone_too: bool = Fa
     return []
 
 
+async def answering(session: AsyncSession, words: Iterable[str]) -> dict[str, list[Grower]]:
+    """Whoever answers to each of these words, as `find_exactly` does for one; nothing for words nobody answers to."""
+    folded = {word: fold(word) for word in words}
+    found: dict[str, list[Grower]] = {}
+    for column, keys in (
+        (GrowerRow.id, {word: word.strip() for word in folded}),
+        (GrowerRow.folded_external_id, folded),
+        (GrowerRow.folded_email, folded),
+        (GrowerRow.folded_name, folded),
+    ):
+        open_words = {word: key for word, key in keys.items() if key and word not in found}
+        by_key: dict[str | None, list[Grower]] = {}
+        sought = sorted(set(open_words.values()))
+        for start in range(0, len(sought), 500):
+            rows = await session.scalars(
+                select(GrowerRow).where(column.in_(sought[start : start + 500]), GrowerRow.gone_at.is_(None))
+            )
+            for row in rows:
+                by_key.setdefault(getattr(row, column.key), []).append(row.to_record())
+        found |= {word: by_key[key] for word, key in open_words.items() if key in by_key}
+    return found
+
+
 async def find_similar(session: AsyncSession, typed: str, limit: int) -> list[Grower]:
     """Growers whose name, e-mail or externalId contains what was typed, or whose id begins with it.
 

@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from bot.messages.access import access, access_changed
+from bot.messages.bulk import (
+    BULK_COLUMNS,
+    bulk,
+    bulk_list_coming,
+    bulk_list_name,
+    bulk_list_row,
+    bulk_list_words,
+    bulk_modal,
+    bulk_planned,
+)
 from bot.messages.casework import (
     acknowledged,
     assign_modal,
@@ -43,6 +53,7 @@ from bot.messages.threads import thread_reply
 from bot.messages.timeline import timeline
 
 __all__ = [
+    "BULK_COLUMNS",
     "MORE",
     "NAMED",
     "Message",
@@ -56,6 +67,13 @@ __all__ = [
     "assign_modal",
     "assigned",
     "audit_anchor",
+    "bulk",
+    "bulk_list_coming",
+    "bulk_list_name",
+    "bulk_list_row",
+    "bulk_list_words",
+    "bulk_modal",
+    "bulk_planned",
     "choose_grower",
     "chosen_command",
     "chosen_language",

@@ -32,6 +32,7 @@ _ACTORS = {
     "job:snooze": "the time that was set",
     "job:reminder": "the clock",
     "job:escalation": "the clock",
+    "job:bulk": "the work on a list",
     "job:silence": "the look at new data",
     "job:first-data": "the look at new data",
 }
@@ -169,6 +170,11 @@ def _detail(text: str | None) -> Detail:
     return found if isinstance(found, dict) else {}
 
 
+def _number(detail: Detail, key: str) -> int:
+    value = detail.get(key)
+    return value if isinstance(value, int) else 0
+
+
 def _asked(whom: str, detail: Detail) -> str:
     whom = whom or "a grower"
     if detail.get("link") == "sent before":
@@ -180,6 +186,18 @@ def _asked(whom: str, detail: Detail) -> str:
     if detail.get("to"):
         return f"made a link for {whom}, to go out by direct message"
     return f"made a link for {whom} to be passed on" if detail.get("consent") else f"asked to connect {whom}"
+
+
+def _listed(whom: str, detail: Detail) -> str:
+    if detail.get("planned"):
+        return "had a list of growers read"
+    if detail.get("begun"):
+        return "let the links of a list be made"
+    if detail.get("listed"):
+        return "asked for a list with its links"
+    if detail.get("state"):
+        return "stopped a list of growers"
+    return "wanted to make links for a list of growers"
 
 
 def _disconnected(whom: str, detail: Detail) -> str:
@@ -298,6 +316,11 @@ def _silence_over(whom: str, detail: Detail) -> str:
 _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
     "connect": _asked,
     "disconnect": _disconnected,
+    "bulk": _listed,
+    "bulk-done": lambda whom, detail: "finished the links of a list",
+    "bulk-listed": lambda whom, detail: (
+        f"sent a list with {count(_number(detail, 'links'), 'link')} to who asked for it"
+    ),
     "disconnect-agree": _plain("agreed to disconnect", whom="a grower"),
     "disconnect-undo": _plain("undid the disconnecting of", whom="a grower"),
     "disconnect-ended": _disconnect_ended,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -20,9 +21,11 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from bot.errors import (
     ChannelUnreachable,
     ProviderError,
+    ProviderGibberish,
     ProviderRefusedUs,
     ProviderRejected,
     ProviderUnavailable,
+    UsageError,
 )
 
 UNREACHABLE = {
@@ -41,11 +44,14 @@ UNREACHABLE = {
 REFUSED = {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "missing_scope"}
 GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
 SCOPES = frozenset(
-    {"chat:write", "commands", "channels:read", "groups:read", "usergroups:read", "users:read", "users:read.email"}
+    {
+        *("chat:write", "commands", "channels:read", "groups:read", "usergroups:read"),
+        *("users:read", "users:read.email", "files:read", "files:write"),
+    }
 )
 """What the calls in this module need, as the manifest asks for it."""
 
-OPTIONAL_SCOPES = frozenset({"users:read.email"})
+OPTIONAL_SCOPES = frozenset({"users:read.email", "files:read", "files:write"})
 """Without them something is left out, and nothing fails."""
 
 NO_THREAD = {"thread_not_found", "thread_locked", "cannot_reply_to_message", "restricted_action_thread_locked"}
@@ -99,6 +105,14 @@ class Posted:
 
     channel: str
     ts: str
+
+
+@dataclass(frozen=True)
+class SlackFile:
+    """A file by the name it was given."""
+
+    name: str
+    content: bytes
 
 
 class SlackClient:
@@ -245,6 +259,48 @@ class SlackClient:
     async def publish_home(self, user: str, view: View) -> None:
         await self._call("views.publish", self.web.views_publish(user_id=user, view=view), user)
 
+    async def file(self, file_id: str, most: int) -> SlackFile:
+        """A file that somebody gave to the bot, with its content. Raises UsageError for more than `most` bytes.
+
+        Only Slack's own host gets the token: an address elsewhere is not followed, and neither is a redirect.
+        """
+        answer = await self._call("files.info", self.web.files_info(file=file_id))
+        told: Mapping[str, Any] = answer["file"]
+        address, size = str(told.get("url_private_download") or ""), int(told.get("size") or 0)
+        if not _is_of(self.web.base_url, address):
+            raise ProviderGibberish("Slack", detail="files.info: no address of Slack's to fetch the file at")
+        if size > most:
+            raise UsageError(f"That file is larger than {most // 1000:,} kB. Split it, please.")
+        return SlackFile(str(told.get("name") or "list.csv"), await self._fetched(address, most))
+
+    async def _fetched(self, address: str, most: int) -> bytes:
+        patience = aiohttp.ClientTimeout(total=self._timeout)
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=patience) as session,
+                session.get(
+                    address, headers={"Authorization": f"Bearer {self.web.token}"}, allow_redirects=False
+                ) as answer,
+            ):
+                if answer.status == 429 or answer.status >= 500:
+                    raise ProviderUnavailable("Slack", detail=f"a file: HTTP {answer.status}")
+                if answer.status != 200:
+                    # Slack leads to its page for people to sign in where the token is not good enough.
+                    raise ProviderRefusedUs("Slack", detail=f"a file: HTTP {answer.status}; is files:read granted?")
+                content = await answer.content.read(most + 1)
+                while not answer.content.at_eof() and len(content) <= most:
+                    content += await answer.content.read(most + 1 - len(content))
+        except (aiohttp.ClientError, TimeoutError) as failure:
+            raise ProviderUnavailable("Slack", detail=f"a file: {type(failure).__name__}") from None
+        if len(content) > most:
+            raise UsageError(f"That file is larger than {most // 1000:,} kB. Split it, please.")
+        return content
+
+    async def send_file(self, conversation: str, name: str, content: bytes, words: str) -> None:
+        """Post a file with some words to a conversation, by its id: Slack takes no person's id here."""
+        upload = self.web.files_upload_v2(channel=conversation, filename=name, content=content, initial_comment=words)
+        await self._call("files.completeUploadExternal", upload, conversation)
+
     async def respond(self, response_url: str, message: Mapping[str, Any], *, replace: bool = False) -> None:
         """Answer a command or a click at its response_url, a secret. Raises ProviderError when it is used up."""
         client = AsyncWebhookClient(response_url, timeout=self._timeout, retry_handlers=[])
@@ -287,6 +343,13 @@ def _failure(method: str, failure: SlackApiError, place: str) -> ProviderError |
         return ChannelUnreachable(place, code)
     reasons = data.get("response_metadata", {}).get("messages", []) if isinstance(data, dict) else []
     return ProviderRejected("Slack", detail=f"{method}: {code} {reasons}"[:300], status=status, code=code)
+
+
+def _is_of(base_url: str, address: str) -> bool:
+    """Whether the address is below the host of Slack's API (files.slack.com), and as safe to send a token to."""
+    slack, there = urlsplit(base_url), urlsplit(address)
+    host = there.hostname or ""
+    return there.scheme == slack.scheme and (host == slack.hostname or host.endswith(f".{slack.hostname}"))
 
 
 def _skew(headers: Mapping[str, str]) -> timedelta | None:

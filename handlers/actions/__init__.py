@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bot.bot import Bot
 from handlers.actions import (
+    bulk,
     casework,
     choosing,
     connecting,
@@ -64,6 +65,9 @@ ACTIONS: dict[str, Action] = {
     "stop-reminders": Action("stop-reminders", Role.GROWER, linking.stop_reminders),
     "use-account": Action("use-account", Role.OPERATOR, linking.use_account),
     "refuse-account": Action("refuse-account", Role.OPERATOR, linking.refuse_account),
+    "bulk-start": Action("bulk", Role.OPERATOR, bulk.start),
+    "bulk-stop": Action("bulk", Role.OPERATOR, bulk.stop),
+    "bulk-list": Action("bulk", Role.OPERATOR, bulk.send_list),
     "show-status": Action("status", Role.VIEWER, looking.show_status),
     "check-now": Action("status", Role.VIEWER, looking.check_now),
     "show-events": Action("events", Role.VIEWER, looking.show_events),

@@ -9,6 +9,7 @@ from bot.bot import Bot
 from handlers.call import Call, Reply
 from handlers.commands import (
     access,
+    bulk,
     connect,
     disconnect,
     escalate,
@@ -48,6 +49,7 @@ COMMANDS: dict[str, Command] = {
     command.name: command
     for command in (
         Command("connect", "<grower>", "Ask a grower to connect FieldView", Role.OPERATOR, connect.connect),
+        Command("bulk", "", "Links for a whole list of growers, from a CSV file", Role.OPERATOR, bulk.bulk),
         Command("links", "[grower]", "Links that are out, to renew or take back", Role.OPERATOR, links.links),
         Command(
             "status", "[grower | --mine]", "How connections are doing: all, yours, or one", Role.VIEWER, status.status

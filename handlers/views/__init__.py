@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bot.bot import Bot
 from handlers.call import Reply, Submission
-from handlers.views import casework, create_grower, searching
+from handlers.views import bulk, casework, create_grower, searching
 from storage.records import Role
 
 
@@ -26,6 +26,7 @@ FORMS: dict[str, Form] = {
     "disconnect-grower": Form("disconnect", Role.ADMIN, searching.grower_faults, searching.disconnect),
     "grower-status": Form("status", Role.VIEWER, searching.nothing_to_mend, searching.status),
     "create-grower": Form("create-grower", Role.OPERATOR, create_grower.faults, create_grower.create_grower),
+    "bulk": Form("bulk", Role.OPERATOR, bulk.faults, bulk.plan),
     "snooze": Form("snooze", Role.OPERATOR, casework.snooze_faults, casework.snooze),
     "assign": Form("assign", Role.OPERATOR, casework.assign_faults, casework.assign),
 }

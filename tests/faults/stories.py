@@ -28,7 +28,7 @@ from bot.sandbox.leaf import LeafUser
 from bot.sandbox.slack.workspace import Message
 from bot.settings import Settings
 from storage import consents, first_data, freshness, owners
-from storage.records import Consent, ConsentState
+from storage.records import Bulk, Consent, ConsentState
 from tests.faults.truth import MENDED, announcement_of
 from tests.stage import Stage, text_of
 
@@ -36,6 +36,7 @@ log = structlog.get_logger(__name__)
 
 SWEEP, CHECK, ALERT, DELIVER, TEND = "sweep", "check", "alert", "deliver", "tend-alerts"
 COMPLETE, FOLLOW, END, PEOPLE = "complete-consent", "follow-first-data", "end-connection", "people"
+MAKE, HAND_BACK = "make-bulk-links", "hand-back-bulk"
 FRESHNESS, SILENCE, CHASE = "freshness", "silence", "chase-consents"
 
 HASTE = 50.0
@@ -529,6 +530,68 @@ class PeopleStory(Story):
         ]
 
 
+class BulkStory(Story):
+    """A list of growers, one of them in Slack and one not, becomes links."""
+
+    deeds: ClassVar[dict[Service, bytes]] = {Service.SLACK: b"/api/chat.postMessage"}
+    touches: ClassVar[tuple[Service, ...]] = (Service.SLACK, Service.POSTGRESQL)
+    farms: tuple[LeafUser, LeafUser]
+    bulk: Bulk
+    reader: str
+
+    async def prepare(self) -> None:
+        stage = self.place.stage
+        self.farms = (self.place.newcomer(), self.place.newcomer())
+        first = self.farms[0]
+        self.reader = stage.world.slack.add_user(f"farmer{self.place.made}", first.name, first.email)
+        for farm in self.farms:
+            await stage.running.bot.directory.find(farm.name)
+        names = "\n".join(farm.name for farm in self.farms).encode()
+        self.bulk = await stage.running.bot.bulk_inviting.plan("growers.csv", names, stage.grace, None)
+
+    async def begin(self) -> None:
+        await self.place.stage.running.bot.bulk_inviting.start(self.bulk.id, self.place.stage.grace)
+
+    async def promise(self) -> None:
+        """Each grower has one link, who is in Slack got it, and the file with both has come."""
+        await self.place.until(self._is_listed, "the list comes back with both links")
+        for farm in self.farms:
+            rows = [row.action for row in await self.place.stage.audit() if row.target == farm.id]
+            assert rows.count("connect") == 1, rows
+        slack = self.place.stage.world.slack
+        assert 1 <= len(slack.posted(slack.dm(self.reader))) <= 2, "once, or twice when an answer was in doubt"
+
+    async def _is_listed(self) -> bool:
+        return any(map(self._is_whole, self._files()))
+
+    def _files(self) -> list[str]:
+        slack = self.place.stage.world.slack
+        sent = [file["id"] for each in slack.posted(slack.dm(self.place.stage.grace)) for file in each.files]
+        return [(slack.files[file].content or b"").decode("utf-8-sig") for file in sent]
+
+    def _is_whole(self, text: str) -> bool:
+        return all(any(farm.name in line and "/connect/" in line for line in text.split("\n")) for farm in self.farms)
+
+
+class HandBackStory(BulkStory):
+    """The links are made; the file with them is asked for once more."""
+
+    deeds: ClassVar[dict[Service, bytes]] = {Service.SLACK: b"/api/files.completeUploadExternal"}
+    before = 0
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        await super().begin()
+        await self.place.until(self._is_listed, "the list comes back once")
+        self.before = len(self._files())
+
+    async def begin(self) -> None:
+        await self.place.starts(HAND_BACK, self.bulk.id)
+
+    async def _is_listed(self) -> bool:
+        return await super()._is_listed() and len(self._files()) > self.before
+
+
 STORIES: dict[str, type[Story]] = {
     TEND: TendStory,
     PEOPLE: PeopleStory,
@@ -542,4 +605,6 @@ STORIES: dict[str, type[Story]] = {
     DELIVER: DeliverStory,
     COMPLETE: ConsentStory,
     CHASE: ChaseStory,
+    MAKE: BulkStory,
+    HAND_BACK: HandBackStory,
 }

@@ -30,6 +30,8 @@ SCOPES: dict[str, set[str]] = {
     "conversations_list": {"channels:read", "groups:read"},
     "conversations_members": {"channels:read", "groups:read"},
     "conversations_open": {"im:write"},
+    "files_info": {"files:read"},
+    "files_upload_v2": {"files:write"},
     "team_info": {"team:read"},
     "usergroups_list": {"usergroups:read"},
     "usergroups_users_list": {"usergroups:read"},

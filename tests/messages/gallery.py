@@ -13,12 +13,14 @@ from slack_sdk.models.views import View
 from bot import messages
 from bot.errors import AlertOver, ChannelUnreachable, NotAllowed, ProviderUnavailable, SomebodyWasFirst, UsageError
 from bot.messages import Message
+from bot.messages.pieces import section
 from bot.messages.speech import every_speech
 from bot.reports import Desk, DeskRow, Finding, Handled, History, Level, Look, Owned, Pile, Snoozes
 from handlers.commands.help import overview as commands
 from storage.records import (
     MEMBERS,
     AccessRule,
+    BulkState,
     Care,
     Cause,
     ConsentState,
@@ -26,6 +28,7 @@ from storage.records import (
     DisconnectionState,
     Escalation,
     Handover,
+    LineFate,
     Moved,
     NoteKind,
     Role,
@@ -38,6 +41,7 @@ from tests.messages.people import (
     FLOW,
     GROWER,
     NOW,
+    a_bulk,
     a_card,
     a_connection,
     a_consent,
@@ -61,7 +65,9 @@ from tests.messages.people import (
     an_overview,
     before,
     broken_by,
+    bulk_lines,
     many_in_need,
+    many_lines,
 )
 from tests.messages.reading import blocks_of, read
 
@@ -240,6 +246,28 @@ def invitations() -> Iterator[tuple[str, Shown]]:
     yield "connected", messages.connected(through, GROWER, a_connection(), FLOW, NOW)
     partly = a_connection(missing_scopes=("asHarvested:read",), account_email="bob@elsewhere.example")
     yield "connected, partly", messages.connected(through, GROWER, partly, None, NOW)
+
+
+def bulks() -> Iterator[tuple[str, Shown]]:
+    yield "bulk: which list?", messages.bulk_modal(private_metadata="CTEAM")
+    yield "bulk: read", messages.bulk_planned(a_bulk().bulk)
+    yield "bulk: the file is coming", messages.bulk_list_coming(a_bulk().bulk)
+    yield "bulk: plan", messages.bulk(a_bulk(), NOW)
+    yield "bulk: plan while FieldView is ill", messages.bulk(a_bulk(ill=frozenset({StormKind.FIELDVIEW})), NOW)
+    nobody = [line for line in bulk_lines() if line.fate is not LineFate.TO_INVITE]
+    yield "bulk: plan with nobody to invite", messages.bulk(a_bulk(lines=nobody), NOW)
+    yield "bulk: plan of a long list", messages.bulk(a_bulk(lines=many_lines()), NOW)
+    half = [replace(line, fate=LineFate.TO_SHARE) if line.number % 2 else line for line in many_lines()]
+    yield "bulk: links are being made", messages.bulk(a_bulk(BulkState.RUNNING, lines=half), NOW)
+    yield "bulk: cancelled", messages.bulk(a_bulk(BulkState.CANCELLED), NOW)
+    yield "bulk: stopped", messages.bulk(a_bulk(BulkState.STOPPED, lines=half), NOW)
+    made = [replace(line, fate=LineFate.SENT) if line.fate is LineFate.TO_INVITE else line for line in bulk_lines()]
+    answers = {ConsentState.CONNECTED: 3, ConsentState.DECLINED: 1, ConsentState.OPEN: 40}
+    yield "bulk: done", messages.bulk(a_bulk(BulkState.DONE, lines=made, answers=answers), NOW)
+    yield "bulk: done, the file refused", messages.bulk(a_bulk(BulkState.DONE, lines=made, trouble="refused"), NOW)
+    for title, words in (("links", 44), ("one link", 1), ("no link", 0)):
+        told = messages.bulk_list_words(a_bulk().bulk, words)
+        yield f"bulk: above the file, {title}", Message(told, (section(told),))
 
 
 def links() -> Iterator[tuple[str, Shown]]:
@@ -607,6 +635,7 @@ def everything() -> dict[str, Shown]:
             *casework(),
             *invitations(),
             *links(),
+            *bulks(),
             *states(),
             *silences(),
             *stories(),

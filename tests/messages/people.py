@@ -8,6 +8,7 @@ from typing import Any
 
 from bot.desk import PAGE
 from bot.reports import (
+    BulkReport,
     DataFlow,
     Desk,
     DeskRow,
@@ -24,6 +25,9 @@ from bot.reports import (
 from storage.records import (
     Affected,
     AuditEntry,
+    Bulk,
+    BulkLine,
+    BulkState,
     Cause,
     Connection,
     Consent,
@@ -34,6 +38,7 @@ from storage.records import (
     Grower,
     Incident,
     LeafEvent,
+    LineFate,
     Notice,
     Silence,
     SilenceKind,
@@ -270,3 +275,28 @@ def a_storm_list(**changes: Any) -> StormList:
     tally = a_tally(40, {Cause.GROWER_MUST_ACT: 25}, {"leaf": 15})
     asked = {rows[0].grower.id: a_consent(created_at=before(hours=1))}
     return replace(StormList(a_storm(), tally, rows, asked, page=1, last=2), **changes)
+
+
+def bulk_lines() -> list[BulkLine]:
+    """A line of every fate there is in a plan."""
+    return [
+        BulkLine(2, "Okafor Family Farms", LineFate.TO_INVITE, GROWER.id, GROWER.name),
+        BulkLine(3, "Sato Family Orchards", LineFate.CONNECTED, "sato", "Sato Family Orchards"),
+        BulkLine(4, "Bob's Barn", LineFate.HAS_LINK, "bob", "Bob's Barn", "c0ffee"),
+        BulkLine(5, "Okafor, Ada", LineFate.TWICE, GROWER.id, GROWER.name, note="The same grower as line 2."),
+        BulkLine(6, "Green Acres", LineFate.AMBIGUOUS),
+        BulkLine(7, "Nobody's Farm", LineFate.UNKNOWN),
+        BulkLine(8, '"Half a name', LineFate.UNREADABLE, note="A quotation mark on it is not closed."),
+    ]
+
+
+def many_lines() -> list[BulkLine]:
+    """As long as a list may be."""
+    return [BulkLine(n, f"Farm {n}", LineFate.TO_INVITE, f"id-{n}", f"Farm {n}") for n in range(1, 1001)]
+
+
+def a_bulk(state: BulkState = BulkState.PLANNED, **changes: Any) -> BulkReport:
+    """Maria's list, five minutes ago."""
+    trouble = changes.pop("trouble", None)
+    bulk = Bulk("b01c", "growers.csv", "UMARIA", "CTEAM", before(minutes=5), state, trouble=trouble)
+    return replace(BulkReport(bulk, bulk_lines(), {}), **changes)

@@ -298,3 +298,29 @@ async def test_a_conversation_chosen_in_a_modal_gives_the_app_a_response_url(
     alerts = slack.channel("alerts").id
     await slack.submit("ada", view["id"], {"place": {"where": alerts}})
     assert [url["channel_id"] for url in urls] == [alerts]
+
+
+async def test_a_file_chosen_in_a_form_comes_as_what_the_app_can_fetch(
+    slack: Slack, bolt: AsyncApp, app: AsyncApp
+) -> None:
+    sent: list[Json] = []
+
+    @bolt.view("form")
+    async def take(ack: Any, view: Json) -> None:
+        sent.append(view["state"]["values"]["list"]["file"])
+        await ack()
+
+    element = {"type": "file_input", "action_id": "file", "filetypes": ["csv"], "max_files": 1}
+    label = {"type": "plain_text", "text": "File"}
+    asks = {"type": "input", "block_id": "list", "label": label, "element": element}
+    view = await show(slack, bolt, modal(asks, callback_id="form", submit=submit_label()))
+    picture = slack.add_file("ada", "cow.png", b"png")
+    with pytest.raises(LookupError):
+        await slack.submit("ada", view["id"], {"list": {"file": [picture]}})
+    assert (await slack.submit("ada", view["id"])).errors is not None, "a form without it is not sent"
+    growers = slack.add_file("ada", "growers.csv", b"name\n")
+    assert (await slack.submit("ada", view["id"], {"list": {"file": [growers]}})).ok
+    [held] = sent
+    [file] = held["files"]
+    assert (held["type"], file["id"], file["name"]) == ("file_input", growers, "growers.csv")
+    assert file["url_private_download"].startswith(slack.url)

@@ -334,7 +334,33 @@ async def test_a_file_goes_up_in_three_steps(slack: Slack, client: AsyncWebClien
     )
     (message,) = slack.posted("alerts")
     assert (message.text, message.files[0]["name"]) == ("Audit", "audit.csv")
-    assert slack.uploads[message.files[0]["id"]]["content"] == b"seq,who\n1,ada\n"
+    assert slack.file("ben", message.files[0]["id"]).content == b"seq,who\n1,ada\n"
+
+
+async def test_a_file_is_shared_in_conversations_only_and_seen_by_those_who_are_there(
+    slack: Slack, client: AsyncWebClient
+) -> None:
+    by_person = client.files_upload_v2(channel=slack.user("ada").id, content="x", filename="x.csv")
+    assert await error_of(by_person) == "invalid_arguments"
+    await client.files_upload_v2(channel=slack.dm("ada"), content="x", filename="x.csv")
+    [message] = slack.posted(slack.dm("ada"))
+    assert slack.file("ada", message.files[0]["id"]).content == b"x"
+    with pytest.raises(LookupError):
+        slack.file("ben", message.files[0]["id"])
+
+
+async def test_a_file_is_fetched_with_a_token_that_may_read_files(slack: Slack, client: AsyncWebClient) -> None:
+    chosen = slack.add_file("ada", "growers.csv", b"name\nBen\n")
+    told = (await client.files_info(file=chosen))["file"]
+    assert (told["name"], told["size"], told["user"]) == ("growers.csv", 9, slack.user("ada").id)
+    address = told["url_private_download"]
+    async with httpx.AsyncClient() as http:
+        with_token = {"Authorization": f"Bearer {BOT_TOKEN}"}
+        assert (await http.get(address, headers=with_token)).content == b"name\nBen\n"
+        assert (await http.get(address)).status_code == 302, "to a page where people sign in"
+        slack.scopes.remove("files:read")
+        assert (await http.get(address, headers=with_token)).status_code == 302
+    assert await error_of(client.files_info(file=chosen)) == "missing_scope"
 
 
 async def test_until_is_woken_by_a_change_and_gives_up_in_the_end(slack: Slack, client: AsyncWebClient) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -51,12 +53,14 @@ class Control:
             "close": self._close,
             "options": self._options,
             "shortcut": self._shortcut,
+            "upload": self._upload,
             "say": self._say,
             "event": self._event,
             "faults": self._faults,
         }
         return [
             Route("/_sandbox/stream", self._stream),
+            Route("/_sandbox/file", self._file),
             *(Route(f"/_sandbox/{name}", _reading(handler), methods=["GET"]) for name, handler in reads.items()),
             *(Route(f"/_sandbox/{name}", _acting(handler), methods=["POST"]) for name, handler in acts.items()),
         ]
@@ -97,6 +101,19 @@ class Control:
         return (
             await self._slack.shortcut(body["user"], body["callback_id"], body.get("channel"), body.get("ts"))
         ).to_json()
+
+    async def _upload(self, body: Json) -> Json:
+        """A file chosen in a form, in base 64."""
+        return {"ok": True, "id": self._slack.add_file(body["user"], body["name"], b64decode(body["content"]))}
+
+    async def _file(self, request: Request) -> Response:
+        query = request.query_params
+        try:
+            file = self._slack.file(query.get("user", ""), query.get("id", ""))
+        except LookupError as unknown:
+            return JSONResponse({"ok": False, "error": str(unknown)}, 404)
+        kept = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name)}", "Cache-Control": "no-store"}
+        return Response(file.content or b"", media_type="application/octet-stream", headers=kept)
 
     async def _say(self, body: Json) -> Json:
         message = await self._slack.say(body["user"], body["channel"], body["text"], thread_ts=body.get("thread_ts"))

@@ -16,7 +16,7 @@ from .dialogs import Dialogs
 from .errors import RateLimited, SlackError
 from .sockets import Sockets
 from .tickets import Tickets
-from .workspace import Channel, Json, Message, User, Workspace
+from .workspace import Channel, File, Json, Message, User, Workspace
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ SCOPES = frozenset(
         "app_mentions:read",
         *("channels:history", "channels:join", "channels:read", "groups:history", "groups:read"),
         *("im:history", "im:read", "im:write", "mpim:read"),
-        *("chat:write", "chat:write.public", "commands", "files:write"),
+        *("chat:write", "chat:write.public", "commands", "files:read", "files:write"),
         *("team:read", "usergroups:read", "users:read", "users:read.email"),
     }
 )
@@ -120,7 +120,7 @@ class Core:
         self.ticks = ticks
         self.rate_limits: list[RateLimit] = []
         self.requests: deque[Request] = deque(maxlen=LOG_LENGTH)
-        self.uploads: dict[str, Json] = {}
+        self.files: dict[str, File] = {}
         self._background: set[asyncio.Task[Any]] = set()
 
     @property
@@ -171,6 +171,12 @@ class Core:
         if found is None:
             raise LookupError(f"no channel {channel!r}")
         return found
+
+    def new_file(self, user: str, name: str, size: int, content: bytes | None = None) -> File:
+        """A file of this person, or of the app, that nobody else sees yet."""
+        file = File(self.workspace.new_id("F"), user, name, size, self.clock(), content)
+        self.files[file.id] = file
+        return file
 
     def message(self, channel: str, ts: str, viewer: str | None = None) -> Message:
         """What stands there now. Raises LookupError."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .core import Core
 from .methods.views import view_json
-from .workspace import Channel, Json, Message, User
+from .workspace import Channel, File, Json, Message, User
 
 
 class Observation(Core):
@@ -109,6 +109,14 @@ class Observation(Core):
             "metadata": message.metadata,
             "files": message.files,
         }
+
+    def file(self, user: str, file_id: str) -> File:
+        """A file as this person may open it: their own, or one shared where they are. Raises LookupError."""
+        person, file = self.user(user), self.files.get(file_id)
+        shared = [self.channel(each) for each in file.channels] if file else []
+        if file is None or not (file.user == person.id or any(_may_see(each, person) for each in shared)):
+            raise LookupError(f"{person.name} cannot open {file_id}")
+        return file
 
     def view(self, user: str) -> Json | None:
         """The modal on top of this person's screen."""

@@ -12,6 +12,7 @@ from .dialogs import View
 from .elements import HOLDS, Place, action_for, chosen, content_of_click, find_place, held, places, state_values
 from .errors import SlackError, bad_arguments
 from .methods.chat import message_json
+from .methods.files import file_json
 from .methods.views import checked_view, view_json
 from .responses import respond
 from .typing_text import with_links, with_mentions
@@ -239,7 +240,26 @@ class People(Core):
         for block_id, inputs in values.items():
             for action_id, value in inputs.items():
                 place = find_place(view.blocks, action_id, block_id)
-                view.filled[place.key] = chosen(place.element, value, view.suggested.get(place.key, []))
+                content = chosen(place.element, value, view.suggested.get(place.key, []))
+                is_file = place.element["type"] == "file_input"
+                view.filled[place.key] = self._chosen_files(view.user, place.element, content) if is_file else content
+
+    def add_file(self, user: str, name: str, content: bytes) -> str:
+        """Choose a file in a form: Slack takes it at once. Its id is the value with which the form is sent."""
+        return self.new_file(self.user(user).id, name, len(content), content).id
+
+    def _chosen_files(self, user: str, element: Json, ids: list[str] | None) -> list[Json]:
+        """What stands in `state.values`; Slack's own window offers no other kind of file, and no more than allowed."""
+        files = [self.files.get(each) for each in ids or []]
+        kinds, most = element.get("filetypes"), element.get("max_files", 10)
+        for file in files:
+            if file is None or file.user != user:
+                raise LookupError("no such file was chosen by this person")
+            if kinds and file.name.rpartition(".")[2].lower() not in kinds:
+                raise LookupError(f"{file.name} is not of the kinds {kinds}")
+        if len(files) > most:
+            raise LookupError(f"at most {most} files may be chosen")
+        return [file_json(self, file) for file in files if file is not None]
 
     def _asked_response_urls(self, view: View) -> list[Json]:
         urls = []

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
@@ -49,6 +49,8 @@ class Slack(People, Administration, Observation):
             Route("/api/{method}", WebApi(self, METHODS).endpoint, methods=["GET", "POST"]),
             Route("/response/{secret}", Responses(self).endpoint, methods=["POST"]),
             Route("/upload/{file_id}", self._upload, methods=["POST"]),
+            Route("/files-pri/{key}/download/{name}", self._download),
+            Route("/sign-in", _sign_in),
             WebSocketRoute("/socket", self.sockets.endpoint),
             *Control(self).routes(),
         ]
@@ -72,8 +74,22 @@ class Slack(People, Administration, Observation):
         self.rate_limits.clear()
 
     async def _upload(self, request: Request) -> Response:
-        upload = self.uploads.get(request.path_params["file_id"])
-        if upload is None:
+        file = self.files.get(request.path_params["file_id"])
+        if file is None:
             return PlainTextResponse("not found", 404)
-        upload["content"] = await request.body()
-        return PlainTextResponse(f"OK - {len(upload['content'])}")
+        file.content = await request.body()
+        return PlainTextResponse(f"OK - {len(file.content)}")
+
+    async def _download(self, request: Request) -> Response:
+        """Without a token that may read files, Slack leads to its page for people to sign in."""
+        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if given != self.bot_token or self.token_error or "files:read" not in self.scopes:
+            return RedirectResponse(f"{self.url}/sign-in", 302)
+        file = self.files.get(request.path_params["key"].rpartition("-")[2])
+        if file is None or file.content is None:
+            return PlainTextResponse("not found", 404)
+        return Response(file.content, media_type="application/octet-stream")
+
+
+async def _sign_in(request: Request) -> Response:
+    return HTMLResponse("<!doctype html><title>Sign in</title><p>Sign in to your workspace.")

@@ -164,6 +164,20 @@ class Channel:
         return sum(message.ts > since and message.user != user for message in self.shown_to(user))
 
 
+@dataclass(eq=False)
+class File:
+    """A file somebody or the app gave to Slack; `content` is None until it has come, `channels` where it was shared."""
+
+    id: str
+    user: str
+    name: str
+    size: int
+    created: datetime
+    content: bytes | None = None
+    title: str = ""
+    channels: list[str] = field(default_factory=list)
+
+
 class Workspace:
     """The state behind the Web API; every change rings the bell for those who can see it."""
 

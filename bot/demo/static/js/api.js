@@ -36,7 +36,15 @@ export const slack = {
   submit: (user, view_id, values) => post(`${SANDBOX}/submit`, { user, view_id, values }),
   close: (user, view_id) => post(`${SANDBOX}/close`, { user, view_id }),
   options: (body) => post(`${SANDBOX}/options`, body),
+  upload: async (user, file) => (await post(`${SANDBOX}/upload`, { user, name: file.name, content: await base64(file) })).id,
+  fileAddress: (user, id) => `${SANDBOX}/file?${new URLSearchParams({ user, id })}`,
 };
+
+async function base64(file) {
+  let text = "";
+  for (const byte of new Uint8Array(await file.arrayBuffer())) text += String.fromCharCode(byte);
+  return btoa(text);
+}
 
 export const demo = {
   cast: () => get("/demo/cast"),

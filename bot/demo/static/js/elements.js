@@ -143,6 +143,7 @@ export function inputElement(block, context) {
   const element = block.element ?? {};
   const quiet = { ...context, silent: !block.dispatch_action };
   if (element.type in TEXT_TYPES) return textInput(element, quiet, block.dispatch_action);
+  if (element.type === "file_input") return fileInput(element, quiet);
   if (element.type === "checkboxes" || element.type === "radio_buttons") return { node: choiceInput(element, quiet), labels: null };
   const kept = quiet.form?.get(quiet.block, element.action_id)?.value;
   const node = drawElement(kept === undefined ? element : withInitial(element, kept), quiet);
@@ -191,4 +192,21 @@ function textInput(element, context, dispatches) {
   node.addEventListener("input", store);
   if (dispatches) node.addEventListener("keydown", (event) => { if (event.key === "Enter" && !element.multiline) { event.preventDefault(); changed(element, context, node.value, node); } });
   return { node, labels: id };
+}
+
+/** A file is taken by Slack as soon as it is chosen; the form carries its id. */
+function fileInput(element, context) {
+  const id = `field-${(fields += 1)}`;
+  const kept = context.form?.get(context.block, element.action_id);
+  const state = h("span", { class: "file-state", role: "status" }, kept ? "Ready" : "");
+  const accept = (element.filetypes ?? []).map((kind) => `.${kind}`).join(",");
+  const node = h("input", { id, type: "file", class: "file-input", accept, multiple: (element.max_files ?? 10) > 1, dataset: { actionId: element.action_id ?? "" } });
+  node.addEventListener("change", async () => {
+    state.textContent = "Uploading…";
+    const ids = await attempt(() => Promise.all([...node.files].map((file) => slack.upload(world.me, file))));
+    if (!ids) node.value = "";
+    context.form?.set(context.block, element.action_id, { value: ids ?? [] });
+    state.textContent = ids?.length ? "Ready" : "";
+  });
+  return { node: h("div", { class: "file-field" }, node, state), labels: id };
 }

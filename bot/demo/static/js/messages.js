@@ -117,8 +117,14 @@ function messageNode(message, { follows = false, fresh = false, inThread = false
     h("div", { class: "message-main" },
       !compact && h("header", { class: "message-head" }, h("span", { class: "author" }, nameOf(user)), user.is_bot && h("span", { class: "badge-app" }, "App"), time(date)),
       messageBody(message),
-      message.files?.length > 0 && h("div", { class: "files" }, message.files.map((file) => h("span", { class: "placeholder" }, file.title || file.name || "File"))),
+      message.files?.length > 0 && h("div", { class: "files" }, message.files.map(fileCard)),
       !inThread && message.reply_count > 0 && replies(message)));
+}
+
+function fileCard(file) {
+  const size = file.size < 1000 ? `${file.size} bytes` : `${Math.round(file.size / 1000)} kB`;
+  return h("a", { class: "file", href: slack.fileAddress(world.me, file.id), download: file.name }, icon("file", 18),
+    h("span", {}, h("span", { class: "file-name" }, file.title || file.name), h("span", { class: "file-kind" }, `${file.pretty_type} · ${size}`)));
 }
 
 const time = (date) => h("time", { class: "message-time", datetime: date.toISOString(), title: fullTime(date), dataset: { ts: String(date.getTime()) } }, messageTime(date));

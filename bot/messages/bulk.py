@@ -1,0 +1,297 @@
+"""Links for a whole list: the form, the plan that becomes progress and then the end of it, and the list as a file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+from slack_sdk.models.blocks import Block, InputBlock, PlainTextInputElement, PlainTextObject
+from slack_sdk.models.blocks.block_elements import FileInputElement
+from slack_sdk.models.views import View
+
+from bot.messages.letters import to_paste
+from bot.messages.pieces import Message, actions, button, paragraphs, quiet, section
+from bot.messages.text import code, count, escape, listing, literal
+from bot.messages.times import in_utc
+from bot.messages.vocabulary import unreachable
+from bot.reports import BulkReport, Letter
+from storage.records import Bulk, BulkLine, BulkState, Consent, ConsentState, LineFate, StormKind
+
+LISTED = 25
+"""Lines that the plan names one by one; all of them are in the file."""
+
+BAR = 20
+"""Letters of the progress bar."""
+
+BULK_COLUMNS = ("line", "given", "grower", "leaf_id", "state", "link", "works_until", "message")
+
+_PLANS = {
+    LineFate.TO_INVITE: ("gets a link", "get a link"),
+    LineFate.HAS_LINK: ("has a link that works, and keeps it", "have a link that works, and keep it"),
+    LineFate.CONNECTED: ("is connected already, and is left alone", "are connected already, and are left alone"),
+}
+_FAULTS = {
+    LineFate.TWICE: ("names a grower for the second time", "name a grower for the second time"),
+    LineFate.AMBIGUOUS: ("fits several growers", "fit several growers"),
+    LineFate.UNKNOWN: ("fits nobody at Leaf", "fit nobody at Leaf"),
+    LineFate.UNREADABLE: ("cannot be read", "cannot be read"),
+}
+_STATES = {
+    LineFate.TO_INVITE: "no link yet",
+    LineFate.SENT: "sent by direct message",
+    LineFate.TO_SHARE: "for you to pass on",
+    LineFate.HAS_LINK: "had a link already",
+    LineFate.CONNECTED: "connected already",
+    LineFate.TWICE: "same grower as another line",
+    LineFate.AMBIGUOUS: "fits several growers",
+    LineFate.UNKNOWN: "fits nobody at Leaf",
+    LineFate.UNREADABLE: "cannot be read",
+}
+_ANSWERS = {
+    ConsentState.CONNECTED: "connected",
+    ConsentState.EXCHANGING: "agreed, Leaf is being told",
+    ConsentState.DELIVERING: "agreed, Leaf is being told",
+    ConsentState.HELD: "agreed with another FieldView account",
+    ConsentState.DECLINED: "said no",
+    ConsentState.REVOKED: "link taken back",
+    ConsentState.FAILED: "did not go through",
+}
+
+
+def bulk_modal(*, private_metadata: str = "") -> View:
+    """Where the list comes from: a file, or pasted."""
+    file = FileInputElement(action_id="file", filetypes=["csv", "txt", "tsv"], max_files=1)
+    lines = PlainTextInputElement(action_id="lines", multiline=True, max_length=3000)
+    return View(
+        type="modal",
+        callback_id="bulk",
+        private_metadata=private_metadata,
+        title=PlainTextObject(text="Links for many growers"),
+        submit=PlainTextObject(text="Check the list"),
+        close=PlainTextObject(text="Cancel"),
+        blocks=[
+            section(
+                "I read the list and tell you what would happen with each line. No link is made before you say so.",
+                "A grower is a name, an e-mail address, an external id or a Leaf id; one on each line.",
+            ),
+            _input("file", "A CSV file", file, "Up to 1,000 lines. Headings such as name and e-mail are understood."),
+            _input("lines", "Or paste the lines here", lines, None),
+        ],
+    )
+
+
+def _input(
+    block_id: str, label: str, element: FileInputElement | PlainTextInputElement, hint: str | None
+) -> InputBlock:
+    return InputBlock(
+        label=PlainTextObject(text=label),
+        block_id=block_id,
+        optional=True,
+        element=element,
+        hint=PlainTextObject(text=hint) if hint else None,
+    )
+
+
+def bulk_planned(bulk: Bulk) -> Message:
+    """To whoever sent the form: where to look."""
+    head = f"I have read {escape(bulk.name)}."
+    then = "What would happen with each line stands in our direct messages. No link has been made yet."
+    return Message(f"{head} {then}", (section(f"*{head}*", then),))
+
+
+def bulk_list_coming(bulk: Bulk) -> Message:
+    """The button for the file was pressed."""
+    head = f"The file with every line of {escape(bulk.name)} is on its way."
+    return Message(head, (section(head, "You find it in our direct messages in a moment."),))
+
+
+def bulk(report: BulkReport, now: datetime) -> Message:
+    """The one message about a list: the plan, then how far it has come, then how it ended."""
+    fates = Counter(line.fate for line in report.lines)
+    match report.bulk.state:
+        case BulkState.PLANNED:
+            return _plan(report, fates)
+        case BulkState.RUNNING:
+            return _progress(report, fates)
+        case BulkState.CANCELLED:
+            head = f"{escape(report.bulk.name)} was cancelled: no link was made."
+            return Message(head, (section(f"*{head}*"),))
+        case BulkState.DONE | BulkState.STOPPED:
+            return _ended(report, fates)
+
+
+def _plan(report: BulkReport, fates: Counter[LineFate]) -> Message:
+    name, todo = escape(report.bulk.name), fates[LineFate.TO_INVITE]
+    growers = count(todo, "grower")
+    head = f"{name}: {growers} would get a link." if todo else f"{name}: there is nobody to make a link for."
+    sums = [f"• {_many(fates[fate], *words)}" for fate, words in _PLANS.items() if fates[fate]]
+    sums += [f"• {_many(fates[fate], *words, of='line')}" for fate, words in _FAULTS.items() if fates[fate]]
+    blocks: list[Block] = [
+        section(f"*{head}* Nothing has been done yet.", *sums),
+        *paragraphs(*_named(report.lines)),
+    ]
+    if todo:
+        blocks.append(section(_ill(report), _how_they_get_it()))
+    blocks.append(
+        actions(
+            button(f"Make {count(todo, 'link')}", "bulk-start", report.bulk.id, style="primary") if todo else None,
+            button("Every line as a file", "bulk-list", report.bulk.id),
+            button("Cancel", "bulk-stop", report.bulk.id),
+        )
+    )
+    return Message(f"{head} Nothing has been done yet.", tuple(blocks))
+
+
+def _many(number: int, one: str, several: str, of: str = "grower") -> str:
+    return f"{count(number, of)} {one if number == 1 else several}"
+
+
+def _how_they_get_it() -> str:
+    return (
+        "Growers who are in this Slack get theirs from me by direct message. All the others’ are for you to pass on: "
+        "you get a file with every link, which nobody else sees."
+    )
+
+
+def _ill(report: BulkReport) -> str | None:
+    if not report.ill:
+        return None
+    who = "FieldView" if StormKind.FIELDVIEW in report.ill else "Leaf"
+    return f"🟡 *{who} is ill right now:* whoever opens a link may not get through. Better wait until that is over."
+
+
+def _named(lines: Sequence[BulkLine]) -> list[str]:
+    """Lines one by one: first those with which something is the matter."""
+    ordered = sorted(lines, key=lambda line: (line.fate not in _FAULTS, line.number))
+    shown = [_told(line) for line in ordered[:LISTED]]
+    if len(lines) > LISTED:
+        shown.append(f"…and {count(len(lines) - LISTED, 'more line', 'more lines')}, all in the file.")
+    return shown
+
+
+def _told(line: BulkLine) -> str:
+    if line.fate in _FAULTS:
+        why = line.note.rstrip(".") if line.note else _FAULTS[line.fate][0]
+        return f"Line {line.number} {code(line.typed, 60)}: ⚠ {escape(why, 200)}"
+    return (
+        f"Line {line.number} *{escape(line.grower_name or '')}*: {_PLANS[line.fate][0]}" if line.fate in _PLANS else ""
+    )
+
+
+def _progress(report: BulkReport, fates: Counter[LineFate]) -> Message:
+    left = fates[LineFate.TO_INVITE]
+    done = fates[LineFate.SENT] + fates[LineFate.TO_SHARE]
+    filled = BAR * done // max(1, done + left)
+    head = f"{escape(report.bulk.name)}: {done:,} of {count(done + left, 'link')} made."
+    bar = "▓" * filled + "░" * (BAR - filled)
+    blocks = (
+        section(f"*{head}*", bar, "This message changes as they are made. The file with every link comes at the end."),
+        actions(button("Stop", "bulk-stop", report.bulk.id)),
+    )
+    return Message(head, blocks)
+
+
+def _ended(report: BulkReport, fates: Counter[LineFate]) -> Message:
+    sent, to_pass_on, left = fates[LineFate.SENT], fates[LineFate.TO_SHARE], fates[LineFate.TO_INVITE]
+    made = sent + to_pass_on
+    name = escape(report.bulk.name)
+    head = f"{name}: {count(made, 'link')} made."
+    if report.bulk.state is BulkState.STOPPED:
+        head = f"{name} was stopped: {count(made, 'link')} made, {left:,} not."
+    ways = [
+        f"• {_many(sent, 'has it', 'have it')} from me, by direct message" if sent else None,
+        f"• {count(to_pass_on, 'link is', 'links are')} for you to pass on" if to_pass_on else None,
+        _without(fates),
+    ]
+    blocks = (
+        section(f"{'✅ ' if not left else ''}*{head}*", *ways, _answered(report)),
+        section(_about_the_file(report, made + fates[LineFate.HAS_LINK])),
+        actions(button("Send me the list as it is now", "bulk-list", report.bulk.id)),
+        quiet("I keep this list for 30 days. A new list has new links; those sent before go on working."),
+    )
+    return Message(head, blocks)
+
+
+def _without(fates: Counter[LineFate]) -> str | None:
+    others = [
+        f"{fates[fate]:,} {words}"
+        for fate, words in (
+            (LineFate.HAS_LINK, "had a link already"),
+            (LineFate.CONNECTED, "connected already"),
+            (LineFate.AMBIGUOUS, "unclear"),
+            (LineFate.UNKNOWN, "unknown"),
+            (LineFate.TWICE, "named twice"),
+            (LineFate.UNREADABLE, "not readable"),
+        )
+        if fates[fate]
+    ]
+    return f"• No new link for the other lines: {listing(others)}" if others else None
+
+
+def _answered(report: BulkReport) -> str | None:
+    """What has come of the links; counts only, as this message is edited for each of them."""
+    told = [
+        (report.answers.get(ConsentState.CONNECTED, 0), "connected"),
+        (report.answers.get(ConsentState.DECLINED, 0), "said no"),
+    ]
+    words = [f"{number:,} {what}" for number, what in told if number]
+    return f"Answers so far: {listing(words)}." if words else None
+
+
+def _about_the_file(report: BulkReport, links: int) -> str:
+    if report.bulk.trouble:
+        return (
+            "⚠ *I could not send you the file with the links.* Slack did not take it: an admin should see whether the "
+            "app has the permission `files:write`. Then press the button again. `/fieldview links` shows each link too."
+        )
+    if not links:
+        return "The file below tells of every line."
+    return (
+        "The file below has every link, with words to send it with. Whoever has a link can connect a FieldView "
+        "account: give each to its grower only, and delete the file when you are done."
+    )
+
+
+def bulk_list_words(bulk: Bulk, links: int) -> str:
+    """What stands above the file."""
+    of = f"every line of {escape(bulk.name)}"
+    if not links:
+        return f"Here is {of}, and what is to become of it."
+    work = "works" if links == 1 else "work"
+    return f"Here is {of}, with {count(links, 'link')} that {work}. Only you and I see this file."
+
+
+def bulk_list_name(bulk: Bulk) -> str:
+    """What the file is called."""
+    stem = "".join(letter if letter.isalnum() or letter in "-_ " else "-" for letter in literal(bulk.name, 60))
+    return f"{stem.removesuffix('-csv') or 'growers'} with links.csv"
+
+
+def bulk_list_row(line: BulkLine, consent: Consent | None, letter: Letter | None, now: datetime) -> tuple[object, ...]:
+    """One line of the file; a link only where pressing it leads somewhere."""
+    url = letter.url if letter else None
+    return (
+        line.number,
+        line.typed,
+        line.grower_name or "",
+        line.grower_id or "",
+        _state(line, consent, now),
+        url or "",
+        in_utc(consent.expires_at) if consent and url else "",
+        to_paste(letter, now) if letter and url else "",
+    )
+
+
+def _state(line: BulkLine, consent: Consent | None, now: datetime) -> str:
+    state = _STATES[line.fate]
+    if line.note:
+        note = unreachable(line.note) if line.fate is LineFate.TO_SHARE else line.note.rstrip(".")
+        state = f"{state}: {note}" if line.fate is LineFate.TO_SHARE else note
+    if consent is None:
+        return state
+    if consent.state in _ANSWERS:
+        return f"{state}; {_ANSWERS[consent.state]}"
+    if now >= consent.expires_at:
+        return f"{state}; ran out"
+    return f"{state}; opened" if consent.opened_at else state

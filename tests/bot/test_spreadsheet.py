@@ -1,0 +1,86 @@
+"""Lists as people make them: every line is read or named by its number, and nothing that goes out starts a formula."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+
+from bot.errors import UsageError
+from bot.spreadsheet import MOST_BYTES, Line, lines_of, written
+
+
+def words(content: str | bytes) -> list[tuple[int, tuple[str, ...]]]:
+    """What may say who is meant, by the line's number; no line is at fault."""
+    lines = lines_of(content.encode() if isinstance(content, str) else content)
+    assert [line for line in lines if line.fault] == []
+    return [(line.number, line.words) for line in lines]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "name,email\nAda,ada@example.com\n",
+        "\ufeffName;E-Mail\r\nAda;ada@example.com\r\n",
+        "Grower\tEmail address\rAda\tada@example.com\r",
+        'sep=;\n"Name";"Email"\n"Ada";"ada@example.com"',
+        "phone,Farm name,notes,EMAIL\n555,Ada,nice,ada@example.com\n\n , , ,\n",
+        "name,email\nAda,ada@example.com".encode("utf-16"),
+    ],
+)
+def test_headings_delimiters_marks_and_line_ends_of_every_spreadsheet(content: str | bytes) -> None:
+    [(_, found)] = words(content)
+    assert found == ("ada@example.com", "Ada"), "the surest first"
+
+
+def test_without_headings_every_cell_counts_and_so_does_the_whole_line() -> None:
+    assert words("Smith, John\nAda") == [(1, ("Smith", "John", "Smith, John")), (2, ("Ada",))]
+    assert words("O'Brien & Sons\n“Quoted”") == [(1, ("O'Brien & Sons",)), (2, ("“Quoted”",))]
+
+
+def test_a_bad_line_costs_one_line_and_is_named_by_its_number() -> None:
+    lines = lines_of(b'name\nAda\n"Bob\nCl\xe9o\n""\nDora\n')
+    assert [(line.number, line.words) for line in lines if not line.fault] == [(2, ("Ada",)), (6, ("Dora",))]
+    faults = {line.number: line.fault for line in lines if line.fault}
+    assert "quotation mark" in str(faults[3])
+    assert "UTF-8" in str(faults[4])
+    assert "no name" in str(faults[5])
+
+
+def test_control_characters_and_endless_cells_are_cut() -> None:
+    [line] = lines_of(b"A\x07d\x1ba\t" + b"x" * 5000)
+    assert line.words[0] == "A d a"
+    assert max(map(len, line.words)) <= 300
+    assert len(line.text) <= 300
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "nothing in that list"),
+        (b" \n,,\n", "nothing in that list"),
+        (b"name,email\n", "but its headings"),
+        (b"PK\x03\x04...", "not a CSV"),
+        (b"name\0\x01", "not a CSV"),
+        (b"Ada\n" * 1001, "1,001 lines"),
+        (b"x" * (MOST_BYTES + 1), "larger than 1 MB"),
+        (b"\xff\xfeA", "cannot read"),
+    ],
+)
+def test_what_is_no_list_is_refused_as_a_whole(content: bytes, why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        lines_of(content)
+
+
+def test_no_cell_that_goes_out_starts_a_formula() -> None:
+    evil = ["=1+1", "+49", "-1", "@SUM(A1)", " =1", "\t=1", "\uff1d1", "fine", 7, None]
+    text = written(("a",), [[cell] for cell in evil]).decode("utf-8-sig")
+    rows = [row[0] for row in csv.reader(io.StringIO(text))][1:]
+    assert rows[:7] == [f"'{cell}" for cell in evil[:7]]
+    assert rows[7:] == ["fine", "7", ""]
+
+
+def test_what_went_out_can_come_in_again() -> None:
+    back = lines_of(written(("line", "grower", "leaf_id", "link"), [(2, "Ada", "id-1", "https://x")]))
+    assert back == [Line(2, "2,Ada,id-1,https://x", ("id-1", "Ada"))]

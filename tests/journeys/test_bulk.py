@@ -1,0 +1,314 @@
+"""A list of growers becomes links: planned line by line, made once somebody says so, and handed back as a file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any
+
+import pytest
+
+from bot.errors import UsageError
+from bot.sandbox.slack.workspace import Message
+from storage import bulks
+from storage.records import BulkState
+from tests.stage import ADA, Stage, buttons_of, days, text_of
+
+LIST = f"""name,email,notes
+Ada Lovelace Farms,{ADA},in our Slack
+Sato Family Orchards,,well already
+Bob's Barn,,not in Slack
+=cmd|' /C calc'!A0,,a formula
+Green Acres,,two of them
+,bob@farms.example,Bob again
+Ada Lovelace Farms,bob@farms.example,which one?
+"Unclosed,,
+"""
+
+
+async def opened(stage: Stage) -> dict[str, Any]:
+    """The form, as the bare command opens it for Grace."""
+    slack = stage.world.slack
+    assert (await slack.command(stage.grace, stage.growers, "/fieldview bulk")).ok
+    await slack.until(lambda: slack.view(stage.grace))
+    view = slack.view(stage.grace)
+    assert view is not None
+    return view
+
+
+async def sends(stage: Stage, content: str | bytes, name: str = "growers.csv") -> Message:
+    """Grace chooses that file; what she is told where she is."""
+    view, before = await opened(stage), len(stage.answers(stage.grace))
+    file = stage.world.slack.add_file(stage.grace, name, content if isinstance(content, bytes) else content.encode())
+    outcome = await stage.world.slack.submit(stage.grace, view["id"], {"file": {"file": [file]}})
+    assert outcome.ok, outcome
+    await stage.world.slack.until(lambda: len(stage.answers(stage.grace)) > before, 20)
+    return stage.answers(stage.grace)[-1]
+
+
+async def peopled(stage: Stage) -> None:
+    """Beside Ada and Sato: Bob, who is not in this Slack, and two of one name."""
+    for name, email in (
+        ("Bob's Barn", "bob@farms.example"),
+        ("Green Acres", "g1@x.example"),
+        ("Green Acres", "g2@x.example"),
+    ):
+        stage.world.leaf.add_user(name, email)
+    await stage.sweeps_now()
+
+
+async def says(stage: Stage, words: str) -> Message:
+    """The one message about the list, once it says that."""
+    slack = stage.world.slack
+    dm = slack.dm(stage.grace)
+
+    def found() -> list[Message]:
+        return [each for each in slack.posted(dm) if not each.files and words in text_of(each)]
+
+    await slack.until(found, 20)
+    [message] = found()
+    return message
+
+
+async def files(stage: Stage, count: int = 1) -> list[list[dict[str, str]]]:
+    """The rows of each file that Grace got."""
+    slack = stage.world.slack
+    dm = slack.dm(stage.grace)
+    await slack.until(lambda: len([each for each in slack.posted(dm) if each.files]) >= count, 20)
+    sent = [file for each in slack.posted(dm) for file in each.files]
+    read = [(slack.file(stage.grace, file["id"]).content or b"").decode("utf-8-sig") for file in sent]
+    return [list(csv.DictReader(io.StringIO(text))) for text in read]
+
+
+async def press(stage: Stage, message: Message, action: str) -> None:
+    outcome = await stage.world.slack.click(stage.grace, message.channel, message.ts, action)
+    assert outcome.ok, outcome
+
+
+async def test_from_a_file_to_links_and_back(stage: Stage) -> None:
+    await peopled(stage)
+    told = await sends(stage, LIST)
+    assert "No link has been made yet" in text_of(told)
+    plan = await says(stage, "2 growers would get a link")
+    shown = text_of(plan)
+    for words in (
+        "1 grower is connected already",
+        "2 lines fit several growers",
+        "1 line fits nobody at Leaf",
+        "1 line names a grower for the second time",
+        "1 line cannot be read",
+        "Line 6 `Green Acres,,two of them`",
+        "The same grower as line 4",
+        "Line 9",
+    ):
+        assert words in shown
+    assert await stage.running.bot.inviting.working() == [], "a plan makes nothing"
+
+    await press(stage, plan, "bulk-start")
+    done = await says(stage, ": 2 links made")
+    assert done.ts == plan.ts, "one message from the plan to the end"
+    assert "1 grower has it" in text_of(done)
+    assert "1 link is for you to pass on" in text_of(done)
+    [rows] = await files(stage)
+    by_line = {int(row["line"]): row for row in rows}
+    assert sorted(by_line) == [2, 3, 4, 5, 6, 7, 8, 9]
+    assert by_line[2]["state"] == "sent by direct message"
+    assert by_line[4]["state"] == "for you to pass on"
+    assert by_line[4]["link"] in by_line[4]["message"]
+    assert by_line[5]["given"].startswith("'="), "no spreadsheet runs it"
+    assert [line for line, row in by_line.items() if row["link"]] == [2, 4]
+    assert len(await stage.dm(stage.ada)) == 1
+
+    await stage.world.slack.settled()
+    everywhere = [text_of(each) for each in stage.world.slack.posted(stage.growers)]
+    assert not [text for text in everywhere if "/connect/" in text], "links go to nobody else"
+    stage.world.fieldview.add_account("bob@farms.example", "Bob", "Barn")
+    await stage.consents(by_line[4]["link"], "bob@farms.example")
+    await stage.until_status("bob@farms.example", "healthy")
+    await says(stage, "Answers so far: 1 connected")
+
+    deeds = [(row.action, row.target_name) for row in await stage.audit() if row.action in ("bulk", "connect")]
+    assert deeds.count(("connect", "Ada Lovelace Farms")) == 1
+    assert deeds.count(("connect", "Bob's Barn")) == 1
+    assert [action for action, _ in deeds].count("bulk") == 3, "the command, the form and the button"
+    assert [row.action for row in await stage.audit() if row.actor == "job:bulk"] == ["bulk-done", "bulk-listed"]
+
+
+async def test_pasted_lines_do_as_well_and_a_list_can_be_had_again(stage_on_sqlite: Stage) -> None:
+    stage, slack = stage_on_sqlite, stage_on_sqlite.world.slack
+    await peopled(stage)
+    view = await opened(stage)
+    assert (await slack.submit(stage.grace, view["id"])).errors == {"lines": "Choose a file, or paste lines here."}
+    assert (await slack.submit(stage.grace, view["id"], {"lines": {"lines": "bob's barn\nSATO family orchards"}})).ok
+    plan = await says(stage, "1 grower would get a link")
+    await press(stage, plan, "bulk-list")
+    [planned] = await files(stage)
+    assert [row["state"] for row in planned] == ["no link yet", "connected already"]
+    await press(stage, plan, "bulk-start")
+    done = await says(stage, ": 1 link made")
+    await files(stage, 2)
+    await press(stage, done, "bulk-list")
+    lists = await files(stage, 3)
+    links = [rows[0]["link"] for rows in lists[1:]]
+    assert len(set(links)) == 2, "of links only hashes are kept, so a list has its own"
+    stage.world.fieldview.add_account("bob@farms.example", "Bob", "Barn")
+    await stage.consents(links[0], "bob@farms.example")
+    await stage.until_status("bob@farms.example", "healthy")
+
+
+async def test_a_list_goes_on_where_it_was_and_nobody_gets_two(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slack fails in the middle, for posts and for questions who somebody is."""
+    monkeypatch.setattr("bot.bulk_inviting.NAP", 0.1)
+    slack, leaf = stage.world.slack, stage.world.leaf
+    names = [f"Farm {number:02}" for number in range(12)]
+    people = [slack.add_user(f"f{number}", name, f"f{number}@farms.example") for number, name in enumerate(names)]
+    for number, name in enumerate(names):
+        leaf.add_user(name, f"f{number}@farms.example")
+    await stage.sweeps_now()
+    await sends(stage, "\n".join(names))
+    plan = await says(stage, "12 growers would get a link")
+    slack.rate_limit("users.lookupByEmail", times=2)
+    await press(stage, plan, "bulk-start")
+    await slack.until(lambda: slack.posted(slack.dm(people[3])), 20)
+    slack.faults.outage("chat.postMessage", times=3)
+    await says(stage, ": 12 links made")
+    await files(stage)
+    for person in people:
+        assert len(slack.posted(slack.dm(person))) == 1
+    made = [row.target_name for row in await stage.audit() if row.action == "connect"]
+    assert sorted(str(name) for name in made) == names
+
+
+async def test_a_job_that_died_after_making_a_link_brings_the_same_one(stage_on_sqlite: Stage) -> None:
+    stage, bot = stage_on_sqlite, stage_on_sqlite.running.bot
+    await peopled(stage)
+    bulk = await bot.bulk_inviting.plan("growers.csv", b"Ada Lovelace Farms", stage.grace, None)
+    async with bot.database.transaction() as session:
+        assert await bulks.move(session, bulk.id, BulkState.PLANNED, BulkState.RUNNING)
+    stage.world.slack.faults.outage("chat.postMessage", times=1)
+    assert await bot.bulk_inviting.make(bulk.id), "it wants to be tried again"
+    [made] = await bot.inviting.working()
+    assert made.sent_to is None
+    assert await bot.bulk_inviting.make(bulk.id) == 0
+    assert await bot.bulk_inviting.make(bulk.id) is None
+    [same] = await bot.inviting.working()
+    assert (same.id, same.sent_to) == (made.id, stage.ada)
+    assert len(await stage.dm(stage.ada)) == 1
+
+
+async def test_stopped_means_no_further_link(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await peopled(stage)
+    await sends(stage, LIST)
+    plan = await says(stage, "2 growers would get a link")
+    bot = stage.running.bot
+    [bulk_id] = {json.loads(row.detail or "{}").get("bulk") for row in await stage.audit()} - {None}
+    async with bot.database.transaction() as session:
+        # As if the job had been started and not come round yet.
+        assert await bulks.move(session, bulk_id, BulkState.PLANNED, BulkState.RUNNING)
+    await press(stage, plan, "bulk-stop")
+    stopped = await says(stage, "was stopped: 0 links made, 2 not")
+    assert "bulk-start" not in buttons_of(stopped)
+    assert await bot.bulk_inviting.make(bulk_id) is None
+    assert await bot.inviting.working() == []
+    [rows] = await files(stage)
+    assert [row["link"] for row in rows if row["link"]] == []
+
+
+async def test_a_plan_that_is_cancelled_makes_nothing_and_cannot_be_begun(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await peopled(stage)
+    await sends(stage, LIST)
+    plan = await says(stage, "2 growers would get a link")
+    await press(stage, plan, "bulk-stop")
+    await says(stage, "no link was made")
+    [bulk_id] = {json.loads(row.detail or "{}").get("bulk") for row in await stage.audit()} - {None}
+    with pytest.raises(UsageError, match="cancelled already"):
+        await stage.running.bot.bulk_inviting.start(bulk_id, stage.grace)
+    with pytest.raises(UsageError, match="no longer have"):
+        await stage.running.bot.bulk_inviting.ask_for_list(bulk_id, stage.linus, "r1")
+    assert await stage.running.bot.inviting.working() == []
+
+
+async def test_who_has_a_link_keeps_it_and_the_list_has_one_to_the_same(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await peopled(stage)
+    await stage.types("/fieldview connect Bob's Barn")
+    await sends(stage, "Bob's Barn\nAda Lovelace Farms")
+    plan = await says(stage, "1 grower would get a link")
+    assert "1 grower has a link that works, and keeps it" in text_of(plan)
+    await press(stage, plan, "bulk-start")
+    [rows] = await files(stage)
+    assert [bool(row["link"]) for row in rows] == [True, True]
+    assert len(await stage.running.bot.inviting.working()) == 2
+
+
+async def test_nobody_is_reminded_of_a_hundred_links_one_by_one(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await peopled(stage)
+    await sends(stage, "Bob's Barn")
+    await press(stage, await says(stage, "1 grower would get a link"), "bulk-start")
+    await files(stage)
+    before = len(stage.world.slack.posted(stage.world.slack.dm(stage.grace)))
+    for _ in range(9):
+        stage.world.clock.advance(days(1))
+        await stage.running.bot.chasing.chase_job("tick")
+    await stage.delivered()
+    assert len(stage.world.slack.posted(stage.world.slack.dm(stage.grace))) == before
+    assert ("consent-expired", "done") in await stage.deeds()
+
+
+@pytest.mark.parametrize("lost", ["files:read", "files:write"])
+async def test_without_a_permission_it_says_which_and_what_goes_instead(stage_on_sqlite: Stage, lost: str) -> None:
+    stage = stage_on_sqlite
+    await peopled(stage)
+    stage.world.slack.scopes.remove(lost)
+    told = text_of(await sends(stage, "Bob's Barn"))
+    if lost == "files:read":
+        assert "`files:read`" in told
+        assert "paste" in told
+        return
+    await press(stage, await says(stage, "1 grower would get a link"), "bulk-start")
+    done = await says(stage, "I could not send you the file")
+    assert "`files:write`" in text_of(done)
+    stage.world.slack.scopes.add(lost)
+    await press(stage, done, "bulk-list")
+    [rows] = await files(stage)
+    assert rows[0]["link"]
+    await says(stage, "The file below has every link")
+
+
+async def test_a_file_is_fetched_from_slack_alone(stage_on_sqlite: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the address of a file says: the token goes to Slack's own host."""
+    stage = stage_on_sqlite
+    asked: list[str] = []
+
+    async def never(address: str, most: int) -> bytes:
+        asked.append(address)
+        return b""
+
+    monkeypatch.setattr(stage.running.bot.slack, "_fetched", never)
+    real = stage.world.slack.url
+    stage.world.slack.url = "https://files.slack.com.evil.example"
+    told = text_of(await sends(stage, "Bob's Barn"))
+    stage.world.slack.url = real
+    assert asked == []
+    assert "do not understand" in told
+
+
+async def test_what_is_no_list_is_said_so_and_too_large_a_file_is_not_fetched(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    assert "not a CSV file" in text_of(await sends(stage, b"PK\x03\x04 a workbook"))
+    assert "larger than 1,000 kB" in text_of(await sends(stage, b"x" * 1_000_001))
+
+
+async def test_old_lists_are_forgotten_with_what_was_written_in_them(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await sends(stage, "Somebody Unknown")
+    await says(stage, "nobody to make a link for")
+    stage.world.clock.advance(days(31))
+    assert await stage.running.bot.bulk_inviting.forget_old() == 1
+    [bulk_id] = {json.loads(row.detail or "{}").get("bulk") for row in await stage.audit()} - {None}
+    async with stage.running.bot.database.reading() as session:
+        assert await bulks.lines(session, bulk_id) == []
