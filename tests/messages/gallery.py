@@ -219,7 +219,7 @@ def invitations() -> Iterator[tuple[str, Shown]]:
     yield "direct message, again", messages.invitation_dm(again.letter, NOW)
     for state, consent in consents():
         letter = replace(a_letter(), consent=consent)
-        if state.startswith("open"):
+        if state.startswith("open") and consent.expires_at > NOW:
             yield f"direct message, {state}", messages.invitation_dm(letter, NOW)
         yield f"direct message closed, {state}", messages.invitation_dm_closed(letter, NOW)
         whose = a_grower(name="Hill & Dale") if consent.trouble == "somebody-elses-account" else None
@@ -649,7 +649,13 @@ def everything() -> dict[str, Shown]:
 
 def page() -> str:
     """One Markdown page with the visible text, the fallback and the buttons of every message."""
-    return "# Everything the bot says\n\n" + "\n".join(_entry(title, shown) for title, shown in everything().items())
+    about = (
+        "Every text that the bot can send in Slack, made from the code by `python -m tests.messages.gallery`. "
+        "People and farms are invented; buttons and menus stand in brackets. What growers read in their browsers is in "
+        "`handlers/templates/`."
+    )
+    entries = "\n".join(_entry(title, shown) for title, shown in everything().items())
+    return f"# Everything the bot says\n\n{about}\n\n{entries}"
 
 
 def _entry(title: str, shown: Shown) -> str:
