@@ -255,6 +255,8 @@ def test_every_column_that_may_name_a_grower_is_known_to_be_erased() -> None:
         ("audit", "detail"),
         ("audit", "target_name"),
         ("audit", "typed"),
+        # What a file was called; it goes with the list, after thirty days.
+        ("bulks", "name"),
         ("consents", "asked_by_name"),
         ("notices", "text"),
         ("paces", "name"),
