@@ -15,9 +15,10 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 from cryptography.fernet import Fernet
@@ -74,7 +75,8 @@ class Model:
     def of(self, growers: int) -> Model:
         """The same life for another number of growers."""
         counts = {name: value for name, value in vars(self).items() if isinstance(value, int)}
-        return Model(**{name: max(1, round(value * growers / 500)) for name, value in counts.items()})
+        scaled: dict[str, Any] = {name: max(1, round(value * growers / 500)) for name, value in counts.items()}
+        return replace(self, **scaled)
 
 
 @dataclass
