@@ -11,7 +11,8 @@ from typing import Any, Protocol
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import messages
+from bot import digest, messages
+from bot.audience import for_operators, hearing
 from bot.correspondence import Correspondence
 from bot.errors import BotError, ChannelUnreachable, ProviderRefusedUs, ProviderRejected, ProviderUnavailable
 from bot.jobs import Queue
@@ -73,6 +74,13 @@ PRIVATE = (
 )
 """What is meant for one person and for nobody else."""
 
+FOR_OPERATORS = (
+    AnnouncementKind.OPERATOR_NOTICE,
+    AnnouncementKind.DISCONNECTION,
+    AnnouncementKind.AUDIT_ANCHOR,
+)
+"""What goes where operators look, whatever channels chose to hear."""
+
 BUSY = 2.0
 """Seconds after which a message that somebody else is delivering is looked at again."""
 
@@ -132,18 +140,21 @@ class Announcer:
         self._standing = Standing(slack, remembered=SHARING_REMEMBERED)
 
     async def to_channels(self, session: AsyncSession, kind: AnnouncementKind, subject: str, *also: str | None) -> None:
-        """Owe this message to every subscribed channel that works, to the alert channel, and to those named."""
-        channels = [*await self._subscribed(session), *filter(None, also)]
-        if self._alert_channel:
-            channels.append(self._alert_channel)
-        self._owe(session, kind, subject, channels)
+        """Owe this message to every channel that wants to hear of it, to the alert channel, and to those named."""
+        self._owe(session, kind, subject, await self._channels(session, kind, subject, *also))
+
+    async def to_newcomers(
+        self, session: AsyncSession, kind: AnnouncementKind, subject: str, *also: str | None
+    ) -> None:
+        """The same for what has changed, and concerns channels that it did not concern: the others have the message."""
+        channels = await self._channels(session, kind, subject, *also)
+        self._owe(session, kind, subject, channels, only_new=True)
 
     async def to_operators(self, session: AsyncSession, kind: AnnouncementKind, subject: str) -> None:
-        """Owe this message to the alert channel; without one, to every subscribed channel."""
-        if self._alert_channel:
-            self._owe(session, kind, subject, [self._alert_channel])
-        else:
-            await self.to_channels(session, kind, subject)
+        """Owe this message to the alert channel; without one, to the channels that hear everything, or else to all."""
+        self._owe(
+            session, kind, subject, [self._alert_channel] if self._alert_channel else await for_operators(session)
+        )
 
     async def to_channel(self, session: AsyncSession, kind: AnnouncementKind, subject: str, channel: str) -> None:
         """Owe this message to one channel, which need not be subscribed to anything."""
@@ -255,15 +266,28 @@ class Announcer:
                 await self._start(session, announcement, again=f"-{self._clock():%Y%m%d%H%M%S}")
         return len(overdue)
 
-    def _owe(self, session: AsyncSession, kind: AnnouncementKind, subject: str, channels: Iterable[str]) -> None:
+    def _owe(
+        self,
+        session: AsyncSession,
+        kind: AnnouncementKind,
+        subject: str,
+        channels: Iterable[str],
+        *,
+        only_new: bool = False,
+    ) -> None:
         async def want() -> None:
             for channel in sorted(set(channels)):
+                if only_new and await outbox.find(session, kind, subject, channel) is not None:
+                    continue
                 await self._start(session, await outbox.want(session, kind, subject, channel, self._clock()))
 
         at_end(session, (OUTBOX_RANK, kind, subject), want)
 
-    async def _subscribed(self, session: AsyncSession) -> list[str]:
-        return [item.channel for item in await subscriptions.everyone(session) if item.broken_reason is None]
+    async def _channels(
+        self, session: AsyncSession, kind: AnnouncementKind, subject: str, *also: str | None
+    ) -> list[str]:
+        named = filter(None, (*also, self._alert_channel))
+        return [*await hearing(session, kind, subject), *named]
 
     async def _start(self, session: AsyncSession, announcement: Announcement, again: str = "") -> None:
         key = f"{DELIVER}-{announcement.id}-{announcement.wanted}{again}"
@@ -404,11 +428,14 @@ class Announcer:
         operator = await self._operator_for(owed.channel)
         async with self._database.transaction() as session:
             await subscriptions.mark_broken(session, owed.channel, reason)
-            elsewhere = await self._elsewhere(session, owed.channel)
-            self._owe(session, owed.kind, owed.subject, elsewhere or operator)
+            if owed.kind is not AnnouncementKind.DIGEST:
+                # What a digest sums up can be asked for, and nobody else wants to read it.
+                elsewhere = await self._elsewhere(session, owed)
+                self._owe(session, owed.kind, owed.subject, elsewhere or operator)
             notice = await notices.raise_once(session, _unreachable(owed.channel), text, self._clock())
             if notice is not None:
-                self._owe(session, AnnouncementKind.OPERATOR_NOTICE, notice.id, [*elsewhere, *operator])
+                told = [*await self._operators(session, owed.channel), *operator]
+                self._owe(session, AnnouncementKind.OPERATOR_NOTICE, notice.id, told)
 
     async def _operator_for(self, channel: str) -> list[str]:
         """Who is told in person that this channel is lost: whoever subscribed it, or else an admin of the workspace."""
@@ -427,11 +454,17 @@ class Announcer:
             log.warning("slack does not tell who its admins are", channel=channel, detail=str(failure))
             return []
 
-    async def _elsewhere(self, session: AsyncSession, lost: str) -> list[str]:
-        """Where operators look when this channel is lost: the alert channel, or all that are left without it."""
+    async def _elsewhere(self, session: AsyncSession, owed: Announcement) -> list[str]:
+        """Who reads what was meant for a lost channel: the alert channel, or without it all that want to hear of it."""
+        if owed.kind in FOR_OPERATORS or (self._alert_channel and owed.channel != self._alert_channel):
+            return await self._operators(session, owed.channel)
+        return [channel for channel in await hearing(session, owed.kind, owed.subject) if channel != owed.channel]
+
+    async def _operators(self, session: AsyncSession, lost: str) -> list[str]:
+        """Where operators look when this channel is lost."""
         if self._alert_channel and lost != self._alert_channel:
             return [self._alert_channel]
-        return [channel for channel in await self._subscribed(session) if channel != lost]
+        return [channel for channel in await for_operators(session) if channel != lost]
 
     async def notify(self, session: AsyncSession, kind: str, text: str) -> None:
         """`tell_operators` in the caller's transaction."""
@@ -504,6 +537,10 @@ class Announcer:
                 return messages.audit_anchor(sealed.seq, str(Anchor.of(sealed))) if sealed else None
             case AnnouncementKind.BULK:
                 return await self._bulk(owed.subject, now)
+            case AnnouncementKind.DIGEST:
+                async with self._database.reading() as session:
+                    report = await digest.report(session, owed.subject, now)
+                return messages.digest(report, now) if report else None
 
     async def _outcome(self, consent_id: str, now: datetime) -> Message | None:
         async with self._database.reading() as session:

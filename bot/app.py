@@ -32,6 +32,7 @@ from bot.consent_news import ConsentNews
 from bot.correspondence import Correspondence
 from bot.dataflow import DataFlows
 from bot.desk import Desks
+from bot.digesting import Digesting
 from bot.directory import Directory
 from bot.disconnecting import END, NAP, Disconnecting
 from bot.errors import ProviderUnavailable
@@ -415,10 +416,11 @@ def _services(
         reducer=reducer,
         storms=storms,
         casework=Casework(database, slack, announcer, journal, clock),
-        ownership=Ownership(database, slack, subscribing, announcer, journal, clock),
+        ownership=Ownership(database, slack, subscribing, announcer, storms, journal, clock),
         escalating=Escalating(database, slack, subscribing, announcer, journal, clock),
         reminding=Reminding(database, announcer, journal, clock),
         subscribing=subscribing,
+        digesting=Digesting(database, announcer, journal, clock),
         permitting=Permitting(database, slack, journal, clock, settings.first_admins),
         data_watch=data_watch,
         silences=silences,

@@ -15,6 +15,7 @@ from bot.chasing import Chasing
 from bot.completion import Completion
 from bot.correspondence import Correspondence
 from bot.desk import Desks
+from bot.digesting import Digesting
 from bot.directory import Directory
 from bot.disconnecting import Disconnecting
 from bot.escalating import Escalating
@@ -67,6 +68,7 @@ class Bot:
     silences: Silences
     first_data: FirstDataWatch
     subscribing: Subscribing
+    digesting: Digesting
     permitting: Permitting
     announcer: Announcer
     journal: Journal

@@ -16,6 +16,7 @@ from bot.journal import Deed, Journal
 from bot.people import left, teammate
 from bot.reports import Owned
 from bot.slack.client import SlackClient
+from bot.storms import Storms
 from bot.subscribing import Subscribing
 from storage import growers, handovers, incidents, owners
 from storage.database import Database
@@ -33,6 +34,7 @@ class Ownership:
         slack: SlackClient,
         subscribing: Subscribing,
         announcer: Announcer,
+        storms: Storms,
         journal: Journal,
         clock: Callable[[], datetime],
     ) -> None:
@@ -40,6 +42,7 @@ class Ownership:
         self._slack = slack
         self._subscribing = subscribing
         self._announcer = announcer
+        self._storms = storms
         self._journal = journal
         self._clock = clock
 
@@ -121,6 +124,8 @@ class Ownership:
             if called and grower.owner:
                 await self._announcer.call(session, incident.id, grower.owner, deed.actor)
             await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id, prompt=True)
+            if incident.told_at is not None and grower.owner != before.owner:
+                self._storms.moved(session, incident.id)
         was = {"owner": before.owner, "channel": before.channel}
         now = {"owner": grower.owner, "channel": grower.channel}
         await self._journal.done(session, deed, grower, before=was, after=now)

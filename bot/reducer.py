@@ -216,6 +216,8 @@ class Reducer:
         else:
             await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id)
             self._storms.changed(session, incident.id)
+            if incident.told_at is not None and incident.cause is not seen.cause:
+                self._storms.moved(session, incident.id)
 
     async def _follow(self, session: AsyncSession, now: Connection, completed: str | None, source: str) -> None:
         """What a change of status means for incidents and for those who want to hear of it.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from storage.records import (
+    EVERYTHING,
     Affected,
     AuditEntry,
     Bulk,
@@ -17,6 +19,7 @@ from storage.records import (
     Consent,
     ConsentState,
     CredentialStatus,
+    Digest,
     Disconnection,
     FirstData,
     Grower,
@@ -26,7 +29,9 @@ from storage.records import (
     Storm,
     StormKind,
     StormTally,
+    Subscription,
     Transition,
+    Wishes,
 )
 
 
@@ -297,3 +302,120 @@ class StormList:
     consents: Mapping[str, Consent]
     page: int
     last: int
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """What a channel would have got in the last 30 days, or since the watching began: `watched` says for how long.
+
+    Messages about one grower each, about many at once, lists of those without new data, new connections, digests.
+    """
+
+    watched: timedelta
+    alone: int = 0
+    together: int = 0
+    silences: int = 0
+    connected: int = 0
+    digests: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.alone + self.together + self.silences + self.connected + self.digests
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What somebody is about to choose for a channel, and what that would have meant; `now` is how it is today.
+
+    `by_default`: it is the alert channel and gets every alert anyway.
+    """
+
+    channel: str | None
+    wishes: Wishes
+    rehearsed: Rehearsed
+    zone: str
+    now: Subscription | None = None
+    by_default: bool = False
+
+
+@dataclass(frozen=True)
+class Subscribed:
+    """The outcome. `newly` is False when the channel was subscribed and worked; `was` is what it wanted until now, if
+    that was something else; `by_default`: the channel gets every alert anyway."""
+
+    channel: str
+    newly: bool
+    by_default: bool
+    wishes: Wishes = EVERYTHING
+    was: Wishes | None = None
+
+
+@dataclass(frozen=True)
+class Subscriptions:
+    """Every channel that is subscribed, and the one that gets everything by the settings."""
+
+    listed: Sequence[Subscription]
+    alert_channel: str | None = None
+
+
+Case = tuple[Incident, Grower]
+
+
+@dataclass(frozen=True)
+class Load:
+    """How many growers of one member of the team, or of nobody, are broken, wait for consent, and bring nothing."""
+
+    owner: str | None
+    broken: int = 0
+    waiting: int = 0
+    silent: int = 0
+
+
+@dataclass(frozen=True)
+class Week:
+    """How seven days went. `days` counts for each, the oldest first, the growers who were broken on it.
+
+    `median` is the time to repair of those `repaired`, `median_before` that of the week before; `asked` and `agreed`
+    count growers. `missing` is for how long data was missing, all growers together.
+    """
+
+    days: Sequence[tuple[date, int]]
+    missing: timedelta
+    repaired: int = 0
+    median: timedelta | None = None
+    median_before: timedelta | None = None
+    asked: int = 0
+    agreed: int = 0
+    declined: int = 0
+
+
+@dataclass(frozen=True)
+class DigestReport:
+    """What stands in a digest. `fresh` has broken since the last one, `standing` before; on Mondays with the week."""
+
+    digest: Digest
+    growers: int
+    healthy: int
+    fresh: Sequence[Case] = ()
+    standing: Sequence[Case] = ()
+    recovered: Sequence[Case] = ()
+    connected: Sequence[Grower] = ()
+    waiting: Sequence[tuple[Grower, Consent]] = ()
+    silent: Sequence[tuple[Grower, Silence]] = ()
+    ill: Sequence[Storm] = ()
+    week: Week | None = None
+
+    @property
+    def is_all_well(self) -> bool:
+        """Whether there is nothing that anybody would have to look at."""
+        return not (self.fresh or self.standing or self.silent or self.ill)
+
+    @property
+    def loads(self) -> Sequence[Load]:
+        """Whose the work is, the most first; those of nobody last."""
+        broken = Counter(grower.owner for _, grower in (*self.fresh, *self.standing))
+        waiting = Counter(grower.owner for grower, _ in self.waiting)
+        silent = Counter(grower.owner for grower, _ in self.silent)
+        owners = {*broken, *waiting, *silent}
+        loads = [Load(owner, broken[owner], waiting[owner], silent[owner]) for owner in owners]
+        return sorted(loads, key=lambda load: (load.owner is None, -load.broken, -load.waiting, load.owner or ""))

@@ -34,11 +34,12 @@ _NEWS = "news of storms"
 
 @dataclass
 class _News:
-    """The incidents of one transaction: those that channels must hear of, with the grower's own channel, and those
-    that changed or ended."""
+    """The incidents of one transaction: those that channels must hear of, with the grower's own channel, those
+    that changed or ended, and those that may concern other channels now."""
 
     new: dict[str, str | None] = field(default_factory=dict)
     changed: list[str] = field(default_factory=list)
+    moved: list[str] = field(default_factory=list)
 
 
 class Storms:
@@ -68,6 +69,10 @@ class Storms:
         """An incident looks different or is over: if it is part of a storm, the storm's message must tell."""
         self._news(session).changed.append(incident_id)
 
+    def moved(self, session: AsyncSession, incident_id: str) -> None:
+        """An open incident has another reason, or its grower another owner: channels that want that hear of it now."""
+        self._news(session).moved.append(incident_id)
+
     def _news(self, session: AsyncSession) -> _News:
         """What this transaction has to tell; it is told once, at the end, whatever number of incidents there are."""
         if _NEWS not in session.info:
@@ -82,6 +87,10 @@ class Storms:
             await self._gather(session, news.new)
         for storm_id in await storms.of_incidents(session, news.changed):
             await self._look_whether_over(session, storm_id)
+        for incident_id in news.moved:
+            storm_of_it = await storms.of_incident(session, incident_id)
+            kind = AnnouncementKind.STORM if storm_of_it else AnnouncementKind.INCIDENT
+            await self._announcer.to_newcomers(session, kind, storm_of_it or incident_id)
 
     async def _gather(self, session: AsyncSession, new: Mapping[str, str | None]) -> None:
         now = self._clock()
@@ -90,8 +99,7 @@ class Storms:
             await storms.join(session, storm.id, new)
             await storms.note(session, storm.id, last_at=now, over_at=None)
             await self._announcer.has_news(session, AnnouncementKind.STORM, storm.id)
-            if any(new.values()):
-                await self._announcer.to_channels(session, AnnouncementKind.STORM, storm.id, *new.values())
+            await self._announcer.to_newcomers(session, AnnouncementKind.STORM, storm.id, *new.values())
             return
         loose = await storms.loose(session, now - WINDOW)
         if len(loose) < self._size:

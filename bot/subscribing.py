@@ -1,25 +1,25 @@
-"""Which channels hear of alerts."""
+"""Which channels hear of alerts, of which, and when."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from bot.errors import ChannelUnreachable, UsageError
+from bot import workhours
+from bot.errors import BotError, ChannelUnreachable, UsageError
 from bot.journal import Journal
+from bot.people import teammate
+from bot.rehearsal import rehearse
+from bot.reports import Draft, Subscribed, Subscriptions
 from bot.slack.client import Channel, SlackClient
 from storage import subscriptions
 from storage.database import Database
+from storage.records import EVERYTHING, Subscription, Wishes
 
-
-@dataclass(frozen=True)
-class Subscribed:
-    """The outcome. `newly` is False when nothing had to change; `by_default`: the channel gets every alert anyway."""
-
-    channel: str
-    newly: bool
-    by_default: bool
+CHANNEL = re.compile(r"[CG][A-Z0-9]{2,31}")
+DEFAULT_ZONE = "UTC"
 
 
 class Subscribing:
@@ -39,13 +39,26 @@ class Subscribing:
         self._clock = clock
         self._alert_channel = alert_channel
 
-    async def subscribe(self, channel: str, by: str) -> Subscribed:
-        """Alerts go to this channel from now on. Raises UsageError when the bot cannot post there."""
+    async def subscribe(self, channel: str, by: str, wishes: Wishes | None = None) -> Subscribed:
+        """Alerts go to this channel from now on: those it wishes, or all at once. Raises UsageError.
+
+        A channel that was lost and is back wants what it wanted, unless somebody says otherwise.
+        """
         await self.reachable(channel)
+        if wishes and wishes.owner:
+            await teammate(self._slack, wishes.owner)
+        now = self._clock()
         async with self._database.transaction() as session:
-            newly = await subscriptions.add(session, channel, by, self._clock())
-            await self._journal.fulfil(session, channel=channel, before=not newly, after=True)
-        return Subscribed(channel, newly, channel == self._alert_channel)
+            before = await subscriptions.get(session, channel)
+            newly = await subscriptions.add(session, channel, by, now)
+            had = before.wishes if before else EVERYTHING
+            wants = wishes or (had if newly else EVERYTHING)
+            if wants != had:
+                await subscriptions.choose(session, channel, wants, by, now)
+            told = {"wishes": _told(wants)} if wants != EVERYTHING or wants != had else {}
+            await self._journal.fulfil(session, channel=channel, before=not newly, after=True, **told)
+        was = had if before and wants != had else None
+        return Subscribed(channel, newly, channel == self._alert_channel, wants, was)
 
     async def unsubscribe(self, channel: str) -> bool:
         """No more alerts here; False when there were none."""
@@ -53,6 +66,37 @@ class Subscribing:
             was = await subscriptions.remove(session, channel)
             await self._journal.fulfil(session, channel=channel, before=was, after=False)
         return was
+
+    async def everywhere(self) -> Subscriptions:
+        """Every subscription, the oldest first."""
+        async with self._database.reading() as session:
+            return Subscriptions(await subscriptions.everyone(session), self._alert_channel)
+
+    async def begin(self, channel: str | None, user: str) -> Draft:
+        """What this channel hears now, to be changed by somebody: hours are in its zone, or else in theirs.
+
+        A direct message is no channel.
+        """
+        channel = channel if channel and CHANNEL.fullmatch(channel) else None
+        async with self._database.reading() as session:
+            now = await subscriptions.get(session, channel) if channel else None
+        zone = now.wishes.zone if now else None
+        return await self.draft(channel, now.wishes if now else EVERYTHING, zone or await self._zone_of(user))
+
+    async def draft(self, channel: str | None, wishes: Wishes, zone: str) -> Draft:
+        """What these wishes would have meant for the channel."""
+        async with self._database.reading() as session:
+            now: Subscription | None = await subscriptions.get(session, channel) if channel else None
+            rehearsed = await rehearse(session, wishes, self._clock())
+        by_default = channel is not None and channel == self._alert_channel
+        return Draft(channel, wishes, rehearsed, zone, now, by_default)
+
+    async def _zone_of(self, user: str) -> str:
+        try:
+            zone = (await self._slack.person(user)).zone or DEFAULT_ZONE
+        except BotError:
+            return DEFAULT_ZONE
+        return zone if workhours.zone(zone) else DEFAULT_ZONE
 
     async def reachable(self, channel: str) -> Channel:
         """The channel, if alerts may be posted there. Raises UsageError."""
@@ -67,3 +111,10 @@ class Subscribing:
         if found.is_shared:
             raise UsageError("People of other organisations read that channel, so growers are not named there.")
         return found
+
+
+def _told(wishes: Wishes) -> dict[str, Any]:
+    """For the audit trail."""
+    digest = {"digest_hour": wishes.digest_hour, "zone": wishes.zone} if wishes.has_digest else {}
+    topics = None if wishes.topics is None else list(wishes.topics)
+    return {"owner": wishes.owner, "topics": topics, "delivery": wishes.delivery, **digest}

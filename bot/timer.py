@@ -111,6 +111,7 @@ class Timer:
         await self._bot.casework.wake_due()
         await self._bot.escalating.call_leads()
         await self._bot.reminding.remind()
+        await self._bot.digesting.owe_due()
 
     async def look_at_data(self) -> None:
         """Start this slot's reading of how fresh data is; once a day, what is told of it."""

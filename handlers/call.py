@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -109,7 +109,8 @@ class Call(Request):
 class Click(Request):
     """One press of a button or choice in a menu; `value` is the button's value or the chosen option's.
 
-    `message` is the timestamp of the message that was pressed in, empty in a view; `modal` is the id of the modal.
+    `message` is the timestamp of the message that was pressed in, empty in a view; `modal` is the id of the modal,
+    `values` is what is filled in there by block id, and `metadata` what it remembers.
     """
 
     via = "button"
@@ -121,6 +122,8 @@ class Click(Request):
     is_ephemeral: bool
     message: str = ""
     modal: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+    metadata: str = ""
 
 
 @dataclass(frozen=True)
@@ -162,7 +165,8 @@ class Typing(Request):
 
 @dataclass(frozen=True)
 class Reply:
-    """What to answer. `replace` puts the answer in place of the pressed message; `modal` opens instead of a message;
+    """What to answer. `replace` puts the answer in place of the pressed message; `modal` opens instead of a message,
+    `filled` in it as soon as that is known, `refresh` in place of the modal that was pressed in;
     `public` is said for everybody in `public_channel`; `detail` goes into the audit trail, unless
     a service wrote the row already, together with the effect. `shows` says that the App Home tells
     what was done without words; `home` is how it shall look next."""
@@ -170,6 +174,8 @@ class Reply:
     message: Message | None = None
     replace: bool = False
     modal: View | None = None
+    filled: Callable[[], Awaitable[View]] | None = None
+    refresh: View | None = None
     public: Message | None = None
     public_channel: str | None = None
     detail: Mapping[str, Any] | None = None

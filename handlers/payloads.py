@@ -56,6 +56,8 @@ def clicks(body: Body) -> Iterator[Click]:
             is_ephemeral=container.get("is_ephemeral") is True,
             message=_text(container, "message_ts"),
             modal=_modal(body),
+            values=_values(_part(_part(_part(body, "view"), "state"), "values")) if _modal(body) else {},
+            metadata=_text(_part(body, "view"), "private_metadata"),
             home=_home(_part(body, "view")),
         )
 
@@ -179,13 +181,21 @@ def _pressed(element: Body) -> tuple[str, str]:
 
 
 def _chosen(element: Body) -> str:
-    """The value of a button or input, or of what was chosen in a menu."""
+    """The value of a button or input, or of what was chosen in a menu; of several options, with commas between."""
     if option := _part(element, "selected_option"):
         return _text(option, "value")
+    if options := element.get("selected_options"):
+        return ",".join(_text(option, "value") for option in _each(options))
     for key in ("value", "selected_user", "selected_channel", "selected_conversation"):
         if element.get(key):
             return _text(element, key)
     return ""
+
+
+def _each(options: object) -> list[Body]:
+    if not (isinstance(options, list) and all(isinstance(option, Mapping) for option in options)):
+        raise Malformed("selected_options")
+    return options
 
 
 def _values(blocks: Body) -> dict[str, str]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime
 
+from slack_sdk.models.views import View
+
 from bot import messages
 from bot.bot import Bot
 from bot.errors import BotError
 from bot.permitting import Changed
+from bot.reports import Subscribed
 from handlers.call import Reply, Request
 from storage.records import Consent, CredentialStatus, Grower, Role
 
@@ -90,3 +93,23 @@ async def permissions(bot: Bot) -> Reply:
 def permitted(changed: Changed, *, replace: bool = False) -> Reply:
     """A rule was made, changed or taken back."""
     return Reply(messages.access_changed(changed.subject, changed.before, changed.after), replace=replace)
+
+
+def asked_what_to_hear(bot: Bot, channel: str | None, request: Request) -> Reply:
+    """The form that chooses what a channel hears: opened at once, and filled with what it hears now."""
+
+    async def filled() -> View:
+        draft = await bot.subscribing.begin(channel, request.user)
+        return messages.subscribe_modal(draft, private_metadata=f"{request.origin} {draft.zone}")
+
+    return Reply(modal=messages.subscribe_modal_opening(), filled=filled, detail={"asked": True})
+
+
+def hears(done: Subscribed, by: str) -> Reply:
+    """What a channel hears now, also told there if that is news."""
+    said = None
+    if done.newly:
+        said = messages.subscription_greeting(by, done.wishes)
+    elif done.was is not None:
+        said = messages.subscription_changed(by, done.wishes)
+    return Reply(messages.subscribed(done), public=said, public_channel=done.channel)

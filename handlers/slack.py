@@ -14,6 +14,7 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.response import BoltResponse
+from slack_sdk.models.views import View
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import messages
@@ -27,6 +28,7 @@ from bot.errors import (
     ConsentError,
     NotAllowed,
     ProviderError,
+    ProviderRejected,
     SomebodyWasFirst,
     UnknownGrower,
     UsageError,
@@ -92,6 +94,7 @@ class Asked:
     typed: str = ""
     role: Role = Role.VIEWER
     window: Window | None = None
+    in_form: bool = False
 
     def errand(self) -> Errand:
         """What the audit trail will say of it, whoever writes the row."""
@@ -176,8 +179,10 @@ class SlackEdge:
     async def _run_click(self, click: Click, answer_at: str | None) -> None:
         action = ACTIONS.get(click.action)
         name, role = (action.name_for(click), action.role_for(click)) if action else ("unknown-button", Role.VIEWER)
-        window = Window(click.trigger_id, click.modal) if click.modal or click.home is not None else None
-        asked = Asked(click, "button", name, answer_at, role=role, window=window)
+        in_form = action is not None and action.in_form
+        has_window = not in_form and (click.modal or click.home is not None)
+        window = Window(click.trigger_id, click.modal) if has_window else None
+        asked = Asked(click, "button", name, answer_at, role=role, window=window, in_form=in_form)
 
         async def work() -> Reply:
             if action is None:
@@ -241,7 +246,7 @@ class SlackEdge:
             # The database or Slack is ill: whoever waits gets at least a sentence, if that can be had.
             log.exception("an answer was not completed", actor=asked.request.user, outcome=outcome)
             await self._try_to_answer(asked, Reply(messages.crash(asked.request.request_id)))
-        if asked.request.home is not None and reply.modal is None:
+        if asked.request.home is not None and reply.modal is None and not asked.in_form:
             look = reply.home or asked.request.home
             await self._show_home(asked.request.user, asked.request.team, look)
 
@@ -274,8 +279,20 @@ class SlackEdge:
         if reply.modal is not None:
             pressed_in = request.modal if isinstance(request, Click) else ""
             show = self._bot.slack.push_view if pressed_in else self._bot.slack.open_view
-            await show(request.trigger_id, reply.modal)
+            opened = await show(request.trigger_id, reply.modal)
+            if reply.filled is not None:
+                await self._refreshed(opened, await reply.filled())
+        if reply.refresh is not None and isinstance(request, Click) and request.modal:
+            await self._refreshed(request.modal, reply.refresh)
         return reply
+
+    async def _refreshed(self, modal: str, view: View) -> None:
+        try:
+            await self._bot.slack.update_view(modal, view)
+        except ProviderRejected as rejected:
+            if rejected.code != "not_found":
+                raise
+            # Whoever chose has closed it meanwhile, and waits for nothing.
 
     async def _audit(self, asked: Asked, errand: Errand, reply: Reply, outcome: str) -> None:
         typed = redact(asked.typed)[:TYPED] if asked.typed and asked.request.subject.grower is None else None
@@ -332,7 +349,8 @@ class SlackEdge:
 
     async def _say_it_takes_time(self, asked: Asked) -> None:
         await asyncio.sleep(PATIENCE)
-        await self._try_to_answer(asked, Reply(messages.working()))
+        if not asked.in_form:
+            await self._try_to_answer(asked, Reply(messages.working()))
 
 
 def bolt_app(bot: Bot, workspace: Workspace, background: Background, signing_secret: str | None) -> AsyncApp:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.consents import UNFINISHED
@@ -25,7 +25,7 @@ async def move(session: AsyncSession, giver: str, taker: str) -> Moved:
     still_open = IncidentRow.recovered_at.is_(None)
     snoozes = await _give(session, IncidentRow.id, IncidentRow.snoozed_by, giver, taker, still_open)
     assigned = await _give(session, IncidentRow.id, IncidentRow.assigned_to, giver, taker, still_open)
-    channels = await _give(session, SubscriptionRow.channel, SubscriptionRow.made_by, giver, taker)
+    channels = await _give_subscriptions(session, giver, taker)
     leads = await _give(session, EscalationRow.channel, EscalationRow.lead, giver, taker)
     return Moved(tuple(growers), tuple(links), tuple(snoozes), tuple(assigned), tuple(channels), tuple(leads))
 
@@ -57,6 +57,18 @@ async def open_incidents(session: AsyncSession, moved: Moved) -> list[str]:
         theirs = IncidentRow.grower_id.in_(moved.growers[start:][:BATCH])
         found.update(await session.scalars(select(IncidentRow.id).where(IncidentRow.recovered_at.is_(None), theirs)))
     return sorted(found)
+
+
+async def _give_subscriptions(session: AsyncSession, giver: str, taker: str) -> list[str]:
+    """Those that the giver made, and those that are about the giver's growers."""
+    made_or_about = or_(SubscriptionRow.made_by == giver, SubscriptionRow.owner == giver)
+    theirs = select(SubscriptionRow).where(made_or_about).order_by(SubscriptionRow.channel).with_for_update()
+    rows = list(await session.scalars(theirs.execution_options(populate_existing=True)))
+    for row in rows:
+        row.made_by = taker if row.made_by == giver else row.made_by
+        row.owner = taker if row.owner == giver else row.owner
+    await session.flush()
+    return [row.channel for row in rows]
 
 
 async def _give(session: AsyncSession, key: Any, holder: Any, giver: str, taker: str, *where: Any) -> list[str]:

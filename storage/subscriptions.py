@@ -7,13 +7,16 @@ from datetime import datetime
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage.records import Subscription
+from storage.records import Subscription, Wishes
 from storage.tables import SubscriptionRow
 from storage.upserts import insert
 
 
 async def add(session: AsyncSession, channel: str, by: str, at: datetime) -> bool:
-    """Subscribe the channel; False when it is subscribed and works. A broken subscription is made whole."""
+    """Subscribe the channel to everything; False when it is subscribed and works.
+
+    A broken subscription is made whole, and wants what it wanted.
+    """
     statement = insert(session, SubscriptionRow).values(channel=channel, made_by=by, made_at=at)
     repaired = statement.on_conflict_do_update(
         index_elements=[SubscriptionRow.channel],
@@ -21,6 +24,23 @@ async def add(session: AsyncSession, channel: str, by: str, at: datetime) -> boo
         where=SubscriptionRow.broken_reason.is_not(None),
     )
     return await session.scalar(repaired.returning(SubscriptionRow.channel)) is not None
+
+
+async def choose(session: AsyncSession, channel: str, wishes: Wishes, by: str, at: datetime) -> None:
+    """From now on the channel wants to hear this."""
+    await session.execute(
+        update(SubscriptionRow)
+        .where(SubscriptionRow.channel == channel)
+        .values(
+            owner=wishes.owner,
+            topics=None if wishes.topics is None else list(wishes.topics),
+            delivery=wishes.delivery,
+            digest_hour=wishes.digest_hour,
+            zone=wishes.zone,
+            changed_by=by,
+            changed_at=at,
+        )
+    )
 
 
 async def remove(session: AsyncSession, channel: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, Integer, MetaData, String, Text, text
@@ -26,6 +26,8 @@ from storage.records import (
     Consent,
     ConsentState,
     CredentialStatus,
+    Delivery,
+    Digest,
     Disconnection,
     DisconnectionState,
     Escalation,
@@ -49,7 +51,9 @@ from storage.records import (
     Subscription,
     Sweep,
     ThreadNote,
+    Topic,
     Transition,
+    Wishes,
 )
 
 
@@ -382,9 +386,42 @@ class SubscriptionRow(Row):
     made_by: Mapped[str] = mapped_column(String(32))
     made_at: Mapped[datetime]
     broken_reason: Mapped[str | None] = mapped_column(Text)
+    owner: Mapped[str | None] = mapped_column(String(32))
+    topics: Mapped[list[str] | None]
+    delivery: Mapped[str] = mapped_column(String(16), default=Delivery.INSTANT, server_default=Delivery.INSTANT)
+    digest_hour: Mapped[int | None]
+    zone: Mapped[str | None] = mapped_column(String(64))
+    changed_by: Mapped[str | None] = mapped_column(String(32))
+    changed_at: Mapped[datetime | None]
 
     def to_record(self) -> Subscription:
-        return Subscription(self.channel, self.made_by, self.made_at, self.broken_reason)
+        # A newer version that runs beside us may know more topics.
+        topics = None if self.topics is None else tuple(topic for topic in Topic if topic in self.topics)
+        wishes = Wishes(self.owner, topics, Delivery(self.delivery), self.digest_hour, self.zone)
+        return Subscription(
+            self.channel, self.made_by, self.made_at, self.broken_reason, wishes, self.changed_by, self.changed_at
+        )
+
+
+class DigestRow(Row):
+    """One per channel and local day, whoever looks whether it is due and however often."""
+
+    __tablename__ = "digests"
+    __table_args__ = (Index("uq_digests_channel_day", "channel", "day", unique=True),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    channel: Mapped[str] = mapped_column(String(32))
+    day: Mapped[str] = mapped_column(String(10))
+    since: Mapped[datetime]
+    until: Mapped[datetime]
+    zone: Mapped[str] = mapped_column(String(64))
+    owner: Mapped[str | None] = mapped_column(String(32))
+    topics: Mapped[list[str] | None]
+
+    def to_record(self) -> Digest:
+        topics = None if self.topics is None else tuple(topic for topic in Topic if topic in self.topics)
+        wishes = Wishes(self.owner, topics, Delivery.DIGEST, zone=self.zone)
+        return Digest(self.id, self.channel, date.fromisoformat(self.day), self.since, self.until, wishes)
 
 
 class EscalationRow(Row):

@@ -26,6 +26,7 @@ from bot.messages.checks import health_report
 from bot.messages.choosing import choose_grower, chosen_command, create_grower_modal, unknown_grower
 from bot.messages.consents import connected, consent_outcome
 from bot.messages.deeds import actions, history
+from bot.messages.digest import digest
 from bot.messages.endings import disconnect_cancelled, disconnect_question, disconnection, not_connected
 from bot.messages.first_data import no_data_yet
 from bot.messages.home import answer_modal, home
@@ -48,12 +49,22 @@ from bot.messages.searching import connect_modal, disconnect_modal, status_modal
 from bot.messages.silences import silences
 from bot.messages.status import connection_status, overview
 from bot.messages.storms import NAMED, link_warning, storm, storm_list
-from bot.messages.subscriptions import subscribed, subscription_greeting, unsubscribed
+from bot.messages.subscriptions import (
+    FIRST_HOUR,
+    subscribe_modal,
+    subscribe_modal_opening,
+    subscribed,
+    subscription_changed,
+    subscription_greeting,
+    subscriptions,
+    unsubscribed,
+)
 from bot.messages.threads import thread_reply
 from bot.messages.timeline import timeline
 
 __all__ = [
     "BULK_COLUMNS",
+    "FIRST_HOUR",
     "MORE",
     "NAMED",
     "Message",
@@ -83,6 +94,7 @@ __all__ = [
     "consent_outcome",
     "crash",
     "create_grower_modal",
+    "digest",
     "disconnect_cancelled",
     "disconnect_modal",
     "disconnect_question",
@@ -124,8 +136,12 @@ __all__ = [
     "status_modal",
     "storm",
     "storm_list",
+    "subscribe_modal",
+    "subscribe_modal_opening",
     "subscribed",
+    "subscription_changed",
     "subscription_greeting",
+    "subscriptions",
     "thread_reply",
     "timeline",
     "unknown_grower",

@@ -33,6 +33,7 @@ _ACTORS = {
     "job:reminder": "the clock",
     "job:escalation": "the clock",
     "job:bulk": "the work on a list",
+    "job:digest": "the clock",
     "job:silence": "the look at new data",
     "job:first-data": "the look at new data",
 }
@@ -230,6 +231,14 @@ def _in_channel(verb: str) -> Callable[[str, Detail], str]:
     )
 
 
+def _subscribed(whom: str, detail: Detail) -> str:
+    if detail.get("asked"):
+        return "was asked what a channel shall hear"
+    if detail.get("wishes"):
+        return f"chose what {channel(str(detail['channel']))} hears" if detail.get("channel") else "chose for a channel"
+    return _in_channel("subscribed")(whom, detail)
+
+
 def _permitted(whom_: str, detail: Detail) -> str:
     if not detail.get("subject"):
         return "looked at who may do what"
@@ -343,7 +352,8 @@ _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
     "snoozes": lambda whom, detail: "looked at what is snoozed",
     "access": _permitted,
     "help": lambda whom, detail: "asked what I can do",
-    "subscribe": _in_channel("subscribed"),
+    "subscribe": _subscribed,
+    "subscriptions": lambda whom, detail: "looked at which channels are subscribed",
     "unsubscribe": _in_channel("unsubscribed"),
     "create-grower": _plain("created a grower at Leaf:", whom="name not kept"),
     "choose-grower": _plain("chose", whom="a grower from a menu"),
@@ -376,6 +386,7 @@ _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
     "incident-recovered": _plain("closed the alert about", whom="a grower"),
     "first-data": _first_data,
     "first-data-missing": _plain("found that no data has come in yet from", whom="a grower"),
+    "digest": _in_channel("sent the digest of the day to"),
     "silence-told": _silence_told,
     "silence-over": _silence_over,
     "keys-rotate": lambda whom, detail: "encrypted what is stored with a new key",

@@ -186,5 +186,6 @@ def _abilities(desk: Desk, *, is_admin: bool) -> list[Block]:
         "`/fieldview subscribe` brings alerts to a channel · `/fieldview help` lists everything",
     )
     admin = "You are an admin here: `/fieldview history` shows who did what." if is_admin else None
-    connect = [actions(button("Connect a grower…", "connect-someone", None))] if desk.has_connection else []
-    return [can, *connect, *([quiet(admin)] if admin else [])]
+    connect = button("Connect a grower…", "connect-someone", None) if desk.has_connection else None
+    hears = button("What a channel hears…", "subscribe-options", None)
+    return [can, actions(connect, hears), *([quiet(admin)] if admin else [])]

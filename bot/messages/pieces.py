@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ HEADING = 150
 LABEL = 75
 OPTIONS = 100
 OPTION_VALUE = 150
+BAR = 20
+"""Characters of the longest bar; a phone shows no more in one line."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,14 @@ def copyable(text: str) -> RichTextBlock:
     """Text to be copied as it is: nothing in it is markup, and no link in it is made clickable."""
     parts = [RichTextElementParts.Text(text=text)]
     return RichTextBlock(elements=[RichTextPreformattedElement(elements=parts)])
+
+
+def chart(bars: Sequence[tuple[str, int]]) -> RichTextBlock:
+    """Numbers as bars of characters: Slack has no block for charts, and these every client, theme and eye reads."""
+    widest, most = max(len(label) for label, _ in bars), max(number for _, number in bars)
+    scale = BAR / most if most > BAR else 1.0
+    lines = [f"{label:{widest}}  {'█' * math.ceil(number * scale)} {number:,}" for label, number in bars]
+    return copyable("\n".join(lines))
 
 
 def actions(*elements: InteractiveElement | None) -> ActionsBlock:

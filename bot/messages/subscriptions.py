@@ -1,31 +1,92 @@
-"""Which channels hear of alerts."""
+"""Which channels hear of alerts, of which, and when."""
 
 from __future__ import annotations
 
-from bot.messages.pieces import Message, section
+from collections.abc import Mapping, Sequence
+
+from slack_sdk.models.blocks import (
+    Block,
+    CheckboxesElement,
+    ConversationFilter,
+    ConversationSelectElement,
+    InputBlock,
+    InputInteractiveElement,
+    Option,
+    PlainTextObject,
+    UserSelectElement,
+)
+from slack_sdk.models.views import View
+
+from bot.messages.pieces import Message, actions, button, menu, quiet, row, section
 from bot.messages.text import channel as place
-from bot.messages.text import mention
+from bot.messages.text import code, count, escape, listing, mention
+from bot.messages.times import DAY, moment
+from bot.reports import Draft, Rehearsed, Subscribed, Subscriptions
+from storage.records import EVERYTHING, Delivery, Subscription, Topic, Wishes
+
+CHANGE = "subscribe-change"
+"""The action of everything in the form that is read again while somebody chooses."""
+
+FORM = "What a channel hears"
+
+LISTED = 45
+
+TOPICS: Mapping[Topic, tuple[str, str]] = {
+    Topic.BROKEN: ("Stopped working", "Urgent: the grower or your team must act."),
+    Topic.PARTLY: ("Shares only a part", "Soon: the grower must agree to the rest."),
+    Topic.SILENT: ("No new data", "When you have time: one list a day at most."),
+    Topic.ILL: ("FieldView or Leaf is ill", "To know: nobody can do anything but wait."),
+    Topic.CONNECTED: ("New connections", "Good news."),
+}
+"""What each is called, and how urgent it is."""
+
+WHOSE = {"all": "All growers", "one": "Only those of one colleague"}
+
+DELIVERIES: Mapping[str, str] = {
+    Delivery.INSTANT: "At once",
+    Delivery.DIGEST: "Once a day, in a digest",
+    Delivery.BOTH: "At once, and a digest once a day",
+}
+
+FIRST_HOUR = 8
+"""When a digest comes unless somebody says otherwise."""
 
 
-def subscribed(channel: str, *, newly: bool, also_default: bool) -> Message:
+def subscribed(done: Subscribed) -> Message:
     """To the person who asked for it."""
-    where = place(channel)
-    head = f"{where} gets alerts from now on." if newly else f"{where} gets alerts already; nothing had to change."
-    default = "It is also the alert channel of this bot’s settings, so it got every alert before."
+    where = place(done.channel)
+    head = f"{where} gets alerts from now on." if done.newly else f"{where} gets alerts already; nothing had to change."
+    if done.was is not None and not done.newly:
+        head = f"{where} hears something else from now on."
+    default = "It is also the alert channel of this bot’s settings, so it gets every alert at once whatever is chosen."
+    usual = (
+        "One message for each connection that breaks, kept up to date until it works again, "
+        "and one for each new connection."
+    )
     lines = [
         head,
-        "One message for each connection that breaks, kept up to date until it works again, "
-        "and one for each new connection.",
-        default if also_default else None,
+        *([usual] if done.wishes == EVERYTHING else told(done.wishes)),
+        f"*Before:* {in_short(done.was)}." if done.was is not None else None,
+        default if done.by_default else None,
     ]
-    return Message("This channel gets FieldView alerts.", (section(*lines),))
+    choose = actions(button("Choose what it hears…", "subscribe-options", done.channel))
+    return Message("This channel gets FieldView alerts.", (section(*lines), choose))
 
 
-def subscription_greeting(by: str) -> Message:
+def subscription_greeting(by: str, wishes: Wishes = EVERYTHING) -> Message:
     """To the channel itself, so that everybody sees who subscribed it."""
     head = f"{mention(by)} subscribed this channel to FieldView alerts."
-    then = "I write here when a grower’s connection breaks, works again, or is new. `/fieldview unsubscribe` ends that."
-    return Message("This channel gets FieldView alerts from now on.", (section(head, then),))
+    usual = ["I write here when a grower’s connection breaks, works again, or is new."]
+    what = usual if wishes == EVERYTHING else told(wishes)
+    end = "`/fieldview unsubscribe` ends that."
+    return Message("This channel gets FieldView alerts from now on.", (section(head, *what, end),))
+
+
+def subscription_changed(by: str, wishes: Wishes) -> Message:
+    """To the channel itself, so that nobody wonders why it is quieter, or louder."""
+    head = f"{mention(by)} changed what this channel hears of FieldView."
+    lines = [head, *told(wishes), "`/fieldview subscribe options` changes it."]
+    return Message("This channel hears something else of FieldView from now on.", (section(*lines),))
 
 
 def unsubscribed(channel: str, *, was: bool) -> Message:
@@ -35,3 +96,177 @@ def unsubscribed(channel: str, *, was: bool) -> Message:
     then = "Alerts that stand there already are kept up to date." if was else None
     text = "That channel gets no more alerts." if was else "That channel was not subscribed."
     return Message(text, (section(head, then),))
+
+
+def subscriptions(all_of_them: Subscriptions) -> Message:
+    """Every channel: what it hears, who made it so and when, and whether it works."""
+    listed, default = all_of_them.listed, all_of_them.alert_channel
+    usage = "`/fieldview subscribe` in a channel subscribes it; `/fieldview subscribe options` chooses what it hears."
+    always = "is the alert channel of this bot’s settings: it gets every alert at once."
+    lines = [f"{place(default)} {always}"] if default else []
+    if not listed:
+        head = "No channel is subscribed."
+        return Message(head, (section(f"*{head}*", *lines, usage),))
+    head = f"{count(len(listed), 'channel is', 'channels are')} subscribed."
+    blocks: list[Block] = [section(f"*{head}*", *lines)]
+    for each in listed[:LISTED]:
+        blocks.append(row(button("Change…", "subscribe-options", each.channel), *_listed(each)))
+    if len(listed) > LISTED:
+        blocks.append(quiet(f"…and {count(len(listed) - LISTED, 'more', 'more')}."))
+    return Message(head, (*blocks, quiet("A subscription goes on when whoever made it leaves.", usage)))
+
+
+def _listed(each: Subscription) -> list[str]:
+    by = f"By {mention(each.made_by)}, {moment(each.made_at)}"
+    if each.changed_by and each.changed_at:
+        by += f"; last changed by {mention(each.changed_by)}, {moment(each.changed_at)}"
+    lines = [f"*{place(each.channel)}*: {in_short(each.wishes)}", f"{by}."]
+    if each.broken_reason:
+        lines.append(f"🔴 *Gets nothing:* {_lost(each.broken_reason)} `/fieldview subscribe` there mends it.")
+    return lines
+
+
+def _lost(reason: str) -> str:
+    if reason == "outsiders_read_it":
+        return "people of another organisation read it, so growers are not named there."
+    return f"Slack says {code(reason, 60)}."
+
+
+def told(wishes: Wishes) -> list[str]:
+    """What, whose and when, in a line each."""
+    return [f"*What:* {_what(wishes)}", f"*Whose:* {whose(wishes)}", f"*When:* {_when(wishes)}"]
+
+
+def in_short(wishes: Wishes) -> str:
+    """The same in one line."""
+    return f"{_what(wishes)} · {whose(wishes)} · {_when(wishes)}"
+
+
+def _what(wishes: Wishes) -> str:
+    if wishes.topics is None:
+        return "everything"
+    return ", ".join(_small(TOPICS[topic][0]) for topic in wishes.topics) or "nothing"
+
+
+def _small(title: str) -> str:
+    return title if title.startswith("FieldView") else title[0].lower() + title[1:]
+
+
+def whose(wishes: Wishes) -> str:
+    """Whose growers it is about."""
+    return f"the growers of {mention(wishes.owner)}" if wishes.owner else "all growers"
+
+
+def _when(wishes: Wishes) -> str:
+    digest = f"once a day at {hour(wishes.digest_hour)} ({_zone(wishes.zone)})"
+    match wishes.delivery:
+        case Delivery.INSTANT:
+            return "at once"
+        case Delivery.DIGEST:
+            return digest
+        case Delivery.BOTH:
+            return f"at once, and {digest}"
+
+
+def hour(at: int | None) -> str:
+    """ "08:00"."""
+    return f"{FIRST_HOUR if at is None else at:02}:00"
+
+
+def _zone(zone: str | None) -> str:
+    return escape((zone or "UTC").replace("_", " "))
+
+
+# The form
+
+
+def subscribe_modal_opening() -> View:
+    """On the screen before anything is known: Slack waits three seconds for a form, whatever the database does."""
+    return View(
+        type="modal",
+        title=PlainTextObject(text=FORM),
+        close=PlainTextObject(text="Cancel"),
+        blocks=[section("One moment: I look up what it hears now.")],
+    )
+
+
+def subscribe_modal(draft: Draft, *, private_metadata: str) -> View:
+    """What a channel shall hear, with what that would have meant last month."""
+    wishes = draft.wishes
+    blocks: list[Block] = [
+        _field("channel", "Channel", _channels(draft.channel)),
+        *([quiet(f"It hears now: {in_short(draft.now.wishes)}. Saving replaces that.")] if draft.now else []),
+        _field("whose", "Whose", menu(CHANGE, "Choose…", WHOSE, chosen="one" if wishes.owner else "all")),
+    ]
+    if wishes.owner:
+        blocks.append(
+            _field("owner", "Which colleague", UserSelectElement(action_id=CHANGE, initial_user=wishes.owner))
+        )
+    blocks += [
+        _field("topics", "What", _topics(wishes)),
+        _field("delivery", "When", menu(CHANGE, "Choose…", DELIVERIES, chosen=wishes.delivery)),
+    ]
+    if wishes.has_digest:
+        hours = {str(each): hour(each) for each in range(24)}
+        chosen = str(FIRST_HOUR if wishes.digest_hour is None else wishes.digest_hour)
+        at = menu(CHANGE, "Choose…", hours, chosen=chosen)
+        blocks.append(_field("digest_hour", f"When the digest comes ({_zone(draft.zone)})", at))
+    blocks += [section(f"*{rehearsed(draft.rehearsed)}*", _of_which(draft.rehearsed))]
+    if draft.by_default:
+        always = "It is the alert channel of this bot’s settings: it gets every alert at once whatever you choose here."
+        blocks.append(quiet(always))
+    return View(
+        type="modal",
+        callback_id="subscribe",
+        private_metadata=private_metadata,
+        title=PlainTextObject(text=FORM),
+        submit=PlainTextObject(text="Save"),
+        close=PlainTextObject(text="Cancel"),
+        blocks=blocks,
+    )
+
+
+def rehearsed(done: Rehearsed) -> str:
+    """How many messages it would have been."""
+    days = done.watched // DAY
+    if days < 1:
+        return "I have not watched long enough to say how many messages this channel would get."
+    span = "last month" if days >= 30 else f"in the {count(days, 'day')} since I began to watch"
+    return f"With these settings this channel would have got {count(done.total, 'message')} {span}."
+
+
+def _of_which(done: Rehearsed) -> str | None:
+    parts = (
+        (done.alone, "about one grower", "about one grower each"),
+        (done.together, "about many at once", "about many at once"),
+        (done.silences, "list of growers without new data", "lists of growers without new data"),
+        (done.connected, "about a new connection", "about new connections"),
+        (done.digests, "digest", "digests"),
+    )
+    return listing([count(number, one, many) for number, one, many in parts if number]) + "." if done.total else None
+
+
+def _field(block: str, label: str, element: InputInteractiveElement) -> InputBlock:
+    return InputBlock(label=PlainTextObject(text=label), block_id=block, element=element, dispatch_action=True)
+
+
+def _channels(chosen: str | None) -> ConversationSelectElement:
+    only = ConversationFilter(
+        include=["public", "private"], exclude_external_shared_channels=True, exclude_bot_users=True
+    )
+    return ConversationSelectElement(action_id=CHANGE, initial_conversation=chosen, filter=only)
+
+
+def _topics(wishes: Wishes) -> CheckboxesElement:
+    options = {topic: _topic(topic) for topic in TOPICS}
+    chosen: Sequence[Topic] = tuple(TOPICS) if wishes.topics is None else wishes.topics
+    return CheckboxesElement(
+        action_id=CHANGE,
+        options=list(options.values()),
+        initial_options=[options[topic] for topic in chosen] or None,
+    )
+
+
+def _topic(topic: Topic) -> Option:
+    title, urgency = TOPICS[topic]
+    return Option(value=topic, text=PlainTextObject(text=title), description=PlainTextObject(text=urgency))

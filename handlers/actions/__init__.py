@@ -18,6 +18,7 @@ from handlers.actions import (
     looking,
     owning,
     permitting,
+    subscribing,
 )
 from handlers.call import Click, Reply
 from storage.records import Role
@@ -27,7 +28,8 @@ from storage.records import Role
 class Action:
     """One button or menu: the name it has in the audit trail, who may press it, and what carries it out.
 
-    `name_of` and `role_of` give the name and the role where they depend on what was chosen.
+    `name_of` and `role_of` give the name and the role where they depend on what was chosen. `in_form`: it is chosen in
+    a form that goes on standing there, whatever comes of the choice.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Action:
     run: Callable[[Click, Bot], Awaitable[Reply]]
     name_of: Callable[[Click], str] | None = None
     role_of: Callable[[Click], Role] | None = None
+    in_form: bool = False
 
     def name_for(self, click: Click) -> str:
         return self.name_of(click) if self.name_of else self.name
@@ -55,6 +58,8 @@ ACTIONS: dict[str, Action] = {
     "home-back": Action("home", Role.VIEWER, home.look),
     "home-on": Action("home", Role.VIEWER, home.look),
     "home-subscribe": Action("subscribe", Role.OPERATOR, home.choose_channel),
+    "subscribe-options": Action("subscribe", Role.OPERATOR, subscribing.ask),
+    "subscribe-change": Action("subscribe", Role.OPERATOR, subscribing.change, in_form=True),
     "connect-anyway": Action("connect", Role.OPERATOR, connecting.connect_anyway),
     "send-link-anyway": Action("connect", Role.OPERATOR, connecting.send_link_anyway),
     "open-consent-link": Action("open-consent-link", Role.GROWER, connecting.opened),

@@ -23,6 +23,7 @@ from handlers.commands import (
     snoozes,
     status,
     subscribe,
+    subscriptions,
     unsubscribe,
 )
 from storage.records import Role
@@ -56,8 +57,21 @@ COMMANDS: dict[str, Command] = {
         ),
         Command("events", "<grower> [days]", "What happened to a connection", Role.VIEWER, events.events),
         Command("disconnect", "<grower>", "End a grower's connection", Role.ADMIN, disconnect.disconnect),
-        Command("subscribe", "[#channel]", "Get alerts in a channel", Role.OPERATOR, subscribe.subscribe),
+        Command(
+            "subscribe",
+            "[#channel] [options]",
+            "Get alerts in a channel: all, or those you choose",
+            Role.OPERATOR,
+            subscribe.subscribe,
+        ),
         Command("unsubscribe", "[#channel]", "Stop alerts in a channel", Role.OPERATOR, unsubscribe.unsubscribe),
+        Command(
+            "subscriptions",
+            "",
+            "Which channels get what, and whether that works",
+            Role.VIEWER,
+            subscriptions.subscriptions,
+        ),
         Command("owner", "<grower> [@person] [#channel]", "Who looks after a grower", Role.OPERATOR, owner.owner),
         Command(
             "handover", "@from @to", "Give everything of one colleague to another", Role.OPERATOR, handover.handover

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bot.bot import Bot
 from handlers.call import Reply, Submission
-from handlers.views import bulk, casework, create_grower, searching
+from handlers.views import bulk, casework, create_grower, searching, subscribing
 from storage.records import Role
 
 
@@ -28,5 +28,6 @@ FORMS: dict[str, Form] = {
     "create-grower": Form("create-grower", Role.OPERATOR, create_grower.faults, create_grower.create_grower),
     "bulk": Form("bulk", Role.OPERATOR, bulk.faults, bulk.plan),
     "snooze": Form("snooze", Role.OPERATOR, casework.snooze_faults, casework.snooze),
+    "subscribe": Form("subscribe", Role.OPERATOR, subscribing.faults, subscribing.subscribe),
     "assign": Form("assign", Role.OPERATOR, casework.assign_faults, casework.assign),
 }

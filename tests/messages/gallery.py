@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from slack_sdk.models.views import View
@@ -15,9 +15,27 @@ from bot.errors import AlertOver, ChannelUnreachable, NotAllowed, ProviderUnavai
 from bot.messages import Message
 from bot.messages.pieces import section
 from bot.messages.speech import every_speech
-from bot.reports import Desk, DeskRow, Finding, Handled, History, Level, Look, Owned, Pile, Snoozes
+from bot.reports import (
+    Desk,
+    DeskRow,
+    DigestReport,
+    Draft,
+    Finding,
+    Handled,
+    History,
+    Level,
+    Look,
+    Owned,
+    Pile,
+    Rehearsed,
+    Snoozes,
+    Subscribed,
+    Subscriptions,
+    Week,
+)
 from handlers.commands.help import overview as commands
 from storage.records import (
+    EVERYTHING,
     MEMBERS,
     AccessRule,
     BulkState,
@@ -25,6 +43,8 @@ from storage.records import (
     Cause,
     ConsentState,
     CredentialStatus,
+    Delivery,
+    Digest,
     DisconnectionState,
     Escalation,
     Handover,
@@ -35,7 +55,10 @@ from storage.records import (
     SilenceEnd,
     SilenceKind,
     StormKind,
+    Subscription,
     ThreadNote,
+    Topic,
+    Wishes,
 )
 from tests.messages.people import (
     FLOW,
@@ -425,6 +448,14 @@ def stories() -> Iterator[tuple[str, Shown]]:
         an_entry(
             "subscribe", target=None, target_name=None, detail='{"channel": "CNEWS", "before": false, "after": true}'
         ),
+        an_entry("subscribe", target=None, target_name=None, detail='{"asked": true}'),
+        an_entry(
+            "subscribe",
+            target=None,
+            target_name=None,
+            detail='{"channel": "CNEWS", "before": false, "after": true, "wishes": {"owner": null}}',
+        ),
+        an_entry("subscriptions", target=None, target_name=None),
         an_entry("unknown-command", target=None, target_name=None, outcome="refused", typed="conect Okafor"),
         an_entry("links", target=None, target_name=None),
         an_entry("revoke-link"),
@@ -447,6 +478,7 @@ def stories() -> Iterator[tuple[str, Shown]]:
         an_entry("incident-opened", actor="job:sweep", detail='{"cause": "grower-must-act", "status": "X"}'),
         an_entry("incident-recovered", actor="job:sweep"),
         an_entry("incident-flapping", actor="job:sweep", detail='{"changes": 4}'),
+        an_entry("digest", actor="job:digest", target=None, target_name=None, detail='{"channel": "CNEWS"}'),
         an_entry(
             "silence-told", actor="job:silence", target=None, target_name=None, detail='{"stale": 3, "lapsing": 1}'
         ),
@@ -545,14 +577,110 @@ def answers() -> Iterator[tuple[str, Shown]]:
     yield "disconnecting, Leaf is down", messages.disconnection(trouble, NOW)
     yield "was not connected", messages.not_connected(GROWER)
     yield "kept", messages.disconnect_cancelled(GROWER)
-    yield "subscribed", messages.subscribed("CNEWS", newly=True, also_default=False)
-    yield "subscribed before", messages.subscribed("CNEWS", newly=False, also_default=True)
-    yield "greeting", messages.subscription_greeting("UMARIA")
+    yield from subscriptions()
     yield "unsubscribed", messages.unsubscribed("CNEWS", was=True)
     yield "was not subscribed", messages.unsubscribed("CNEWS", was=False)
     yield "audit anchor", messages.audit_anchor(1847, f"2026-11-24T12:00:00+00:00 1847 {'5e' * 32}")
     yield "notice", messages.operator_notice(a_notice(), NOW)
     yield "notice, over", messages.operator_notice(a_notice(over_at=NOW), NOW)
+
+
+WISHES = Wishes("UMARIA", (Topic.BROKEN, Topic.ILL), Delivery.BOTH, 7, "America/Chicago")
+
+
+def subscriptions() -> Iterator[tuple[str, Shown]]:
+    yield "subscribed", messages.subscribed(Subscribed("CNEWS", newly=True, by_default=False))
+    yield "subscribed before", messages.subscribed(Subscribed("CNEWS", newly=False, by_default=True))
+    chosen = Subscribed("CNEWS", newly=False, by_default=False, wishes=WISHES, was=EVERYTHING)
+    yield "subscribed otherwise", messages.subscribed(chosen)
+    yield "subscribed to all again", messages.subscribed(replace(chosen, wishes=EVERYTHING, was=WISHES))
+    yield "greeting", messages.subscription_greeting("UMARIA")
+    yield "greeting, some of it", messages.subscription_greeting("UMARIA", WISHES)
+    yield "greeting, changed", messages.subscription_changed("UMARIA", WISHES)
+    made = Subscription("CNEWS", "UMARIA", before(days=40))
+    chose = replace(made, channel="CTEAM", wishes=WISHES, changed_by="UJONAS", changed_at=before(days=2))
+    lost = [
+        replace(made, channel="CGONE", broken_reason="is_archived"),
+        replace(made, channel="CSHARED", broken_reason="outsiders_read_it", wishes=replace(WISHES, owner=None)),
+    ]
+    yield "subscriptions", messages.subscriptions(Subscriptions([made, chose, *lost], "CALERTS"))
+    yield "subscriptions, one", messages.subscriptions(Subscriptions([chose]))
+    yield "subscriptions, none", messages.subscriptions(Subscriptions([]))
+    yield "subscriptions, none but the settings'", messages.subscriptions(Subscriptions([], "CALERTS"))
+    yield "subscriptions, many", messages.subscriptions(Subscriptions([chose] * 80, "CALERTS"))
+    month = Rehearsed(timedelta(days=30), alone=9, together=1, silences=2, connected=2)
+    first = Draft(None, EVERYTHING, Rehearsed(timedelta(hours=2)), "America/Chicago")
+    yield "what to hear, opening", messages.subscribe_modal_opening()
+    yield "what to hear?", messages.subscribe_modal(first, private_metadata="CTEAM America/Chicago")
+    whole = replace(first, channel="CNEWS", rehearsed=month, now=made, by_default=True)
+    yield "what to hear, everything", messages.subscribe_modal(whole, private_metadata="CTEAM UTC")
+    week = Rehearsed(timedelta(days=9), alone=1, digests=9)
+    narrow = replace(whole, wishes=WISHES, rehearsed=week, now=chose, by_default=False)
+    yield "what to hear, some of it", messages.subscribe_modal(narrow, private_metadata="CTEAM America/Chicago")
+    nothing = replace(narrow, wishes=replace(WISHES, topics=()), rehearsed=Rehearsed(timedelta(days=30)))
+    yield "what to hear, nothing yet", messages.subscribe_modal(nothing, private_metadata="CTEAM UTC")
+
+
+def digests() -> Iterator[tuple[str, Shown]]:
+    today = Digest("d", "CNEWS", NOW.date(), before(days=1), NOW, EVERYTHING)
+    hill, novak = (
+        a_grower(id="g-2", name="Hill & Dale", owner="UMARIA"),
+        a_grower(id="g-3", name="Novák", owner="UJONAS"),
+    )
+    week = Week(
+        days=[
+            (date(2026, 11, 16) + timedelta(days=number), growers)
+            for number, growers in enumerate((0, 2, 3, 3, 1, 1, 2))
+        ],
+        missing=timedelta(days=9, hours=7),
+        repaired=4,
+        median=timedelta(hours=5, minutes=10),
+        median_before=timedelta(days=1, hours=3),
+        asked=7,
+        agreed=5,
+        declined=1,
+    )
+    busy = DigestReport(
+        today,
+        growers=2400,
+        healthy=2396,
+        fresh=[(an_incident(), hill)],
+        standing=[
+            (an_incident(Cause.SCOPE_MISSING, opened_at=before(days=9)), novak),
+            (dict(cared_for())["snoozed"], GROWER),
+        ],
+        recovered=[(an_incident(opened_at=before(days=2), recovered_at=before(hours=7)), hill)],
+        connected=[GROWER],
+        waiting=[(GROWER, a_consent(created_at=before(days=3))), (hill, a_consent(begun_at=before(hours=1)))],
+        silent=[(novak, a_silence())],
+    )
+    yield "digest", messages.digest(busy, NOW)
+    yield "digest on Monday", messages.digest(replace(busy, week=week), NOW)
+    well = DigestReport(today, growers=2400, healthy=2400)
+    yield "digest, all well", messages.digest(well, NOW)
+    still = Week([(NOW.date() - timedelta(days=number), 0) for number in range(7)], timedelta())
+    yield "digest, all well on Monday", messages.digest(replace(well, week=still), NOW)
+    yield "digest, FieldView ill", messages.digest(replace(well, healthy=2300, ill=[a_storm(StormKind.FIELDVIEW)]), NOW)
+    yield "digest, as before", messages.digest(replace(busy, fresh=(), silent=(), waiting=()), NOW)
+    one = replace(well, digest=replace(today, wishes=WISHES), growers=12, healthy=11, fresh=busy.fresh)
+    yield "digest, of one colleague", messages.digest(one, NOW)
+    nobody = DigestReport(today, growers=0, healthy=0)
+    yield "digest, nobody connected", messages.digest(nobody, NOW)
+    crowd = [
+        (an_incident(id=f"i-{n}"), a_grower(id=f"g-{n}", name=f"Farm number {n}", owner=f"U{n % 40:04}"))
+        for n in range(300)
+    ]
+    many = replace(
+        busy,
+        fresh=crowd,
+        standing=crowd,
+        recovered=crowd,
+        connected=[grower for _, grower in crowd],
+        waiting=[(grower, a_consent()) for _, grower in crowd],
+        silent=[(grower, a_silence()) for _, grower in crowd],
+        week=replace(week, days=[(day, 100 * growers) for day, growers in week.days]),
+    )
+    yield "digest, many", messages.digest(many, NOW)
 
 
 def storms() -> Iterator[tuple[str, Shown]]:
@@ -640,6 +768,7 @@ def everything() -> dict[str, Shown]:
             *silences(),
             *stories(),
             *storms(),
+            *digests(),
             *threads(),
             *checks(),
             *answers(),
@@ -669,7 +798,21 @@ def _lines(block: dict[str, Any]) -> list[str]:
         return [" ".join(_element(element) for element in block["elements"])]
     if block["type"] == "table":
         return ["| " + " | ".join(cell["text"] for cell in row) + " |" for row in block["rows"]]
+    if block["type"] == "input":
+        return [f"{block['label']['text']}: {_input(block['element'])}"]
     return read(block).split("\n") if read(block) else ["---"]
+
+
+def _input(element: dict[str, Any]) -> str:
+    """A field of a form, with what stands in it at first."""
+    if element["type"] != "checkboxes":
+        return _element(element) if "options" in element else f"[{element['type'].replace('_', ' ')}]"
+    chosen = [option["value"] for option in element.get("initial_options", [])]
+    lines = [
+        f"[{'x' if o['value'] in chosen else ' '}] {o['text']['text']} ({o['description']['text']})"
+        for o in element["options"]
+    ]
+    return " · ".join(lines)
 
 
 def _element(element: dict[str, Any]) -> str:

@@ -61,11 +61,12 @@ def _visible(text: dict[str, Any]) -> str:
 
 
 def elements(shown: Message | View) -> list[dict[str, Any]]:
-    """Every button and menu."""
+    """Every button and menu, and every field of a form that tells at once what is chosen."""
     found: list[dict[str, Any]] = []
     for block in blocks_of(shown):
         found += block.get("elements", []) if block["type"] == "actions" else []
         found += [block["accessory"]] if "accessory" in block else []
+        found += [block["element"]] if block.get("dispatch_action") else []
     return found
 
 

@@ -1,0 +1,95 @@
+"""What stands in a digest: read when it is delivered, so that it is true when it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
+from statistics import median
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot import workhours
+from bot.audience import TOPICS
+from bot.reports import Case, DigestReport, Week
+from storage import connections, consents, digests, silences, storms
+from storage.records import About, ConsentState, CredentialStatus, Digest, StormKind, Topic
+
+LISTED = 1000
+MONDAY = 0
+DAYS = 7
+
+
+async def report(session: AsyncSession, digest_id: str, now: datetime) -> DigestReport | None:
+    """The digest as far as its channel's wishes go; None when it is not known any more."""
+    digest = await digests.get(session, digest_id)
+    if digest is None:
+        return None
+    wishes, owner = digest.wishes, digest.wishes.owner
+    counts = await connections.counts(session, owner)
+    open_ones = _covered(digest, await digests.standing(session, owner))
+    hears_of_silence = wishes.covers(About(Topic.SILENT, owner))
+    hears_of_connections = wishes.covers(About(Topic.CONNECTED, owner))
+    hears_of_illness = wishes.covers(About(Topic.ILL, is_everybodys=True))
+    ill = [storm for storm in await storms.standing(session) if storm.kind is not StormKind.GROWERS]
+    return DigestReport(
+        digest,
+        growers=sum(counts.values()) - counts.get(CredentialStatus.ABSENT, 0),
+        healthy=counts.get(CredentialStatus.HEALTHY, 0),
+        fresh=[case for case in open_ones if case[0].opened_at >= digest.since],
+        standing=[case for case in open_ones if case[0].opened_at < digest.since],
+        recovered=_covered(digest, await digests.recovered(session, owner, digest.since, now)),
+        connected=await digests.connected(session, owner, digest.since, now) if hears_of_connections else (),
+        waiting=await consents.waiting_ones(session, now, LISTED, owner),
+        silent=await silences.standing(session, owner) if hears_of_silence else (),
+        ill=ill if hears_of_illness else (),
+        week=await _week(session, digest) if digest.day.weekday() == MONDAY else None,
+    )
+
+
+def _covered(digest: Digest, cases: Sequence[Case]) -> list[Case]:
+    wishes = digest.wishes
+    return [case for case in cases if wishes.covers(About(TOPICS[case[0].cause], case[1].owner))]
+
+
+async def _week(session: AsyncSession, digest: Digest) -> Week:
+    """The seven local days before the digest's."""
+    owner, zone = digest.wishes.owner, workhours.zone(digest.wishes.zone or "UTC") or ZoneInfo("UTC")
+    first = digest.day - timedelta(days=DAYS)
+    midnights = [
+        datetime.combine(first + timedelta(days=number), time(), zone).astimezone(UTC) for number in range(DAYS + 1)
+    ]
+    began, ended = midnights[0], midnights[-1]
+    stood = [span for span in await digests.stood(session, owner, began, ended) if _counts(digest, span)]
+    mended = [span for span in await digests.repaired(session, owner, began, ended) if _counts(digest, span)]
+    earlier = await digests.repaired(session, owner, began - timedelta(days=DAYS), began)
+    asked = await digests.asked(session, owner, began, ended)
+    agreed = {grower for grower, state in asked if state is ConsentState.CONNECTED}
+    declined = {grower for grower, state in asked if state is ConsentState.DECLINED}
+    return Week(
+        days=[
+            (first + timedelta(days=number), len({span.grower_id for span in stood if _touches(span, *day)}))
+            for number, day in enumerate(pairwise(midnights))
+        ],
+        missing=sum((min(ended, span.until or ended) - max(began, span.since) for span in stood), timedelta()),
+        repaired=len(mended),
+        median=_median(mended),
+        median_before=_median([span for span in earlier if _counts(digest, span)]),
+        asked=len({grower for grower, _ in asked}),
+        agreed=len(agreed),
+        declined=len(declined - agreed),
+    )
+
+
+def _counts(digest: Digest, span: digests.Span) -> bool:
+    return digest.wishes.covers(About(TOPICS[span.cause], span.owner))
+
+
+def _touches(span: digests.Span, since: datetime, until: datetime) -> bool:
+    return span.since < until and (span.until is None or span.until > since)
+
+
+def _median(spans: Sequence[digests.Span]) -> timedelta | None:
+    took = [(span.until - span.since).total_seconds() for span in spans if span.until]
+    return timedelta(seconds=median(took)) if took else None

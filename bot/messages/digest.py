@@ -1,0 +1,137 @@
+"""The digest: what is new, what still stands, what is over; on Mondays how the week went."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from slack_sdk.models.blocks import Block
+
+from bot.messages.pieces import Message, actions, chart, grower_menu, paragraphs, quiet, section
+from bot.messages.silences import silence_line
+from bot.messages.subscriptions import whose
+from bot.messages.text import count, escape, listing, mention
+from bot.messages.times import ago, lasting, moment
+from bot.messages.vocabulary import CAUSES
+from bot.reports import Case, DigestReport, Load, Week
+from storage.records import Consent, Grower, StormKind
+
+LISTED = 15
+"""Growers under one heading."""
+
+_ILL = {StormKind.FIELDVIEW: "FieldView does not answer Leaf", StormKind.LEAF: "Leaf does not answer"}
+
+
+def digest(r: DigestReport, now: datetime) -> Message:
+    """One channel's day. It is never edited, so that how long something has lasted may stand in it."""
+    head = _head(r)
+    sign = "✅" if r.is_all_well else "🟡" if not (r.fresh or r.standing) else "🔴"
+    about = f"Of {whose(r.digest.wishes)}, since {moment(r.digest.since)}"
+    blocks: list[Block] = [section(f"{sign} *{head}*"), quiet(f"{about}. {_connections(r)}")]
+    for storm in r.ill:
+        blocks.append(section(f"🟡 *{_ILL[storm.kind]}* since {moment(storm.began_at)}. Nobody must act."))
+    blocks += _part("New", [_broken(case, now) for case in r.fresh])
+    blocks += _part("Still broken", [_broken(case, now) for case in r.standing])
+    blocks += _part("Works again", [_recovered(case) for case in r.recovered])
+    blocks += _part("Newly connected", [f"• *{escape(grower.name)}*" for grower in r.connected])
+    blocks += _part("Waiting for the grower’s consent", [_waiting(*each, now) for each in r.waiting])
+    blocks += _part("Connected, but nothing new comes in", [silence_line(*each, now) for each in r.silent])
+    if r.digest.wishes.owner is None and r.loads:
+        blocks += _part("By owner", [_load(load) for load in r.loads])
+    if r.week:
+        blocks += _week(r.week)
+    if needing := [grower for _, grower in (*r.fresh, *r.standing)]:
+        blocks.append(actions(grower_menu(needing, "show-status", "Look at a grower…")))
+    blocks.append(quiet("`/fieldview subscribe options` changes this digest, or ends it."))
+    return Message(f"FieldView digest: {head[0].lower()}{head[1:]}.", tuple(blocks))
+
+
+def _head(r: DigestReport) -> str:
+    ill, fresh = len(r.fresh) + len(r.standing), len(r.fresh)
+    news = "as before" if not fresh else "new since the last digest" if fresh == ill else f"{fresh} of them new"
+    parts = [
+        f"{count(ill, 'connection is', 'connections are')} not well, {news}" if ill else "",
+        f"{count(len(r.silent), 'grower brings', 'growers bring')} no new data" if r.silent else "",
+    ]
+    told = ", and ".join(filter(None, parts))
+    return told or ("Nobody needs you today" if r.ill else "All well")
+
+
+def _connections(r: DigestReport) -> str:
+    if not r.growers:
+        return "No grower is connected yet."
+    return f"{r.healthy:,} of {count(r.growers, 'connection works', 'connections work')}."
+
+
+def _part(title: str, lines: Sequence[str]) -> list[Block]:
+    if not lines:
+        return []
+    more = len(lines) - LISTED
+    rest = f"…and {count(more, 'more', 'more')}." if more > 0 else None
+    return [*paragraphs(f"*{title}* ({len(lines):,})", *lines[:LISTED], rest)]
+
+
+def _broken(case: Case, now: datetime) -> str:
+    incident, grower = case
+    quietly = ", snoozed" if incident.care.is_snoozed(now) else ""
+    return (
+        f"• *{escape(grower.name)}*: {CAUSES[incident.cause].short}, for {lasting(now - incident.opened_at)}{quietly}"
+    )
+
+
+def _recovered(case: Case) -> str:
+    incident, grower = case
+    lasted = lasting((incident.recovered_at or incident.opened_at) - incident.opened_at)
+    return f"• *{escape(grower.name)}*, after {lasted}"
+
+
+def _waiting(grower: Grower, consent: Consent, now: datetime) -> str:
+    seen = "begun" if consent.begun_at else "opened" if consent.opened_at else "not opened"
+    return f"• *{escape(grower.name)}*: asked {ago(consent.created_at, now)}, {seen}"
+
+
+def _load(load: Load) -> str:
+    parts = (
+        (load.broken, "not well"),
+        (load.waiting, "waiting for consent"),
+        (load.silent, "without new data"),
+    )
+    has = listing([f"{number:,} {what}" for number, what in parts if number])
+    return f"• {mention(load.owner) if load.owner else 'nobody yet'}: {has}"
+
+
+def _week(week: Week) -> list[Block]:
+    lines = [_repairs(week), _consents(week), _missing(week)]
+    blocks: list[Block] = [section("*Last week*", *lines)]
+    if any(number for _, number in week.days):
+        bars = [(f"{day:%a} {day.day:2} {day:%b}", number) for day, number in week.days]
+        blocks += [section("Growers whose connection was not well, day by day:"), chart(bars)]
+    return blocks
+
+
+def _repairs(week: Week) -> str:
+    if not week.repaired or week.median is None:
+        return "• No connection was repaired."
+    before = f" (the week before: {lasting(week.median_before)})" if week.median_before is not None else ""
+    again = count(week.repaired, "connection works", "connections work")
+    half = "half of them " if week.repaired > 1 else ""
+    return f"• {again} again, {half}within {lasting(week.median)}{before}."
+
+
+def _consents(week: Week) -> str:
+    if not week.asked:
+        return "• No grower was asked for consent."
+    rest = week.asked - week.agreed - week.declined
+    parts = [
+        f"{week.agreed:,} agreed ({round(100 * week.agreed / week.asked)} %)",
+        f"{week.declined:,} said no" if week.declined else "",
+        f"{rest:,} not yet" if rest else "",
+    ]
+    asked = count(week.asked, "grower was", "growers were")
+    return f"• {asked} asked for consent: {listing([part for part in parts if part])}."
+
+
+def _missing(week: Week) -> str:
+    if not week.missing:
+        return "• No data was missing."
+    return f"• Data was missing, in whole or in part, for {lasting(week.missing)}, all growers together."

@@ -1,0 +1,12 @@
+"""`/fieldview subscriptions`: which channels hear what."""
+
+from __future__ import annotations
+
+from bot import messages
+from bot.bot import Bot
+from handlers.call import Call, Reply
+
+
+async def subscriptions(call: Call, bot: Bot) -> Reply:
+    """All of them, each with "Change…"."""
+    return Reply(messages.subscriptions(await bot.subscribing.everywhere()))

@@ -1,0 +1,141 @@
+"""Digests: one for each channel and local day, and what stands in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from storage.records import Cause, ConsentState, Digest, Grower, Incident
+from storage.tables import ConsentRow, DigestRow, GrowerRow, IncidentRow
+from storage.upserts import insert
+
+
+async def add(session: AsyncSession, digest: Digest) -> bool:
+    """False when that channel has had one that day."""
+    wishes = digest.wishes
+    statement = insert(session, DigestRow).values(
+        id=digest.id,
+        channel=digest.channel,
+        day=digest.day.isoformat(),
+        since=digest.since,
+        until=digest.until,
+        zone=wishes.zone or "UTC",
+        owner=wishes.owner,
+        topics=None if wishes.topics is None else list(wishes.topics),
+    )
+    return await session.scalar(statement.on_conflict_do_nothing().returning(DigestRow.id)) is not None
+
+
+async def get(session: AsyncSession, digest_id: str) -> Digest | None:
+    row = await session.get(DigestRow, digest_id, populate_existing=True)
+    return row.to_record() if row else None
+
+
+async def latest(session: AsyncSession, channel: str) -> tuple[date, datetime] | None:
+    """The day of the channel's newest digest, and the moment up to which it told."""
+    newest = select(DigestRow).where(DigestRow.channel == channel).order_by(DigestRow.day.desc()).limit(1)
+    row = await session.scalar(newest)
+    return (date.fromisoformat(row.day), row.until) if row else None
+
+
+# What stands in them
+
+
+async def standing(session: AsyncSession, owner: str | None) -> list[tuple[Incident, Grower]]:
+    """Open incidents that channels have heard of (of that owner's growers), the longest-standing first."""
+    return await _incidents(session, owner, IncidentRow.recovered_at.is_(None))
+
+
+async def recovered(
+    session: AsyncSession, owner: str | None, since: datetime, until: datetime
+) -> list[tuple[Incident, Grower]]:
+    """Incidents that ended in between because the connection works again."""
+    return await _incidents(session, owner, _works_again_within(since, until))
+
+
+async def connected(session: AsyncSession, owner: str | None, since: datetime, until: datetime) -> list[Grower]:
+    """Growers whose consent led to a connection in between and repaired no incident, by name."""
+    query = (
+        select(GrowerRow)
+        .join(ConsentRow, ConsentRow.grower_id == GrowerRow.id)
+        .outerjoin(IncidentRow, IncidentRow.repaired_by_consent == ConsentRow.id)
+        .where(
+            ConsentRow.state == ConsentState.CONNECTED,
+            ConsentRow.finished_at.between(since, until),
+            IncidentRow.id.is_(None),
+            *_owned_by(owner),
+        )
+        .order_by(GrowerRow.folded_name, GrowerRow.id)
+    )
+    found = {row.id: row.to_record() for row in await session.scalars(query)}
+    return list(found.values())
+
+
+# How a week went, in as little of each row as that takes: there may be many
+
+
+@dataclass(frozen=True)
+class Span:
+    """From when to when a grower's connection was not well; `until` None is still."""
+
+    grower_id: str
+    owner: str | None
+    cause: Cause
+    since: datetime
+    until: datetime | None
+
+
+async def stood(session: AsyncSession, owner: str | None, since: datetime, until: datetime) -> list[Span]:
+    """Incidents that stood at any moment in between."""
+    ended_later = or_(IncidentRow.recovered_at.is_(None), IncidentRow.recovered_at > since)
+    return await _spans(session, owner, IncidentRow.opened_at < until, ended_later)
+
+
+async def repaired(session: AsyncSession, owner: str | None, since: datetime, until: datetime) -> list[Span]:
+    """Incidents that ended in between because the connection works again."""
+    return await _spans(session, owner, _works_again_within(since, until))
+
+
+async def asked(
+    session: AsyncSession, owner: str | None, since: datetime, until: datetime
+) -> list[tuple[str, ConsentState]]:
+    """Growers who were asked for consent in between, and what came of it; once for each link."""
+    query = select(ConsentRow.grower_id, ConsentRow.state).join(GrowerRow, GrowerRow.id == ConsentRow.grower_id)
+    rows = await session.execute(query.where(ConsentRow.created_at.between(since, until), *_owned_by(owner)))
+    return [(grower_id, ConsentState(state)) for grower_id, state in rows]
+
+
+async def _spans(session: AsyncSession, owner: str | None, *where: ColumnElement[bool]) -> list[Span]:
+    columns = (
+        IncidentRow.grower_id,
+        GrowerRow.owner,
+        IncidentRow.cause,
+        IncidentRow.opened_at,
+        IncidentRow.recovered_at,
+    )
+    query = select(*columns).join(GrowerRow, GrowerRow.id == IncidentRow.grower_id)
+    rows = await session.execute(query.where(IncidentRow.told_at.is_not(None), *where, *_owned_by(owner)))
+    return [Span(grower_id, whose, Cause(cause), began, ended) for grower_id, whose, cause, began, ended in rows]
+
+
+def _works_again_within(since: datetime, until: datetime) -> ColumnElement[bool]:
+    return and_(IncidentRow.recovered_at.between(since, until), IncidentRow.ended_by != "disconnect")
+
+
+async def _incidents(
+    session: AsyncSession, owner: str | None, *where: ColumnElement[bool]
+) -> list[tuple[Incident, Grower]]:
+    query: Select[IncidentRow, GrowerRow] = (
+        select(IncidentRow, GrowerRow)
+        .join(GrowerRow, GrowerRow.id == IncidentRow.grower_id)
+        .where(IncidentRow.told_at.is_not(None), *where, *_owned_by(owner))
+        .order_by(IncidentRow.opened_at, IncidentRow.id)
+    )
+    return [(incident.to_record(), grower.to_record()) for incident, grower in await session.execute(query)]
+
+
+def _owned_by(owner: str | None) -> list[ColumnElement[bool]]:
+    return [GrowerRow.owner == owner] if owner else []

@@ -1,0 +1,345 @@
+"""What channels hear: chosen in a form that tells what it would have meant, listed, and kept to."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bot.sandbox.leaf import LeafUser
+from bot.sandbox.slack.workspace import Message
+from tests.journeys.test_casework import breaks, recovers
+from tests.journeys.test_home import clicks
+from tests.journeys.test_home import opens as visits
+from tests.messages.reading import read
+from tests.stage import PATIENCE, Stage, set_up, text_of
+
+ACTION = "subscribe-change"
+SATO = "hana@sato.example"
+
+
+async def opens(
+    stage: Stage, user: str | None = None, typed: str = "options", so: str = "All growers"
+) -> dict[str, Any]:
+    """Somebody asks for the form of #growers, which says so."""
+    user = user or stage.grace
+    assert (await stage.world.slack.command(user, stage.growers, f"/fieldview subscribe {typed}")).ok
+    return await form(stage, user, so)
+
+
+async def form(stage: Stage, user: str, so: str) -> dict[str, Any]:
+    """The form on their screen, as soon as it says that."""
+    slack = stage.world.slack
+    await slack.until(lambda: so in repr(slack.view(user)), PATIENCE)
+    view = slack.view(user)
+    assert view is not None
+    return view
+
+
+async def picks(stage: Stage, block: str, choice: Any, so: str, user: str | None = None) -> dict[str, Any]:
+    """They choose something in the form, which then says so."""
+    user = user or stage.grace
+    view = stage.world.slack.view(user)
+    assert view is not None
+    outcome = await stage.world.slack.click(user, action_id=ACTION, view_id=view["id"], block_id=block, selected=choice)
+    assert outcome.ok, outcome
+    return await form(stage, user, so)
+
+
+async def saves(stage: Stage, user: str | None = None, **values: Any) -> Message:
+    """They fill in the rest and send it; the private answer."""
+    user = user or stage.grace
+    view, seen = stage.world.slack.view(user), len(stage.answers(user))
+    assert view is not None
+    outcome = await stage.world.slack.submit(
+        user, view["id"], {block: {ACTION: value} for block, value in values.items()}
+    )
+    assert outcome.ok, outcome
+    await stage.world.slack.until(lambda: len(stage.answers(user)) > seen, PATIENCE)
+    return stage.answers(user)[-1]
+
+
+async def chooses(stage: Stage, *, owner: str | None = None, **values: Any) -> str:
+    """Grace has #growers hear only that; what she is answered."""
+    await opens(stage)
+    if owner:
+        await picks(stage, "whose", "one", "Which colleague")
+        values["owner"] = owner
+    return text_of(await saves(stage, **values))
+
+
+async def farm(stage: Stage, name: str, owner: str | None = None) -> LeafUser:
+    """A grower with a healthy connection, whom that colleague looks after."""
+    email = f"{name.lower()}@farm.example"
+    user = stage.world.leaf.add_user(name=name, email=email)
+    stage.world.leaf.connect(email)
+    await stage.sweeps_now()
+    if owner:
+        await stage.types(f"/fieldview owner {name} @{owner}")
+    return user
+
+
+async def say(stage: Stage, status: str, *users: LeafUser) -> None:
+    """Leaf says so of them, the bot looks, and everything is told."""
+    for user in users:
+        stage.world.leaf.set_status(user, status)
+    await stage.sweeps_now()
+    await stage.delivered()
+
+
+def alerts_in(stage: Stage, channel: str) -> list[str]:
+    """What stands there but greetings."""
+    posted = [text_of(message) for message in stage.world.slack.posted(channel)]
+    return [text for text in posted if "this channel" not in text.partition("\n")[0].lower()]
+
+
+async def test_a_channel_hears_of_one_colleagues_growers_only(stage: Stage) -> None:
+    mine, theirs = await farm(stage, "Mine", "grace"), await farm(stage, "Theirs", "linus")
+    told = await chooses(stage, owner=stage.grace)
+    assert f"the growers of <@{stage.grace}>" in told
+    assert f"<@{stage.grace}> subscribed this channel" in text_of((await stage.posted(stage.growers))[0])
+    await say(stage, "UNAUTHENTICATED", mine, theirs)
+    [card] = alerts_in(stage, stage.growers)
+    assert "Mine" in card
+    assert len(alerts_in(stage, stage.alerts)) == 2, "the alert channel hears everything"
+    row = next(each for each in await stage.audit() if each.action == "subscribe" and each.via == "form")
+    wishes = json.loads(row.detail or "")["wishes"]
+    assert (wishes["owner"], wishes["topics"], wishes["delivery"]) == (stage.grace, None, "instant")
+
+
+async def test_a_grower_who_gets_that_owner_while_broken_comes_to_the_channel(stage: Stage) -> None:
+    await breaks(stage)
+    await chooses(stage, owner=stage.linus)
+    assert alerts_in(stage, stage.growers) == []
+    await stage.types("/fieldview owner Sato Family Orchards @linus")
+    await stage.delivered()
+    [card] = alerts_in(stage, stage.growers)
+    assert "Sato Family Orchards" in card
+    assert len(alerts_in(stage, stage.alerts)) == 1
+
+
+async def test_a_channel_hears_of_some_kinds_only_and_of_what_becomes_one_of_them(stage: Stage) -> None:
+    one, two = await farm(stage, "One"), await farm(stage, "Two")
+    assert "shares only a part" in await chooses(stage, topics=["partly"])
+    await say(stage, "UNAUTHENTICATED", one)
+    await say(stage, "MISSING_PERMISSIONS", two)
+    [card] = alerts_in(stage, stage.growers)
+    assert "Two" in card
+    await say(stage, "MISSING_PERMISSIONS", one)
+    assert sum("One" in each for each in alerts_in(stage, stage.growers)) == 1, "its reason is another one now"
+    assert len(alerts_in(stage, stage.alerts)) == 2
+
+
+async def test_a_card_that_stands_there_is_kept_up_to_date_whatever_is_chosen_later(stage: Stage) -> None:
+    await stage.types("/fieldview subscribe")
+    await breaks(stage)
+    assert "hears something else" in await chooses(stage, topics=["connected"])
+    assert "changed what this channel hears" in text_of((await stage.posted(stage.growers, 3))[-1])
+    await recovers(stage)
+    [card] = alerts_in(stage, stage.growers)
+    assert "works again" in card
+
+
+async def test_who_wants_a_digest_alone_hears_nothing_at_once(stage: Stage) -> None:
+    await opens(stage)
+    await picks(stage, "delivery", "digest", "When the digest comes (America/Chicago)")
+    told = text_of(await saves(stage, digest_hour="7"))
+    assert "once a day at 07:00 (America/Chicago)" in told
+    await breaks(stage)
+    assert alerts_in(stage, stage.growers) == []
+
+
+async def test_a_storm_comes_to_whom_it_concerns_also_when_that_is_only_later(stage: Stage) -> None:
+    users = [await farm(stage, f"Farm{number}") for number in range(5)]
+    mine = await farm(stage, "Mine", "grace")
+    await chooses(stage, owner=stage.grace)
+    await say(stage, "UNAUTHENTICATED", *users)
+    assert alerts_in(stage, stage.growers) == []
+    await say(stage, "UNAUTHENTICATED", mine)
+    [storm] = alerts_in(stage, stage.growers)
+    assert "6 growers" in storm
+    assert len(alerts_in(stage, stage.alerts)) == 1
+
+
+async def test_fieldview_being_ill_concerns_everybody_who_wants_to_hear_of_that(stage: Stage) -> None:
+    users = [await farm(stage, f"Farm{number}") for number in range(5)]
+    other = stage.world.slack.add_channel("quiet", [stage.grace])
+    await chooses(stage, owner=stage.linus)
+    await opens(stage, typed="#quiet options")
+    await saves(stage, topics=["broken", "partly"])
+    await say(stage, "TEMPORARILY_UNAVAILABLE", *users)
+    stage.world.clock.advance(timedelta(minutes=6))
+    await stage.sweeps_now()
+    await stage.delivered()
+    assert len(alerts_in(stage, stage.growers)) == 1
+    assert alerts_in(stage, other) == []
+
+
+async def test_before_saving_it_tells_how_many_messages_that_would_have_been_last_month(stage: Stage) -> None:
+    view = await opens(stage)
+    assert "not watched long enough" in read(view["blocks"])
+    one, two = await farm(stage, "One", "grace"), await farm(stage, "Two")
+    for user in (one, two):
+        await say(stage, "UNAUTHENTICATED", user)
+    await say(stage, "MISSING_PERMISSIONS", stage.world.leaf.find(SATO))
+    await stage.connects()
+    stage.world.clock.advance(timedelta(days=10))
+    await opens(stage, so="got 4 messages in the 10 days since I began to watch")
+    view = await picks(stage, "topics", ["broken"], "got 2 messages")
+    assert "2 about one grower each." in read(view["blocks"])
+    await picks(stage, "whose", "one", "got 1 message in")
+    await picks(stage, "owner", stage.linus, "got 0 messages")
+    await picks(stage, "delivery", "both", "got 10 messages")
+    stage.world.clock.advance(timedelta(days=15))
+    await picks(stage, "whose", "all", "got 27 messages in")
+    stage.world.clock.advance(timedelta(days=20))
+    await picks(stage, "delivery", "instant", "got 0 messages last month")
+    assert [row.via for row in await stage.audit() if row.outcome != "done"] == []
+
+
+async def test_however_long_an_answer_takes_the_form_stays_on_the_screen(
+    stage_on_sqlite: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage, slack = stage_on_sqlite, stage_on_sqlite.world.slack
+    monkeypatch.setattr("handlers.slack.PATIENCE", 0.01)
+    await opens(stage)
+    slack.faults.slow(0.3, "views.update")
+    view = await picks(stage, "delivery", "both", "When the digest comes")
+    assert view["callback_id"] == "subscribe"
+    slack.faults.heal()
+    slack.faults.outage("views.update")
+    assert (await slack.click(stage.grace, action_id=ACTION, view_id=view["id"], block_id="whose", selected="one")).ok
+    await slack.until(lambda: slack.posted(slack.dm(stage.grace)), PATIENCE)
+    assert (slack.view(stage.grace) or {})["callback_id"] == "subscribe", "trouble is told elsewhere"
+    assert len(slack.posted(slack.dm(stage.grace))) == 1
+
+
+async def test_it_opens_at_once_however_long_it_takes_to_look_up_what_the_channel_hears(stage_on_sqlite: Stage) -> None:
+    stage, slack = stage_on_sqlite, stage_on_sqlite.world.slack
+    await stage.types("/fieldview status")
+    slack.faults.slow(1, "users.info")
+    assert (await slack.command(stage.grace, stage.growers, "/fieldview subscribe options")).ok
+    await form(stage, stage.grace, "One moment")
+    await form(stage, stage.grace, "All growers")
+
+
+async def test_with_nothing_chosen_it_is_not_saved_and_says_what_is_missing(stage_on_sqlite: Stage) -> None:
+    stage, slack = stage_on_sqlite, stage_on_sqlite.world.slack
+    view = await opens(stage)
+    outcome = await slack.submit(stage.grace, view["id"], {"topics": {ACTION: []}})
+    assert not outcome.ok
+    assert "topics" in (outcome.errors or {})
+    assert alerts_in(stage, stage.growers) == []
+
+
+async def test_only_who_may_subscribe_a_channel_may_choose_for_it(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    stage.world.slack.add_channel("finance", [stage.linus])
+    await opens(stage, typed="#finance options")
+    assert "joined" in text_of(await saves(stage))
+    listed = text_of(await stage.types("/fieldview subscriptions"))
+    assert "No channel is subscribed" in listed
+
+
+async def test_an_outsider_is_nobodys_colleague(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    stage.world.slack.user(stage.ada).guest = "single"
+    assert "guest" in await chooses(stage, owner=stage.ada)
+    assert "No channel is subscribed" in text_of(await stage.types("/fieldview subscriptions"))
+
+
+async def test_the_plain_command_is_everything_at_once_and_says_what_it_was(stage: Stage) -> None:
+    await chooses(stage, topics=["silent", "ill"])
+    told = text_of(await stage.types("/fieldview subscribe"))
+    assert "hears something else" in told
+    assert "Before:* no new data, FieldView or Leaf is ill · all growers · at once" in told
+    assert "nothing had to change" in text_of(await stage.types("/fieldview subscribe"))
+    await breaks(stage)
+    assert len(alerts_in(stage, stage.growers)) == 1
+
+
+async def test_every_subscription_is_listed_with_who_made_it_and_whether_it_works(stage: Stage) -> None:
+    slack = stage.world.slack
+    await stage.types("/fieldview subscribe", stage.linus)
+    lost = slack.add_channel("lost", [stage.grace])
+    await stage.types("/fieldview subscribe #lost")
+    slack.archive(lost)
+    await breaks(stage)
+    await chooses(stage, topics=["broken"])
+    slack.deactivate(stage.linus)
+    listed = await stage.types("/fieldview subscriptions")
+    told = text_of(listed)
+    assert "2 channels are subscribed" in told
+    assert f"<#{stage.alerts}> is the alert channel" in told
+    assert f"<#{stage.growers}>*: stopped working · all growers · at once" in told
+    assert f"By <@{stage.linus}>" in told
+    assert f"last changed by <@{stage.grace}>" in told
+    assert "Gets nothing:* Slack says `is_archived`" in told
+    await say(stage, "UNAUTHENTICATED", await farm(stage, "Another"))
+    assert "Another" in alerts_in(stage, stage.growers)[-1], "whoever made it has left, and it works on"
+    await slack.click(stage.grace, listed.channel, listed.ts, "subscribe-options", value=stage.growers)
+    view = await form(stage, stage.grace, "It hears now")
+    assert "stopped working · all growers · at once" in read(view["blocks"])
+
+
+async def test_a_lost_channel_that_is_back_wants_what_it_wanted(stage: Stage) -> None:
+    slack = stage.world.slack
+    await chooses(stage, topics=["broken"])
+    slack.archive(stage.growers)
+    await breaks(stage)
+    slack.unarchive(stage.growers)
+    told = text_of(await stage.types("/fieldview subscribe"))
+    assert "gets alerts from now on" in told
+    assert "What:* stopped working" in told
+
+
+async def test_what_was_meant_for_a_lost_channel_goes_only_where_it_is_wanted(database_url: str) -> None:
+    async with set_up(database_url, alert_channel=None) as stage:
+        slack = stage.world.slack
+        other, whole = (slack.add_channel(name, [stage.grace]) for name in ("other", "whole"))
+        lost = slack.add_channel("lost", [stage.grace])
+        await chooses(stage, topics=["connected"])
+        await opens(stage, typed="#other options")
+        await saves(stage, topics=["broken"])
+        await stage.types("/fieldview subscribe #lost")
+        await stage.types("/fieldview subscribe #whole")
+        slack.archive(lost)
+        await stage.sweeps_now()
+        await say(stage, "UNAUTHENTICATED", stage.world.leaf.find(SATO))
+        assert alerts_in(stage, stage.growers) == []
+        [card] = alerts_in(stage, other)
+        assert "Sato Family Orchards" in card
+        assert sum("I cannot post to" in each for each in alerts_in(stage, whole)) == 1, "the operators' part"
+
+
+async def test_a_hand_over_takes_along_what_is_about_the_givers_growers(stage: Stage) -> None:
+    mine = await farm(stage, "Mine", "grace")
+    await opens(stage, stage.linus)
+    await picks(stage, "whose", "one", "Which colleague", stage.linus)
+    await saves(stage, stage.linus, owner=stage.grace)
+    jo = stage.world.slack.add_user("jo", "Jo Larsen", "jo@greenacres.example")
+    told = text_of(await stage.types("/fieldview handover @grace @jo"))
+    assert "1 grower and 1 subscription" in told
+    assert f"the growers of <@{jo}>" in text_of(await stage.types("/fieldview subscriptions"))
+    await say(stage, "UNAUTHENTICATED", mine)
+    [card] = alerts_in(stage, stage.growers)
+    assert "Mine" in card
+
+
+async def test_from_the_home_a_channel_is_chosen_without_typing(stage_on_sqlite: Stage) -> None:
+    stage, slack = stage_on_sqlite, stage_on_sqlite.world.slack
+    view = await visits(stage, lambda text: "What I can do" in text)
+    await clicks(stage, view, "subscribe-options")
+    await form(stage, stage.grace, "All growers")
+    view = await picks(stage, "channel", stage.growers, stage.growers)
+    assert (await slack.submit(stage.grace, view["id"], {"topics": {ACTION: ["ill"]}})).ok
+    await stage.posted(stage.growers)
+    assert "FieldView or Leaf is ill" in text_of(await stage.types("/fieldview subscriptions"))
+
+
+@pytest.mark.parametrize("typed", ["optionss", "#growers option", "options #growers"])
+async def test_what_is_typed_wrong_is_refused(stage_on_sqlite: Stage, typed: str) -> None:
+    await stage_on_sqlite.types(f"/fieldview subscribe {typed}")
+    assert await stage_on_sqlite.deeds() == [("subscribe", "refused")]
