@@ -22,6 +22,7 @@ from typing import Any
 
 import httpx
 from cryptography.fernet import Fernet
+from starlette.responses import JSONResponse
 
 from bot import logs
 from bot.app import Running, Tuning, running
@@ -32,10 +33,12 @@ from bot.sandbox.serving import Door, serving
 from bot.sandbox.slack.workspace import Message
 from bot.sandbox.world import World
 from bot.settings import load
+from bot.silence import TOLD_AT
 from bot.slack_pace import Rates
 from storage import outbox
 from storage.records import AnnouncementKind
 
+NEVER = datetime.max.replace(tzinfo=UTC)
 BEGIN = datetime(2026, 6, 1, 6, 0, tzinfo=UTC)
 DAYS = 30
 STEP = timedelta(hours=2)
@@ -56,7 +59,9 @@ class Model:
     limited: int = 3
     """growers who leave a permission out"""
     hiccups: int = 15
-    """single readings at Leaf that are wrong and right again five minutes later"""
+    """single answers of Leaf's that are wrong: right when it is asked again"""
+    dips: int = 5
+    """connections that Leaf calls broken for half an hour and then well, though nobody did anything"""
     flapping: int = 2
     """connections that come and go eight times in a day"""
     silent: int = 10
@@ -91,7 +96,8 @@ class Month:
     channel: str
     chance: random.Random
     planned: list[tuple[datetime, Deed]] = field(default_factory=list)
-    silent: set[str] = field(default_factory=set)
+    silent: dict[str, datetime] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)
     followed: set[str] = field(default_factory=set)
 
     def at(self, moment: datetime, deed: Deed) -> None:
@@ -109,8 +115,7 @@ class Month:
         """The regular look at all connections, and what falls due by the clock."""
         bot, now = self.bot.bot, self.world.clock()
         await bot.monitor.sweep_job(f"month-{now.isoformat()}-{time.monotonic_ns()}")
-        await bot.casework.wake_due()
-        await bot.escalating.call_leads()
+        await self.bot.timer.round()
         await bot.chasing.chase_job(now.isoformat())
         await self.delivered()
 
@@ -120,13 +125,15 @@ class Month:
         await bot.silences.look_job(now.isoformat())
         for consent in sorted(self.followed):
             await bot.first_data.follow(consent)
-        if now.hour >= 14:
-            await bot.silences.tell_job(f"{now:%Y-%m-%d}")
+        day = (now - TOLD_AT).date().isoformat()
+        if day not in self.told and await bot.silences.tell_job(day) is None:
+            self.told.add(day)
 
     async def data_moves(self) -> None:
         """Leaf brings in everybody's data of the day, but for those who have fallen silent."""
         for user in self.world.leaf.users:
-            if user.credential and user.credential.status == "OK" and user.id not in self.silent:
+            is_silent = self.world.clock() >= self.silent.get(user.id, NEVER)
+            if user.credential and user.credential.status == "OK" and not is_silent:
                 await self.world.leaf.sync(user, farms=2, fields=30)
 
     async def delivered(self) -> None:
@@ -177,10 +184,12 @@ class Month:
             user = next(take)
             self.at(self.some_day(), lambda user=user: self.world.leaf.limit(user))  # type: ignore[misc]
         for _ in range(model.hiccups):
-            self._hiccup(next(take))
+            self._hiccup()
         for _ in range(model.flapping):
             self._flaps(next(take))
-        self.silent = {next(take).id for _ in range(model.silent)}
+        for _ in range(model.dips):
+            self._dips(next(take))
+        self.silent = {next(take).id: self.some_day(before=14) for _ in range(model.silent)}
         for _ in range(model.disconnected):
             user = next(take)
             moment = self.some_day()
@@ -204,21 +213,30 @@ class Month:
             answered = sent + timedelta(hours=self.chance.uniform(2, 96))
             self.at(answered, lambda: self.agrees(user, links[-1] or ""))
 
-    def _hiccup(self, user: LeafUser) -> None:
-        moment = self.some_day()
+    def _hiccup(self) -> None:
+        async def lies() -> None:
+            """The first page of the next list calls somebody broken who is well."""
+            leaf = self.world.leaf
+            page = sorted(leaf.users, key=lambda user: user.id)[:100]
+            user = self.chance.choice([each for each in page if each.credential and each.credential.status == "OK"])
+            leaf.set_status(user, self.chance.choice(("UNAUTHENTICATED", "TEMPORARILY_UNAVAILABLE")))
+            told = [each.as_json(leaf.embedded(each)) for each in page]
+            leaf.set_status(user, "OK")
+            count = {"X-Total-Count": str(sum(1 for _ in leaf.users))}
+            leaf.faults.answer(JSONResponse(told, headers=count), r"^GET .*/users$", times=1)
 
-        async def wrong() -> None:
-            self.world.leaf.set_status(user, self.chance.choice(("UNAUTHENTICATED", "TEMPORARILY_UNAVAILABLE")))
+        self.at(self.some_day(), lies)
 
-        async def right() -> None:
+    def _dips(self, user: LeafUser) -> None:
+        async def sinks() -> None:
+            self.world.leaf.set_status(user, "UNAUTHENTICATED")
+
+        async def rises() -> None:
             self.world.leaf.set_status(user, "OK")
 
-        self.planned += [(moment, wrong), (moment + SWEEP, self.looks)]
-        self.planned += [
-            (moment + SWEEP * 1.2, right),
-            (moment + 2 * SWEEP, self.looks),
-            (moment + 3 * SWEEP, self.looks),
-        ]
+        moment = self.some_day()
+        self.at(moment, sinks)
+        self.at(moment + timedelta(minutes=30), rises)
 
     def _flaps(self, user: LeafUser) -> None:
         moment = self.some_day(before=DAYS - 3)
@@ -337,6 +355,8 @@ PURPOSES = {
     AnnouncementKind.SILENCES: "who has sent no new data, at most once a day",
     AnnouncementKind.NO_DATA_YET: "connected, and after three days no data",
     AnnouncementKind.DISCONNECTION: "a connection was ended on purpose",
+    AnnouncementKind.CONSENT_OUTCOME: "how a link ended, or that the grower has to press again",
+    AnnouncementKind.CONSENT_REMINDER: "a reminder to pass on to a grower outside Slack",
     AnnouncementKind.OPERATOR_NOTICE: "the bot itself needs somebody",
 }
 
@@ -348,7 +368,7 @@ async def kinds_of(month: Month, messages: list[Message]) -> Counter[str]:
         for message in messages:
             payload = (message.metadata or {}).get("event_payload", {})
             owed = await outbox.get(session, payload.get("id", ""))
-            found[owed.kind.value if owed else "answers to commands"] += 1
+            found[owed.kind.value if owed else "the greeting when the channel was subscribed"] += 1
     return found
 
 
@@ -363,7 +383,8 @@ async def table(month: Month) -> str:
     lines += [f"| {number} | {_purpose(kind)} |" for kind, number in counted]
     lines.append(f"| **{len(posted)}** | **in the channel** |")
     private = await kinds_of(month, slack.posted(slack.dm(month.agent)))
-    lines.append(f"| {private.total()} | in direct messages to the colleague who made the links |")
+    lines += [f"| {number} | {_purpose(kind)} |" for kind, number in private.most_common()]
+    lines.append(f"| **{private.total()}** | **in direct messages to the colleague who made all links** |")
     lines.append("")
     lines.append(
         f"{replies} short replies stand in threads, which notify nobody who does not follow them; "

@@ -297,8 +297,8 @@ def _opened(whom: str, detail: Detail) -> str:
 
 
 def _storm(words: str) -> Callable[[str, Detail], str]:
-    whose = {"fieldview": "of FieldView", "leaf": "of Leaf"}
-    return lambda whom, detail: f"{words} {whose.get(str(detail.get('kind')), 'of many growers')}"
+    whose = {"fieldview": "FieldView is ill", "leaf": "Leaf is ill"}
+    return lambda whom, detail: f"{words} {whose.get(str(detail.get('kind')), 'many connections broke at once')}"
 
 
 def _consent_failed(whom: str, detail: Detail) -> str:
@@ -370,10 +370,12 @@ _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
     "refuse-account": _plain("refused another FieldView account of", whom="a grower"),
     "consent-opened": lambda whom, detail: "opened the link, as far as a browser tells",
     "consent-reminded": _plain("reminded", whom="a grower"),
-    "consent-expired": _plain("let the unused link run out of", whom="a grower"),
+    "consent-expired": lambda whom, detail: f"found that the unused link of {whom or 'a grower'} had run out",
     "consent-renewal-asked": lambda whom, detail: "asked for a new link",
     "consent-held": _plain("held an approval for another FieldView account of", whom="a grower"),
-    "consent-hold-ended": _plain("forgot an approval nobody decided about, of", whom="a grower"),
+    "consent-hold-ended": lambda whom, detail: (
+        f"forgot the approval of {whom or 'a grower'} for another account, as nobody had decided"
+    ),
     "consent-begun": lambda whom, detail: "opened the link and went on to FieldView",
     "consent-returned": lambda whom, detail: "agreed at FieldView",
     "consent-denied": lambda whom, detail: "came back from FieldView without agreeing",
@@ -390,8 +392,8 @@ _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
     "silence-told": _silence_told,
     "silence-over": _silence_over,
     "keys-rotate": lambda whom, detail: "encrypted what is stored with a new key",
-    "storm-began": _storm("told the channels, in one message, of trouble"),
-    "storm-over": _storm("told the channels that it is over: the trouble"),
+    "storm-began": _storm("told the channels, in one message, that"),
+    "storm-over": _storm("told the channels that this is over:"),
     "audit-export": lambda whom, detail: "exported the audit trail",
     "audit-retention": lambda whom, detail: f"removed old entries of this list: {detail.get('entries', 'some')}",
     "erase-grower": lambda whom, detail: "erased a grower's name and particulars on request",

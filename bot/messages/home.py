@@ -75,7 +75,7 @@ def _welcome(desk: Desk) -> list[Block]:
     """What is still to be done before the bot is of use; nothing once it is."""
     if desk.has_channel and desk.has_connection:
         return []
-    blocks: list[Block] = [section("*Welcome. Two steps, and I watch your growers' FieldView connections.*")]
+    blocks: list[Block] = [section("*Welcome. Two steps, and I watch your growers’ FieldView connections.*")]
     if desk.has_channel:
         blocks.append(section("✅ *1. Alerts have a channel.*"))
     else:

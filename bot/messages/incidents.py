@@ -61,7 +61,7 @@ def _flapping(card: IncidentCard, now: datetime) -> Message:
     """It comes and goes: one card for all of it, until it has been quiet for six hours."""
     name, words = card.grower.name, CAUSES[card.incident.cause]
     works = card.connection is not None and card.connection.status is CredentialStatus.HEALTHY
-    state = "it works" if works else f"it does not: {words.short}"
+    state = "it works" if works else f"it does not work: {words.short}"
     then = "Look at what happened. If it goes on, ask the grower whether they change something at FieldView."
     head = "FieldView comes and goes"
     blocks: list[Block] = [

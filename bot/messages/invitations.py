@@ -91,7 +91,7 @@ def already_connected(grower: Grower, connection: Connection, now: datetime) -> 
         section(
             f"*{name} is connected already*, and it works.",
             account_line(connection.account_email, grower),
-            f"{since}As Leaf knew it {moment(connection.checked_at)}. I sent no link.",
+            f"{since}Leaf said so {moment(connection.checked_at)}. I sent no link.",
         ),
         actions(
             button("Send a link anyway", "connect-anyway", grower.id),

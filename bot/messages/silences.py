@@ -22,7 +22,7 @@ _OVER = {
     SilenceEnd.RECONNECTED: "connected anew",
     SilenceEnd.NOT_HEALTHY: "the connection itself changed; no longer part of this list",
     SilenceEnd.LAPSING: "still nothing, and the permission may run out: see the newer message",
-    SilenceEnd.RULES: "no longer counts as standing still",
+    SilenceEnd.RULES: "no longer counts as without new data",
 }
 
 STALE_ACTS = (

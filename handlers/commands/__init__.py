@@ -56,7 +56,7 @@ COMMANDS: dict[str, Command] = {
             "status", "[grower | --mine]", "How connections are doing: all, yours, or one", Role.VIEWER, status.status
         ),
         Command("events", "<grower> [days]", "What happened to a connection", Role.VIEWER, events.events),
-        Command("disconnect", "<grower>", "End a grower's connection", Role.ADMIN, disconnect.disconnect),
+        Command("disconnect", "<grower>", "End a grower’s connection", Role.ADMIN, disconnect.disconnect),
         Command(
             "subscribe",
             "[#channel] [options]",

@@ -583,10 +583,15 @@ class HandBackStory(BulkStory):
         await super().prepare()
         await super().begin()
         await self.place.until(self._is_listed, "the list comes back once")
+        # The file is there before the job that sent it has ended, and its end must not count as that of the next one.
+        await self.place.until(self._nothing_runs, "the job that sent it ends")
         self.before = len(self._files())
 
     async def begin(self) -> None:
         await self.place.starts(HAND_BACK, self.bulk.id)
+
+    async def _nothing_runs(self) -> bool:
+        return not self.place.jobs._running
 
     async def _is_listed(self) -> bool:
         return await super()._is_listed() and len(self._files()) > self.before

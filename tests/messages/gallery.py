@@ -148,7 +148,7 @@ def incidents() -> Iterator[tuple[str, Shown]]:
     yield "incident, flapping", messages.incident(a_card(incident=flapping, changes=6), NOW)
     working = a_card(incident=flapping, changes=5, connection=a_connection())
     yield "incident, flapping, works right now", messages.incident(working, NOW)
-    settled = replace(flapping, recovered_at=before(hours=6), ended_by="leaf")
+    settled = replace(flapping, opened_at=before(hours=20), recovered_at=before(hours=6), ended_by="leaf")
     yield "incident, flapping, settled", messages.incident(a_recovered_card(incident=settled, consent=None), NOW)
     yield "incident, over by repair", messages.incident(a_recovered_card(), NOW)
     manager = a_consent(incident_id="1nc1dent", account_email="manager@farms.example")
@@ -722,6 +722,7 @@ def threads() -> Iterator[tuple[str, Shown]]:
         NoteKind.SNOOZED: {"until": (NOW + timedelta(hours=4)).isoformat()},
         NoteKind.SNOOZE_OVER: {"snoozed_by": "UJONAS"},
         NoteKind.CALLED: {"person": "UJONAS"},
+        NoteKind.FLAPPED: {"changes": 4},
         NoteKind.RECOVERED: {"by": "repair", "seconds": 7500},
     }
     notes = [ThreadNote(what, NOW, "UMARIA", details.get(what, {})) for what in NoteKind]
