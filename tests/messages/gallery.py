@@ -11,6 +11,7 @@ from typing import Any
 from slack_sdk.models.views import View
 
 from bot import messages
+from bot.directory import BEING_CREATED
 from bot.errors import AlertOver, ChannelUnreachable, NotAllowed, ProviderUnavailable, SomebodyWasFirst, UsageError
 from bot.messages import Message
 from bot.messages.pieces import section
@@ -538,6 +539,7 @@ def answers() -> Iterator[tuple[str, Shown]]:
     )
     yield "unknown grower, nobody similar", messages.unknown_grower("Zzz", [], "status", may_create=False)
     yield "typed wrong", messages.problem(UsageError("Which grower?", "/fieldview connect <grower>"))
+    yield "created already", messages.problem(UsageError(BEING_CREATED))
     yield "not allowed", messages.problem(NotAllowed("use this bot as a guest", "a full member of this workspace"))
     yield (
         "not allowed, and whom to ask",
