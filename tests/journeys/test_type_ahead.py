@@ -176,7 +176,7 @@ async def test_who_may_not_look_sees_no_names(stage_on_sqlite: Stage) -> None:
     assert (await stage.world.slack.shortcut(stage.grace, "connect-a-grower")).ok
 
     async def refused() -> bool:
-        return (await stage.deeds())[-1] == ("connect", "refused")
+        return (await stage.deeds())[-1:] == [("connect", "refused")]
 
     await eventually(refused)
 
