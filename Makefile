@@ -28,6 +28,9 @@ bench: dev-packages ## Run the benchmarks, each beside its baseline
 	@test -f benchmarks/__main__.py || { echo "There are no benchmarks yet: benchmarks/__main__.py is missing." >&2; exit 1; }
 	@$(python) -m benchmarks
 
+month: dev-packages ## Play a month of ordinary life with 500 growers and count what a channel hears; takes minutes
+	@$(python) -m benchmarks.month $(ARGS)
+
 soak: dev-packages ## Kill the program 100 times on each database while alerts come and go; prints the counts
 	@$(python) -m tests.faults.soak $(ARGS)
 

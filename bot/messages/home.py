@@ -187,5 +187,6 @@ def _abilities(desk: Desk, *, is_admin: bool) -> list[Block]:
     )
     admin = "You are an admin here: `/fieldview history` shows who did what." if is_admin else None
     connect = button("Connect a grower…", "connect-someone", None) if desk.has_connection else None
+    many = button("Links for a list…", "bulk-ask", None) if desk.has_connection else None
     hears = button("What a channel hears…", "subscribe-options", None)
-    return [can, actions(connect, hears), *([quiet(admin)] if admin else [])]
+    return [can, actions(connect, many, hears), *([quiet(admin)] if admin else [])]

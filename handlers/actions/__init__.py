@@ -70,6 +70,7 @@ ACTIONS: dict[str, Action] = {
     "stop-reminders": Action("stop-reminders", Role.GROWER, linking.stop_reminders),
     "use-account": Action("use-account", Role.OPERATOR, linking.use_account),
     "refuse-account": Action("refuse-account", Role.OPERATOR, linking.refuse_account),
+    "bulk-ask": Action("bulk", Role.OPERATOR, bulk.ask_for_list),
     "bulk-start": Action("bulk", Role.OPERATOR, bulk.start),
     "bulk-stop": Action("bulk", Role.OPERATOR, bulk.stop),
     "bulk-list": Action("bulk", Role.OPERATOR, bulk.send_list),

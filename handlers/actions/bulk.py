@@ -7,6 +7,11 @@ from bot.bot import Bot
 from handlers.call import Click, Reply
 
 
+async def ask_for_list(click: Click, bot: Bot) -> Reply:
+    """Open the form that takes the list."""
+    return Reply(modal=messages.bulk_modal(private_metadata=click.origin), detail={"asked": True})
+
+
 async def start(click: Click, bot: Bot) -> Reply:
     """Make the links."""
     begun = await bot.bulk_inviting.start(click.value, click.user)

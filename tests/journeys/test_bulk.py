@@ -231,6 +231,28 @@ async def test_a_plan_that_is_cancelled_makes_nothing_and_cannot_be_begun(stage_
     assert await stage.running.bot.inviting.working() == []
 
 
+async def test_from_the_bots_own_page(stage_on_sqlite: Stage) -> None:
+    stage, slack = stage_on_sqlite, stage_on_sqlite.world.slack
+    await peopled(stage)
+    home = await shown(stage)
+    assert (await slack.click(stage.grace, view_id=home["id"], action_id="bulk-ask")).ok
+    await slack.until(lambda: slack.view(stage.grace), 20)
+    view = slack.view(stage.grace)
+    assert view is not None
+    assert (await slack.submit(stage.grace, view["id"], {"lines": {"lines": "Bob's Barn"}})).ok
+    await says(stage, "1 grower would get a link")
+
+
+async def shown(stage: Stage) -> dict[str, Any]:
+    """The bot's own page, once it offers that."""
+    slack = stage.world.slack
+    await slack.home(stage.grace)
+    await slack.until(lambda: "bulk-ask" in repr(slack.dialogs.homes.get(slack.user(stage.grace).id)), 20)
+    home = await slack.home(stage.grace, tells_app=False)
+    assert home is not None
+    return home
+
+
 async def test_who_has_a_link_keeps_it_and_the_list_has_one_to_the_same(stage_on_sqlite: Stage) -> None:
     stage = stage_on_sqlite
     await peopled(stage)
