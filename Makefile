@@ -1,6 +1,6 @@
 # GNU make 3.81 or newer (what macOS ships). Every target sets up .venv by itself; a second run finds it ready.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench soak lock clean serve-packages dev-packages
+.PHONY: help demo test check bench month soak lock clean serve-packages dev-packages
 
 python := .venv/bin/python
 python_folders := $(wildcard bot handlers storage tests benchmarks)
