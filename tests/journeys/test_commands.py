@@ -156,6 +156,7 @@ async def test_status_of_one_asks_leaf_and_with_leaf_down_says_what_was_known(st
     shown = await stage.types("/fieldview status Sato Family Orchards")
     assert "connected" in text_of(shown)
     assert "This is what I knew <!date^" in text_of(shown), "how old that is"
+    assert "Nothing was changed" not in text_of(shown), "nobody wanted to change anything"
     assert "Leaf" in text_of(shown)
     assert await stage.deeds() == [("status", "done"), ("status", "done")]
 

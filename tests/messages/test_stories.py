@@ -450,6 +450,13 @@ def test_what_goes_wrong_is_told_plainly(error: Any, sentence: str) -> None:
     assert sentence in seen(messages.problem(error))
 
 
+def test_only_who_wanted_a_change_is_told_that_there_was_none() -> None:
+    assert "changed" not in seen(messages.problem(ProviderUnavailable("Leaf")))
+    assert "Nothing was changed." in seen(messages.problem(ProviderUnavailable("Leaf"), might_change=True))
+    in_doubt = ProviderUnavailable("Leaf", in_doubt=True)
+    assert "changed" not in seen(messages.problem(in_doubt, might_change=True))
+
+
 def test_a_form_is_filled_with_what_was_typed() -> None:
     def filled(typed: str) -> list[Any]:
         blocks = messages.create_grower_modal(typed, private_metadata="CTEAM").to_dict()["blocks"][1:]
