@@ -11,7 +11,7 @@ from bot.errors import ChannelUnreachable, ProviderError, UsageError
 from bot.messages.text import count, listing, literal
 from bot.pace import pace_for
 from bot.slack.client import Person, SlackClient
-from storage import escalations, notices, owners
+from storage import escalations, notices, owners, subscriptions
 from storage.database import Database
 
 log = structlog.get_logger(__name__)
@@ -45,7 +45,7 @@ async def teammate(slack: SlackClient, user: str) -> Person:
 
 
 class People:
-    """Notices once a day who has left the workspace while growers or escalations depend on them."""
+    """Notices once a day who has left the workspace while growers, escalations or subscriptions depend on them."""
 
     def __init__(self, database: Database, slack: SlackClient, announcer: Announcer) -> None:
         self._database = database
@@ -57,6 +57,7 @@ class People:
         """Job: tell the operators once of each who has left, with the command that helps; take back what is settled."""
         async with self._database.reading() as session:
             depended_on = {*await owners.everybody(session), *await escalations.leads(session)}
+            depended_on |= await subscriptions.owners(session)
             told = {notice.kind for notice in await notices.standing(session)}
         for settled in told - {left(user) for user in depended_on}:
             if settled.startswith(left("")):
@@ -86,13 +87,15 @@ class People:
         async with self._database.reading() as session:
             growers = await owners.owned(session, user)
             channels = await escalations.of_lead(session, user)
-        if not growers and not channels:
+            narrowed = await subscriptions.of_owner(session, user)
+        if not growers and not channels and not narrowed:
             return None
         names = [_harmless(grower.name) for grower in growers[:NAMED]]
         if len(growers) > NAMED:
             names.append(f"{len(growers) - NAMED:,} more")
         still = [f"looks after {count(len(growers), 'grower')} ({listing(names)})"] if growers else []
         still += [f"is the lead for <#{channel}>" for channel in channels[:NAMED]]
+        still += [f"is followed by <#{channel}>, which hears of their growers only" for channel in narrowed[:NAMED]]
         command = f"`/fieldview handover {user} @colleague`"
         return f"{_harmless(name)} has left this workspace and still {listing(still)}. {command} hands everything over."
 

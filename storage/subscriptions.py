@@ -61,6 +61,18 @@ async def everyone(session: AsyncSession) -> list[Subscription]:
     return [row.to_record() for row in rows]
 
 
+async def owners(session: AsyncSession) -> set[str]:
+    """The colleagues to whose growers some channel keeps."""
+    found = await session.scalars(select(SubscriptionRow.owner).where(SubscriptionRow.owner.is_not(None)).distinct())
+    return {owner for owner in found if owner}
+
+
+async def of_owner(session: AsyncSession, owner: str) -> list[str]:
+    """The channels that hear of this colleague's growers only."""
+    query = select(SubscriptionRow.channel).where(SubscriptionRow.owner == owner).order_by(SubscriptionRow.channel)
+    return list(await session.scalars(query))
+
+
 async def mark_broken(session: AsyncSession, channel: str, reason: str) -> bool:
     """Slack will not take messages there any more; False when that was known or nothing is subscribed."""
     marked = await session.scalar(

@@ -53,6 +53,7 @@ def shown(message: Message) -> str:
 
 
 async def test_from_the_form_to_the_first_digest(stage: Stage) -> None:
+    await stage.sweeps_now()
     await opens(stage)
     await picks(stage, "delivery", "digest", "When the digest comes")
     await saves(stage, digest_hour="8")

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from bot.people import PEOPLE
 from bot.sandbox.leaf import LeafUser
 from bot.sandbox.slack.workspace import Message
 from tests.journeys.test_casework import breaks, recovers
 from tests.journeys.test_home import clicks
 from tests.journeys.test_home import opens as visits
 from tests.messages.reading import read
-from tests.stage import PATIENCE, Stage, set_up, text_of
+from tests.stage import PATIENCE, Stage, eventually, set_up, text_of
 
 ACTION = "subscribe-change"
 SATO = "hana@sato.example"
@@ -326,6 +327,21 @@ async def test_a_hand_over_takes_along_what_is_about_the_givers_growers(stage: S
     await say(stage, "UNAUTHENTICATED", mine)
     [card] = alerts_in(stage, stage.growers)
     assert "Mine" in card
+
+
+async def test_a_channel_that_keeps_to_the_growers_of_somebody_who_left_is_noticed(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await chooses(stage, owner=stage.linus)
+    stage.world.slack.deactivate(stage.linus)
+    await stage.running.jobs.start_now(PEOPLE, "today", "today")
+    [notice] = await stage.posted(stage.alerts)
+    assert f"is followed by <#{stage.growers}>, which hears of their growers only" in text_of(notice)
+    await stage.types(f"/fieldview handover {stage.linus} @grace")
+
+    async def is_over() -> bool:
+        return "nobody needs to act any more" in text_of(notice)
+
+    await eventually(is_over)
 
 
 async def test_from_the_home_a_channel_is_chosen_without_typing(stage_on_sqlite: Stage) -> None:
