@@ -218,7 +218,10 @@ class Month:
             """The first page of the next list calls somebody broken who is well."""
             leaf = self.world.leaf
             page = sorted(leaf.users, key=lambda user: user.id)[:100]
-            user = self.chance.choice([each for each in page if each.credential and each.credential.status == "OK"])
+            well = [each for each in page if each.credential and each.credential.status == "OK"]
+            if not well:
+                return
+            user = self.chance.choice(well)
             leaf.set_status(user, self.chance.choice(("UNAUTHENTICATED", "TEMPORARILY_UNAVAILABLE")))
             told = [each.as_json(leaf.embedded(each)) for each in page]
             leaf.set_status(user, "OK")

@@ -246,3 +246,34 @@ async def test_killed_between_a_change_and_its_answer_the_trail_tells_of_it(stor
     [row] = [row for row in rows if row.via == "command"]
     assert (row.action, row.outcome, row.actor) == ("connect", "done", story.grace)
     assert made.id in (row.detail or "")
+
+
+async def test_killed_in_the_middle_of_a_list_every_grower_has_one_link_and_the_list_comes(story: Outside) -> None:
+    slack, leaf = story.world.slack, story.world.leaf
+    names = [f"Farm {number}" for number in range(6)]
+    people = [slack.add_user(f"farmer{number}", name, f"farmer{number}@x.example") for number, name in enumerate(names)]
+    for number, name in enumerate(names):
+        leaf.add_user(name, f"farmer{number}@x.example")
+        await story.types(f"/fieldview status {name}")
+    await slack.until(lambda: all(name in repr(slack.whispered(story.grace)) for name in names), timeout=60)
+    assert (await slack.command(story.grace, story.growers, "/fieldview bulk")).ok
+    await slack.until(lambda: slack.view(story.grace), timeout=60)
+    form = slack.view(story.grace)
+    assert form is not None
+    assert (await slack.submit(story.grace, form["id"], {"lines": {"lines": "\n".join(names)}})).ok
+    mine = slack.dm(story.grace)
+    await slack.until(lambda: slack.posted(mine), timeout=60)
+    [message] = slack.posted(mine)
+    assert (await slack.click(story.grace, mine, message.ts, "bulk-start")).ok
+    await slack.until(lambda: slack.posted(slack.dm(people[2])), timeout=60)
+    await story.program.is_killed()
+    assert not slack.posted(slack.dm(people[5])), "it was killed in the middle"
+    await story.program.starts()
+    await slack.until(lambda: any(each.files for each in slack.posted(mine)), timeout=60)
+    told = [len(slack.posted(slack.dm(person))) for person in people]
+    assert set(told) <= {1, 2}
+    assert sum(told) <= len(people) + 1, "once, and the one under way twice at most"
+    async with story.database.reading() as session:
+        made = [await consents.open_of_grower(session, leaf.find(name).id) for name in names]
+    assert [len(each) for each in made] == [1] * len(names)
+    assert len([each for each in slack.posted(mine) if not each.files]) == 1, "one message from the plan to the end"
