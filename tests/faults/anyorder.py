@@ -585,7 +585,10 @@ class AnyOrder(RuleBasedStateMachine):
         assert not [row for row in seen["consents"] if row["state"] in ("exchanging", "delivering")], "half a consent"
         assert not [row for row in seen["announcements"] if row["shown"] < row["wanted"]], "something is still owed"
         for row in seen["incidents"]:
-            self._was_told(row)
+            if row["told_at"] is None:
+                self._operators_know_the_word(row)
+            else:
+                self._was_told(row)
 
     def _was_told(self, incident: Json) -> None:
         kinds = {row["id"]: row for row in self.seen().rows["announcements"] if row["subject"] == incident["id"]}
@@ -597,3 +600,13 @@ class AnyOrder(RuleBasedStateMachine):
         assert cards, f"nobody was told of {incident}"
         over = incident["recovered_at"] is not None and incident["ended_by"] != "disconnect"
         assert (MENDED in text_of(cards[-1])) == over, text_of(cards[-1])
+
+    def _operators_know_the_word(self, incident: Json) -> None:
+        """Channels have no card of what nobody understands; operators read the word, and whom it was first said of."""
+        assert incident["cause"] == "unknown-status", f"channels were never meant to hear of {incident}"
+        said = [
+            version.text + repr(version.blocks)
+            for each in self.stage.world.slack.posted(self.stage.alerts)
+            for version in each.versions
+        ]
+        assert [each for each in said if STRANGE in each], f"the operators were not told of {incident['raw_status']!r}"

@@ -14,13 +14,14 @@ from pydantic import SecretStr
 from sqlalchemy import update
 
 from bot import sealing
+from bot.announcer import Announcer
 from bot.leaf import statuses
 from bot.leaf.client import LeafClient
 from bot.vault import Vault
 from storage import consents
 from storage.records import Cause, CredentialStatus
 from storage.tables import AttemptRow
-from tests.faults.anyorder import AnyOrder, PaperJobs
+from tests.faults.anyorder import STRANGE, AnyOrder, PaperJobs
 
 IS_LONG = os.environ.get("FAULTS") == "long"
 
@@ -136,6 +137,36 @@ def test_the_story_that_breaks_the_broken_ones_is_told_by_the_real_bot(machine: 
     try:
         a_story(told)
     finally:
+        told.teardown()
+
+
+def a_strange_word(machine: AnyOrder) -> None:
+    """Leaf describes Sato's connection with a word that nobody knows, and then it works again."""
+    machine.the_bot_starts()
+    machine.a_credential_dies_silently(who=1, word=STRANGE)
+    machine.a_sweep_is_due(number=0)
+    machine.every_job_is_done()
+    machine.everything_holds()
+    machine.a_credential_is_repaired(who=1)
+
+
+def test_of_a_word_that_nobody_knows_the_operators_alone_are_told(machine: type[AnyOrder]) -> None:
+    told = machine()
+    try:
+        a_strange_word(told)
+    finally:
+        told.teardown()
+
+
+def test_a_bot_that_keeps_a_strange_word_to_itself_does_not_get_through(
+    machine: type[AnyOrder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def says_nothing(self: Announcer, session: Any, kind: str, text: str) -> None: ...
+
+    monkeypatch.setattr(Announcer, "notify", says_nothing)
+    told = machine()
+    a_strange_word(told)
+    with pytest.raises(AssertionError, match="the operators were not told of 'ON_HOLIDAY'"):
         told.teardown()
 
 
