@@ -258,10 +258,15 @@ class Announcer:
         async with self._database.transaction() as session:
             await outbox.drop_claims(session, executor or self._executor)
 
-    async def start_overdue(self, before: datetime) -> int:
-        """Start deliveries whose job was lost on the way; returns how many messages were owed since then."""
+    async def start_overdue(self, before: datetime, under_way: Iterable[str] = ()) -> int:
+        """Start deliveries, owed since then, whose job was lost on the way; returns how many.
+
+        `under_way` are the keys of those that the engine still has: Slack may be ill for hours, and each message then
+        keeps the jobs it has instead of getting one more at every look.
+        """
+        started = {key.split("-")[1] for key in under_way}
         async with self._database.transaction() as session:
-            overdue = await outbox.owed(session, before=before)
+            overdue = [each for each in await outbox.owed(session, before=before) if each.id not in started]
             for announcement in overdue:
                 await self._start(session, announcement, again=f"-{self._clock():%Y%m%d%H%M%S}")
         return len(overdue)

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
@@ -173,6 +174,13 @@ class Jobs:
             found = await DBOS.list_workflows_async(status=statuses, limit=10_000, load_input=False, load_output=False)
             counts.append(len(found))
         return counts[0], counts[1]
+
+    async def keys_under_way(self, job: str, *, begun_after: datetime) -> set[str]:
+        """Under which keys this job waits for its turn or its time, or runs since then: what runs longer may hang."""
+        listed = partial(DBOS.list_workflows_async, name=job, limit=10_000, load_input=False, load_output=False)
+        waiting = await listed(status=["ENQUEUED", "DELAYED"])
+        running = await listed(status="PENDING", dequeued_after=begun_after.isoformat())
+        return {workflow.workflow_id for workflow in (*waiting, *running)}
 
     async def owners_of_running(self) -> set[str]:
         """The executors that jobs are running under, the dead among them included."""

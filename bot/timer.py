@@ -7,12 +7,13 @@ import contextlib
 import os
 import signal
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.alerts import TEND
+from bot.announcer import DELIVER
 from bot.bot import Bot
 from bot.chasing import CHASE
 from bot.freshness import SLOT
@@ -88,8 +89,9 @@ class Timer:
         await self._jobs.start_now(CHASE, f"tick-{number}", f"{CHASE}-{number}")
         now = self._bot.clock()
         await self._jobs.start_now(PEOPLE, f"{now:%Y-%m-%d}", f"{PEOPLE}-{now:%Y-%m-%d}")
-        if overdue := await self._bot.announcer.start_overdue(now - OVERDUE):
-            log.warning("messages were owed for long", messages=overdue)
+        under_way = await self._jobs.keys_under_way(DELIVER, begun_after=datetime.now(UTC) - OVERDUE)
+        if lost := await self._bot.announcer.start_overdue(now - OVERDUE, under_way):
+            log.warning("messages were owed for long and nobody was delivering them", messages=lost)
         await self._jobs.forget_finished(now - KEPT)
         async with self._bot.database.transaction() as session:
             await sweeps.forget(session, now - KEPT)

@@ -311,6 +311,15 @@ async def test_a_message_whose_job_was_lost_is_started_again(watch: Watch) -> No
     assert [len(watch.posts()), len(watch.posts(watch.alerts))] == [1, 1]
 
 
+async def test_a_message_that_waits_for_slack_gets_no_second_job(watch: Watch) -> None:
+    await broken(watch)
+    watch.world.clock.advance(timedelta(hours=2))
+    [waits, lost] = await watch.owed()
+    tried = f"deliver-{waits.id}-1~7"
+    assert await watch.announcer.start_overdue(watch.world.clock(), {tried}) == 1
+    assert [subject for _, subject in list(watch.queue.jobs.values())[2:]] == [lost.id]
+
+
 async def test_what_only_a_newer_version_can_show_is_left_to_it(watch: Watch) -> None:
     """During an update both versions take from one outbox, and the old one may come first."""
     await broken(watch)

@@ -70,6 +70,36 @@ class Discarded(Exception):
     """Ends a transaction badly."""
 
 
+async def test_what_waits_or_runs_is_known_by_its_keys_and_what_has_run_for_long_is_not(database: Database) -> None:
+    began, over = asyncio.Event(), asyncio.Event()
+
+    async def takes_long(subject: str) -> None:
+        began.set()
+        await over.wait()
+
+    async def puts_off(subject: str) -> float:
+        return 3600
+
+    async with engine(database, takes_long=takes_long, puts_off=puts_off) as jobs:
+        moment = datetime.now(UTC) - timedelta(minutes=1)
+        await jobs.start_now("takes_long", "a", "long-a")
+        await jobs.start_now("puts_off", "b", "off-b")
+        await began.wait()
+
+        async def is_put_off() -> bool:
+            return await jobs.keys_under_way("puts_off", begun_after=moment) == {"off-b~1"}
+
+        await eventually(is_put_off)
+        assert await jobs.keys_under_way("takes_long", begun_after=moment) == {"long-a"}
+        assert await jobs.keys_under_way("takes_long", begun_after=datetime.now(UTC) + timedelta(minutes=1)) == set()
+        over.set()
+
+        async def is_over() -> bool:
+            return await jobs.keys_under_way("takes_long", begun_after=moment) == set()
+
+        await eventually(is_over)
+
+
 async def test_a_job_starts_with_its_transaction_or_never(database: Database) -> None:
     work = Work()
 

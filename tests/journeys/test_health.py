@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
+from bot.announcer import DELIVER
 from bot.sandbox.leaf.alerts import LIMITED, UNAUTHENTICATED, Webhook
 from storage import outbox
 from storage.records import AnnouncementKind
@@ -164,3 +166,17 @@ async def test_what_operators_were_told_stands_there_until_it_is_over(stage_on_s
     assert "Something needs an operator." in (await health(stage))["Notice"]
     await stage.running.bot.announcer.all_clear("some-kind")
     assert "Notice" not in await health(stage)
+
+
+async def test_while_slack_is_ill_each_message_keeps_its_one_job(stage: Stage) -> None:
+    """However long that lasts, and however often the bot looks for what was left lying."""
+    stage.world.slack.faults.outage("chat")
+    await stage.running.bot.announcer.tell_operators("test", "Somebody has to look.")
+    for _ in range(5):
+        stage.world.clock.advance(timedelta(minutes=5))
+        await stage.running.timer.tick()
+    keys = await stage.running.jobs.keys_under_way(DELIVER, begun_after=datetime.now(UTC) - timedelta(minutes=3))
+    assert set(Counter(key.split("-")[1] for key in keys).values()) == {1}, keys
+    stage.world.slack.faults.heal()
+    await stage.world.slack.until(lambda: stage.world.slack.posted(stage.alerts), timeout=60)
+    assert len(stage.world.slack.posted(stage.alerts)) == 1
