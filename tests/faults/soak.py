@@ -2,6 +2,7 @@
 
     make soak                                       # 100 kills on SQLite, then 100 on PostgreSQL with two replicas
     make soak ARGS="--database postgresql --kills 20 --seed 7"
+    make soak ARGS="--storms --kills 30"            # many break at once, and channels read of them in one message
 
 Growers' credentials die and are repaired, Leaf sends alerts, true ones and false ones, Slack and Leaf have bad moments,
 growers consent. At the end every channel is compared with the truth (tests/faults/truth.py). Chance is seeded and the
@@ -19,25 +20,30 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 
 import httpx
+from sqlalchemy import select
 
 from bot.sandbox.clock import Clock
 from bot.sandbox.leaf.records import MISSING_PERMISSION, UNAUTHENTICATED
+from bot.sandbox.serving import serving
+from bot.sandbox.slack.workspace import Message
 from bot.sandbox.world import World
-from storage import consents, sweeps
+from storage import consents, outbox, sweeps
 from storage.database import Database
-from storage.records import ConsentState
+from storage.records import AnnouncementKind, ConsentState, StormKind
+from storage.tables import AnnouncementRow, StormRow
 from tests.databases import Databases, migrate
 from tests.faults.frontdoor import front_door
-from tests.faults.truth import MENDED, Farm, Verdict, judge
+from tests.faults.lives import Lives, Spot
+from tests.faults.truth import MENDED, announcement_of, judge
+from tests.faults.verdicts import Farm, Verdict
 from tests.postgresql import SharedServer
 from tests.program import Program, environment_of, free_port
-from tests.stage import eventually, link_in, text_of
+from tests.stage import buttons_of, eventually, link_in, text_of
 
 ALIKE = 250
 """Growers for whom nothing ever happens; there must be some, and more than a page of them."""
@@ -45,8 +51,11 @@ ALIKE = 250
 QUIET = 240.0
 """Seconds that the program gets at the end to catch up with everything."""
 
-SETTINGS = {"SWEEP_INTERVAL": "2", "LOG_LEVEL": "warning", "STORM_SIZE": "100000"}
-"""Looks often, so that there is much to interrupt; and no storm, so that every incident has a card to be judged by."""
+SETTINGS = {"SWEEP_INTERVAL": "2", "LOG_LEVEL": "warning"}
+"""Looks often, so that there is much to interrupt."""
+
+NO_STORMS = {"STORM_SIZE": "100000"}
+"""Every incident has a card of its own to be judged by."""
 
 
 @dataclass
@@ -55,13 +64,18 @@ class Story:
 
     world: World
     programs: list[Program]
+    lives: Lives
+    slack_url: str
+    """Slack's address with `lives` before it."""
+
     database: Database
     chance: random.Random
     grace: str
     room: str
     channels: list[str]
+    storms: bool
     farms: list[Farm] = field(default_factory=list)
-    kills: list[datetime] = field(default_factory=list)
+    kills: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     meanwhile: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -119,9 +133,13 @@ class Story:
 
     async def mend_somebody(self) -> None:
         """Somebody whom at least one channel knows to be broken works again, by itself or through a consent."""
-        farm = self._one(lambda farm: farm.held and not farm.is_well and not farm.consented and self._is_told(farm))
-        if farm is None:
-            return
+        if farm := self._one(self._may_be_mended):
+            self._mend(farm)
+
+    def _may_be_mended(self, farm: Farm) -> bool:
+        return farm.held and not farm.is_well and not farm.consented and self._is_told(farm)
+
+    def _mend(self, farm: Farm) -> None:
         if self.chance.random() < 0.5:
             self.world.leaf.restore(farm.user)
             self.counts["repairs: Leaf found it well"] += 1
@@ -213,6 +231,27 @@ class Story:
 
             self.aside(over())
 
+    # What happens to many at once
+
+    async def many_break(self) -> None:
+        """A storm, or more of the one there is."""
+        self.counts["times that many broke at once"] += 1
+        for _ in range(self.chance.randint(5, 12)):
+            await self.break_for_long()
+
+    async def many_are_mended(self) -> None:
+        """Most of those whom channels know to be broken; sometimes all of them, which ends the storm."""
+        told = [farm for farm in self.farms if self._may_be_mended(farm)]
+        if len(told) > 1:
+            self.counts["times that many were mended at once"] += 1
+            for farm in told[: self.chance.randint(len(told) // 2, len(told))]:
+                self._mend(farm)
+
+    async def fieldview_ill_for_many(self) -> None:
+        self.counts["times that FieldView was down for many"] += 1
+        for _ in range(self.chance.randint(5, 10)):
+            await self.fieldview_ill_for_one()
+
     # Bad moments of the others
 
     async def slack_says_slow_down(self) -> None:
@@ -258,9 +297,25 @@ class Story:
         if len(living) > 1 and self.chance.random() > 0.15:
             living = [self.chance.choice(living)]
         for program in living:
-            self.kills.append(self.world.clock())
+            self.kills += 1
+            ordered = self.world.clock()
             await program.is_killed()
+            self.lives.ends(program, ordered, await self._known_to_the_database())
         return living
+
+    async def is_started(self, program: Program) -> None:
+        """Serve, at an address of Slack's of this life's own."""
+        program.environment = {
+            **program.environment,
+            "SLACK_API_URL": self.lives.begins(program, self.slack_url),
+        }
+        await program.starts()
+
+    async def _known_to_the_database(self) -> frozenset[Spot]:
+        """Where the messages stand of which it knows that Slack has them."""
+        places = select(AnnouncementRow.posted_channel, AnnouncementRow.ts).where(AnnouncementRow.ts.is_not(None))
+        async with self.database.reading() as session:
+            return frozenset((str(channel), str(ts)) for channel, ts in await session.execute(places))
 
     async def _moment(self) -> None:
         """Any moment, or the one right after Slack or Leaf has done something for us."""
@@ -302,21 +357,30 @@ EVENTS: Sequence[tuple[int, Callable[[Story], Awaitable[None]]]] = (
     (1, Story.leaf_forgets_logins),
 )
 
+STORMY_EVENTS = (*EVENTS, (3, Story.many_break), (3, Story.many_are_mended), (1, Story.fieldview_ill_for_many))
+
 
 async def something_happens(story: Story) -> None:
-    weights, events = zip(*EVENTS, strict=True)
+    weights, events = zip(*(STORMY_EVENTS if story.storms else EVENTS), strict=True)
     for event in story.chance.choices(events, weights, k=story.chance.randint(1, 3)):
         await event(story)
 
 
 @asynccontextmanager
-async def opened(database_url: str, folder: Path, replicas: int, seed: int, alike: int) -> AsyncIterator[Story]:
+async def opened(
+    database_url: str, folder: Path, replicas: int, seed: int, alike: int, *, storms: bool
+) -> AsyncIterator[Story]:
     """The world, the program in so many processes, and three channels that want to hear of everything."""
     front, ports = free_port(), [free_port() for _ in range(replicas)]
     database = Database(database_url)
     chance = random.Random(seed)  # noqa: S311 - a script, no cryptography
-    async with World.running(Clock(), delivers_alerts=True) as world, front_door(front, ports):
-        slack = world.slack
+    async with (
+        World.running(Clock(), delivers_alerts=True) as world,
+        front_door(front, ports),
+        AsyncExitStack() as stack,
+    ):
+        slack, lives = world.slack, Lives(world.slack.app)
+        slack_url = await stack.enter_async_context(serving(lives))
         grace = slack.add_user("grace", "Grace Okafor", "grace@greenacres.example")
         channels = [slack.add_channel(name, [grace]) for name in ("alerts", "growers", "field-team")]
         slack.deliver_to = f"http://127.0.0.1:{front}/slack/events"
@@ -325,14 +389,15 @@ async def opened(database_url: str, folder: Path, replicas: int, seed: int, alik
         programs = []
         # Without this the second replica would have other keys than the first.
         common = environment_of(world, database_url, front) | SETTINGS | {"ALERT_CHANNEL": channels[0]}
+        common |= {} if storms else NO_STORMS
         for number, port in enumerate(ports):
             (place := folder / f"replica-{number}").mkdir()
             programs.append(Program(common | {"PORT": str(port)}, place))
-        story = Story(world, programs, database, chance, grace, channels[1], channels)
+        story = Story(world, programs, lives, slack_url, database, chance, grace, channels[1], channels, storms)
         for _ in range(alike):
             story.newcomer()
         try:
-            await asyncio.gather(*(program.starts() for program in programs))
+            await asyncio.gather(*(story.is_started(program) for program in programs))
             for channel in channels[1:]:
                 await _subscribe(story, channel)
             yield story
@@ -376,10 +441,44 @@ async def _one_whole_sweep(story: Story) -> None:
 
 
 async def _nothing_owed(story: Story) -> bool:
-    from storage import outbox
-
     async with story.database.reading() as session:
         return await outbox.depth(session) == 0
+
+
+async def _lists_of_storms(story: Story) -> dict[str, set[str]]:
+    """Somebody presses "Show the list" below each storm's message and turns every page: the names they read."""
+    async with story.database.reading() as session:
+        storms = {row.id for row in await session.scalars(select(StormRow)) if row.kind == StormKind.GROWERS}
+        owed = await session.scalars(select(AnnouncementRow).where(AnnouncementRow.kind == AnnouncementKind.STORM))
+        shown = {row.id: row.subject for row in owed if row.subject in storms and row.channel == story.room}
+    lists: dict[str, set[str]] = {}
+    for message in story.world.slack.posted(story.room):
+        if storm := shown.get(announcement_of(message) or ""):
+            lists[storm] = await _reads_the_list(story, message) if "show-storm" in buttons_of(message) else set()
+    return lists
+
+
+async def _reads_the_list(story: Story, message: Message) -> set[str]:
+    names: set[str] = set()
+    page, turn = message, "show-storm"
+    while turn in buttons_of(page):
+        page, turn = await _pressed(story, page, turn), "storm-older"
+        names |= {farm.name for farm in story.farms if farm.name in text_of(page)}
+    return names
+
+
+async def _pressed(story: Story, message: Message, action: str) -> Message:
+    """The private page that comes, or into which the one with the button changes."""
+    slack = story.world.slack
+
+    def pages() -> list[tuple[str, int]]:
+        return [(each.ts, len(each.versions)) for each in slack.whispered(story.grace)]
+
+    before = pages()
+    outcome = await slack.click(story.grace, message.channel, message.ts, action)
+    assert outcome.ok, outcome
+    await slack.until(lambda: pages() != before, timeout=30)
+    return slack.whispered(story.grace)[-1]
 
 
 async def _audit_verifies(story: Story, verdict: Verdict) -> None:
@@ -389,35 +488,47 @@ async def _audit_verifies(story: Story, verdict: Verdict) -> None:
         verdict.fault(f"the audit trail does not verify: {out}{err}")
 
 
-async def soak(database_url: str, folder: Path, *, replicas: int, kills: int, seed: int, alike: int = ALIKE) -> Verdict:
+async def soak(
+    database_url: str,
+    folder: Path,
+    *,
+    replicas: int,
+    kills: int,
+    seed: int,
+    alike: int = ALIKE,
+    storms: bool = False,
+) -> Verdict:
     """Run the story until the program was killed that often, then judge it."""
-    async with opened(database_url, folder, replicas, seed, alike) as story:
-        while len(story.kills) < kills:
+    async with opened(database_url, folder, replicas, seed, alike, storms=storms) as story:
+        while story.kills < kills:
             await something_happens(story)
             dead = await story.kill()
             # The world does not wait until they are back.
-            await asyncio.gather(something_happens(story), *(program.starts() for program in dead))
+            await asyncio.gather(something_happens(story), *(story.is_started(program) for program in dead))
         timed_out = ""
         try:
             await _quiet(story)
         except TimeoutError:
             timed_out = f"not caught up {QUIET:.0f} s after the last fault"
+        lists = await _lists_of_storms(story)
         for program in story.programs:
             program.is_told_to_stop()
             await program.exit_code()
-        verdict = await judge(story.world, story.database, story.farms, story.channels, story.kills)
+        verdict = await judge(story.world, story.database, story.farms, story.channels, story.lives, lists)
         if timed_out:
             verdict.fault(timed_out)
         await _audit_verifies(story, verdict)
         crashes = sum("Traceback" in program.output for program in story.programs)
         verdict.count("processes that logged a crash", crashes)
-        verdict.counts = Counter({"kills": len(story.kills)}) + story.counts + verdict.counts
+        verdict.counts = Counter({"kills": story.kills}) + story.counts + verdict.counts
         return verdict
 
 
 def report(verdict: Verdict) -> str:
     """The counts, and whatever promise was not kept."""
     lines = [f"{number:7}  {what}" for what, number in verdict.counts.items()]
+    if verdict.longest_doubt:
+        lines.append(f"{verdict.longest_doubt.total_seconds():7.3f}  seconds at most between that answer and the kill")
     lines += [f"BROKEN   {what}" for what in verdict.broken_promises] or ["every promise was kept"]
     return "\n".join(lines)
 
@@ -441,16 +552,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--storms", action="store_true", help="let many break at once, and storms form")
     parser.add_argument("--keep", type=Path, help="copy what the programs logged to this folder")
     given = parser.parse_args(arguments)
     seed = given.seed if given.seed is not None else random.randrange(1_000_000)  # noqa: S311 - no secret
     broken = 0
     for kind in ("sqlite", "postgresql") if given.database == "both" else (given.database,):
         replicas, began = (1 if kind == "sqlite" else 2), time.monotonic()
-        sys.stdout.write(f"{kind}, {replicas} process(es), {given.kills} kills, seed {seed}\n")
+        what = "kills, with storms" if given.storms else "kills"
+        sys.stdout.write(f"{kind}, {replicas} process(es), {given.kills} {what}, seed {seed}\n")
         sys.stdout.flush()
         with tempfile.TemporaryDirectory(prefix="fieldview-soak-") as made, _database(kind, Path(made)) as url:
-            verdict = asyncio.run(soak(url, Path(made), replicas=replicas, kills=given.kills, seed=seed))
+            verdict = asyncio.run(
+                soak(url, Path(made), replicas=replicas, kills=given.kills, seed=seed, storms=given.storms)
+            )
             if given.keep:
                 _keep(Path(made), given.keep / kind)
         sys.stdout.write(f"{report(verdict)}\n{time.monotonic() - began:.0f} seconds\n\n")

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from slack_sdk.web.async_client import AsyncWebClient
+
 from bot.sandbox.clock import Clock
 from bot.sandbox.world import World
 from storage.database import Database
+from tests.faults.lives import Lives
 from tests.faults.soak import report, soak
-from tests.faults.truth import Farm, judge
+from tests.faults.storm_truth import judge_list, judge_storm
+from tests.faults.truth import judge
+from tests.faults.verdicts import Farm, Verdict
 
 KILLS = 4
 
@@ -16,13 +21,13 @@ KILLS = 4
 async def test_alerts_survive_kills_on_sqlite(sqlite_url: str, tmp_path: Path) -> None:
     verdict = await soak(sqlite_url, tmp_path, replicas=1, kills=KILLS, seed=4, alike=12)
     assert not verdict.broken_promises, report(verdict)
-    assert verdict.counts["cards posted"] >= 3, "too little happened to prove anything"
+    assert verdict.counts["of these, by a card of its own"] >= 3, "too little happened to prove anything"
 
 
 async def test_alerts_survive_kills_of_two_replicas_on_postgresql(postgresql_url: str, tmp_path: Path) -> None:
     verdict = await soak(postgresql_url, tmp_path, replicas=2, kills=KILLS, seed=4, alike=12)
     assert not verdict.broken_promises, report(verdict)
-    assert verdict.counts["cards posted"] >= 3, "too little happened to prove anything"
+    assert verdict.counts["of these, by a card of its own"] >= 3, "too little happened to prove anything"
 
 
 async def test_the_judge_sees_a_lost_alert_and_a_consent_that_came_to_nothing(sqlite_url: str) -> None:
@@ -33,8 +38,45 @@ async def test_the_judge_sees_a_lost_alert_and_a_consent_that_came_to_nothing(sq
         world.leaf.connect(broken, status="UNAUTHENTICATED")
         farms = [Farm(broken, held=True, broke_at=world.clock()), Farm(asked, consented=True)]
         database = Database(sqlite_url)
-        verdict = await judge(world, database, farms, [channel], [])
+        verdict = await judge(world, database, farms, [channel], Lives(world.slack.app))
         await database.close()
     assert len(verdict.broken_promises) == 2, report(verdict)
     assert "told in 0 of 1 channels" in verdict.broken_promises[0]
     assert "Farm 2 consented: 0 consents connected" in verdict.broken_promises[1]
+
+
+async def test_storms_survive_kills(sqlite_url: str, tmp_path: Path) -> None:
+    verdict = await soak(sqlite_url, tmp_path, replicas=1, kills=KILLS, seed=3, alike=12, storms=True)
+    assert not verdict.broken_promises, report(verdict)
+    assert verdict.counts["of these, by a storm's message alone"] >= 3, "too little happened to prove anything"
+
+
+async def test_the_judge_sees_a_storms_message_and_a_list_that_are_not_so() -> None:
+    """Three broke, and one of them works again."""
+    async with World.running(Clock()) as world:
+        channel, bystander = world.slack.add_channel("alerts"), Farm(world.leaf.add_user("Farm 4"))
+        names = ["Farm 1", "Farm 2", "Farm 3"]
+        users = [world.leaf.add_user(name) for name in names]
+        for user in users:
+            world.leaf.connect(user, status="UNAUTHENTICATED")
+        members = [Farm(user, held=True, broke_at=world.clock()) for user in users]
+        world.leaf.restore(users[0])
+        slack = AsyncWebClient(world.slack.bot_token, base_url=f"{world.slack_url}/api/")
+
+        async def judged(text: str, names: set[str]) -> list[str]:
+            await slack.chat_postMessage(channel=channel, text=text)
+            verdict = Verdict()
+            judge_storm(verdict, channel, world.slack.posted(channel)[-1:], members, [*members, bystander])
+            judge_list(verdict, names, members)
+            return verdict.broken_promises
+
+        head = "FieldView still does not work for 2 of 3 growers"
+        assert await judged(f"{head}. Still broken: Farm 2 and Farm 3", {"Farm 2", "Farm 3"}) == []
+        assert "names Farm 4" in (await judged(f"{head}. Still broken: Farm 2, Farm 3 and Farm 4", set()))[0]
+        assert len(await judged(f"{head}. Still broken: Farm 2", {"Farm 2"})) == 2
+        for untrue in (
+            "FieldView stopped working for 3 growers at once. Still broken: Farm 2 and Farm 3",
+            f"{head}. Still broken: Farm 1 and Farm 2",
+            "FieldView works again for all 3 growers.",
+        ):
+            assert len(await judged(untrue, {"Farm 2", "Farm 3"})) == 1, untrue

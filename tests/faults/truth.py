@@ -3,70 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 
 from sqlalchemy import select
 
-from bot.sandbox.leaf.records import OK, LeafUser
 from bot.sandbox.slack.workspace import Message
 from bot.sandbox.world import World
 from storage import audit, outbox
 from storage.database import Database
-from storage.records import AnnouncementKind, AuditEntry, Consent, ConsentState
-from storage.tables import AnnouncementRow, ConsentRow, IncidentRow
+from storage.records import AnnouncementKind, AuditEntry, Consent, ConsentState, StormKind
+from storage.tables import AnnouncementRow, ConsentRow, IncidentRow, StormIncidentRow, StormRow
+from tests.faults.lives import Lives
+from tests.faults.storm_truth import judge_illness, judge_list, judge_storm
+from tests.faults.verdicts import Farm, Verdict
 from tests.stage import text_of
 
 MENDED = "works again"
 """What every card of an incident that is over says, and no other."""
 
-IN_DOUBT = timedelta(seconds=15)
-"""How long after Slack took a post our commit may still be outstanding, on a machine that does much else."""
-
-A_MOMENT = timedelta(milliseconds=50)
-"""Between a kill being ordered and the process being gone, a request may still reach Slack."""
-
-
-@dataclass(eq=False)
-class Farm:
-    """One grower: breaks once or never, so that every card there is can be told whose and which it is.
-
-    `held`: it stayed broken until somebody was told, or to the end, so it must be told. What broke and was mended
-    between two looks may be told or not, but to every channel or to none.
-    """
-
-    user: LeafUser
-    held: bool = False
-    broke_at: datetime | None = None
-    consented: bool = False
-    """Whether this grower went through a consent."""
-
-    asked: int = 0
-    """Status questions about it that were acknowledged."""
-
-    @property
-    def name(self) -> str:
-        return self.user.name
-
-    @property
-    def is_well(self) -> bool:
-        return self.user.credential is not None and self.user.credential.status == OK
-
-
-@dataclass
-class Verdict:
-    """The counts, and every way in which a promise was not kept."""
-
-    counts: Counter[str] = field(default_factory=Counter)
-    broken_promises: list[str] = field(default_factory=list)
-
-    def count(self, what: str, by: int = 1) -> None:
-        self.counts[what] += by
-
-    def fault(self, what: str) -> None:
-        self.broken_promises.append(what)
+RECOVERED = "Works again"
+"""What the reply says that tells of it below the card."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +36,10 @@ class _Books:
     """Each announcement's kind, subject and channel."""
 
     incidents: dict[str, IncidentRow]
+    storms: dict[str, StormRow]
+    storm_of: dict[str, str]
+    """The storm of each incident that is part of one."""
+
     consents: list[Consent]
     entries: list[AuditEntry]
     owed: int
@@ -92,6 +55,8 @@ async def _books(database: Database) -> _Books:
         return _Books(
             kinds={row[0]: (row[1], row[2], row[3]) for row in told},
             incidents={row.id: row for row in await session.scalars(select(IncidentRow))},
+            storms={row.id: row for row in await session.scalars(select(StormRow))},
+            storm_of={row.incident_id: row.storm_id for row in await session.scalars(select(StormIncidentRow))},
             consents=[row.to_record() for row in rows],
             entries=[sealed.entry async for sealed in audit.everything(session)],
             owed=await outbox.depth(session),
@@ -100,9 +65,17 @@ async def _books(database: Database) -> _Books:
 
 
 async def judge(
-    world: World, database: Database, farms: Sequence[Farm], channels: Sequence[str], kills: Sequence[datetime]
+    world: World,
+    database: Database,
+    farms: Sequence[Farm],
+    channels: Sequence[str],
+    lives: Lives,
+    lists: Mapping[str, set[str]] | None = None,
 ) -> Verdict:
-    """Compare every channel with the truth, and the audit trail with both."""
+    """Compare every channel with the truth, and the audit trail with both.
+
+    `lists`: the names that somebody read who pressed "Show the list" below a storm's message, by storm.
+    """
     verdict, books = Verdict(), await _books(database)
     if books.owed:
         verdict.fault(f"{books.owed} messages are still owed")
@@ -110,14 +83,26 @@ async def judge(
         verdict.fault(f"{books.secrets_left} consents still hold a code or a token")
     for farm in farms:
         told = {channel: _cards(world, channel, farm, books) for channel in channels}
-        _judge_told(verdict, world, farm, told)
+        grouped = {channel: _is_in_a_storm(world, channel, farm, books) for channel in channels}
+        _judge_told(verdict, farm, told, grouped)
         for channel, cards in told.items():
-            _judge_once(verdict, farm, channel, cards, kills)
+            _judge_once(verdict, farm, channel, cards, lives)
             _judge_last_text(verdict, farm, channel, cards)
+            _judge_thread(verdict, world, farm, channel, cards, lives)
         _judge_audit(verdict, farm, books)
         _judge_consent(verdict, farm, books)
     for channel in channels:
-        _judge_other_posts(verdict, world, channel, books, kills)
+        _judge_other_posts(verdict, world, channel, books, lives)
+        for storm in books.storms.values():
+            messages = _storm_messages(world, channel, storm.id, books)
+            if not messages and storm.told_at is not None:
+                verdict.fault(f"a storm ({storm.kind}) was not told in {channel}")
+            elif messages and storm.kind == StormKind.GROWERS:
+                judge_storm(verdict, channel, messages, _members(storm.id, farms, books), farms)
+            elif messages:
+                judge_illness(verdict, storm.kind, channel, messages)
+    for storm_id, names in (lists or {}).items():
+        judge_list(verdict, names, _members(storm_id, farms, books))
     verdict.count("rows in the audit trail", len(books.entries))
     return verdict
 
@@ -140,51 +125,58 @@ def _cards(world: World, channel: str, farm: Farm, books: _Books) -> list[Messag
     return found
 
 
-def _is_listed(world: World, channel: str, farm: Farm) -> bool:
-    """Whether any message there ever named the grower: a grouped one that lists it tells, too."""
-    since = farm.broke_at
-    return any(
-        version.at >= since and farm.name in version.text + repr(version.blocks)
+def _storm_messages(world: World, channel: str, storm_id: str, books: _Books) -> list[Message]:
+    """What the channel was told of this storm, oldest first."""
+    wanted = (AnnouncementKind.STORM, storm_id)
+    return [
+        message
         for message in world.slack.posted(channel)
-        for version in message.versions
-        if since
-    )
+        if books.kinds.get(announcement_of(message) or "", ("", "", ""))[:2] == wanted
+    ]
 
 
-def _judge_told(verdict: Verdict, world: World, farm: Farm, told: dict[str, list[Message]]) -> None:
+def _is_in_a_storm(world: World, channel: str, farm: Farm, books: _Books) -> bool:
+    """Whether a grouped message in the channel counts this grower among those it tells of."""
+    mine = [incident.id for incident in books.incidents.values() if incident.grower_id == farm.user.id]
+    storms = {books.storm_of[incident] for incident in mine if incident in books.storm_of}
+    return any(_storm_messages(world, channel, storm, books) for storm in storms)
+
+
+def _judge_told(verdict: Verdict, farm: Farm, told: Mapping[str, list[Message]], grouped: Mapping[str, bool]) -> None:
     if farm.broke_at is None:
-        if any(told.values()):
-            verdict.fault(f"{farm.name} never broke, and a card says it did")
+        if any(told.values()) or any(grouped.values()):
+            verdict.fault(f"{farm.name} never broke, and a message says it did")
         return
     verdict.count("incidents in truth, held until told" if farm.held else "incidents in truth, over at once")
-    reached = [channel for channel, cards in told.items() if cards or (farm.held and _is_listed(world, channel, farm))]
+    reached = [channel for channel, cards in told.items() if cards or grouped[channel]]
     if reached and not farm.held:
         verdict.count("of these, seen by the bot")
     if (reached or farm.held) and len(reached) < len(told):
         verdict.fault(f"{farm.name} broke at {farm.broke_at:%H:%M:%S}, told in {len(reached)} of {len(told)} channels")
     if reached or farm.held:
-        verdict.count("cards owed to channels", len(told))
-        verdict.count("cards posted", len(reached))
+        verdict.count("messages owed to channels about a broken grower", len(told))
+        verdict.count("of these, by a card of its own", sum(bool(cards) for cards in told.values()))
+        verdict.count("of these, by a storm's message alone", sum(not told[channel] for channel in reached))
 
 
-def _judge_once(verdict: Verdict, farm: Farm, channel: str, cards: list[Message], kills: Sequence[datetime]) -> None:
+def _judge_once(verdict: Verdict, farm: Farm, channel: str, cards: list[Message], lives: Lives) -> None:
     if len({announcement_of(card) for card in cards}) > 1:
         verdict.fault(f"{farm.name} has several cards in {channel} for one incident")
     if cards and min(_moment(card) for card in cards) < (farm.broke_at or _moment(cards[0])):
         verdict.fault(f"{farm.name} was announced in {channel} before it broke")
-    _judge_repeats(verdict, f"the card of {farm.name}", channel, cards, kills)
+    _judge_repeats(verdict, f"the card of {farm.name}", channel, cards, lives)
 
 
-def _judge_repeats(
-    verdict: Verdict, what: str, channel: str, messages: list[Message], kills: Sequence[datetime]
-) -> None:
+def _judge_repeats(verdict: Verdict, what: str, channel: str, messages: list[Message], lives: Lives) -> None:
     """A second post of the same is forgiven only when a kill fell between Slack's answer and our commit."""
-    for first, second in pairwise(messages):
-        taken, again = _moment(first), _moment(second)
-        if any(taken - A_MOMENT <= kill <= min(again, taken + IN_DOUBT) for kill in kills):
-            verdict.count("posted twice, a kill between Slack's answer and our commit")
+    for first, again in pairwise(messages):
+        life = lives.excuse(first, again)
+        if life is None or life.killed_at is None:
+            taken = f"{_moment(first):%H:%M:%S.%f} and {_moment(again):%H:%M:%S.%f}"
+            verdict.fault(f"{what} was posted twice in {channel} without a kill to excuse it: {taken}")
         else:
-            verdict.fault(f"{what} was posted twice in {channel} without a kill to excuse it: {taken}, {again}")
+            verdict.count("posted twice, a kill between Slack's answer and our commit")
+            verdict.longest_doubt = max(verdict.longest_doubt, life.killed_at - _moment(first))
 
 
 def _judge_last_text(verdict: Verdict, farm: Farm, channel: str, cards: list[Message]) -> None:
@@ -196,6 +188,15 @@ def _judge_last_text(verdict: Verdict, farm: Farm, channel: str, cards: list[Mes
         verdict.count("cards whose last text is true")
     else:
         verdict.fault(f"the card of {farm.name} in {channel} says {text_of(cards[-1])[:80]!r}, which is not so")
+
+
+def _judge_thread(verdict: Verdict, world: World, farm: Farm, channel: str, cards: list[Message], lives: Lives) -> None:
+    """That it is over is told below the card, once."""
+    replies = [reply for card in cards for reply in world.slack.thread(card) if RECOVERED in reply.text]
+    if bool(replies) != (bool(cards) and farm.is_well):
+        verdict.fault(f"{len(replies)} replies below the card of {farm.name} in {channel} say that it is over")
+    verdict.count("replies that tell of a recovery", len(replies))
+    _judge_repeats(verdict, f"the recovery of {farm.name}", channel, replies, lives)
 
 
 def _judge_audit(verdict: Verdict, farm: Farm, books: _Books) -> None:
@@ -229,7 +230,7 @@ def _judge_consent(verdict: Verdict, farm: Farm, books: _Books) -> None:
         verdict.count("of these, connected once")
 
 
-def _judge_other_posts(verdict: Verdict, world: World, channel: str, books: _Books, kills: Sequence[datetime]) -> None:
+def _judge_other_posts(verdict: Verdict, world: World, channel: str, books: _Books, lives: Lives) -> None:
     """Everything else that is owed to the channel is told once, too."""
     by_id: dict[str, list[Message]] = {}
     for message in world.slack.posted(channel):
@@ -239,7 +240,12 @@ def _judge_other_posts(verdict: Verdict, world: World, channel: str, books: _Boo
     for owed, messages in by_id.items():
         kind = books.kinds.get(owed, ("unknown",))[0]
         verdict.count(f"other messages: {kind}", len(messages))
-        _judge_repeats(verdict, f"a message ({kind})", channel, messages, kills)
+        _judge_repeats(verdict, f"a message ({kind})", channel, messages, lives)
+
+
+def _members(storm_id: str, farms: Sequence[Farm], books: _Books) -> list[Farm]:
+    growers = {books.incidents[incident].grower_id for incident, storm in books.storm_of.items() if storm == storm_id}
+    return [farm for farm in farms if farm.user.id in growers]
 
 
 def _moment(message: Message) -> datetime:
