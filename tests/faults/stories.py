@@ -6,6 +6,7 @@ A job without a story makes tests/faults/test_every_fault.py fail: say here what
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import time
 import uuid
@@ -45,6 +46,12 @@ HASTE = 50.0
 POLL = 0.1
 """Seconds between two looks into a queue: many queues looked into more often cost more than they bring."""
 
+SCAN = 0.2
+"""Seconds between two looks whether the bot still has its place."""
+
+BY_TIMER = re.compile(r"(?:sweep|tick|slot)-\d+")
+"""Subjects of jobs that the bot's own timer starts: they come when it starts, whatever story is told."""
+
 PATIENCE = 30.0
 """Real seconds after which a promise counts as broken."""
 
@@ -59,25 +66,34 @@ class Service(StrEnum):
 
 
 class HastyJobs(Jobs):
-    """The real engine, in a hurry. `at_start` is done once when a job of that name begins; `tries` counts ends."""
+    """The real engine, in a hurry.
+
+    `at_start` is done once when a job of that name begins which no timer started; `struck` has the names of those whose
+    try that began so has ended.
+    """
 
     at_start: dict[str, Callable[[], Awaitable[None]]]
-    tries: Counter[str]
+    struck: set[str]
     crashes: Counter[str]
 
     @classmethod
     def forget(cls) -> None:
-        cls.at_start, cls.tries, cls.crashes = {}, Counter(), Counter()
+        cls.at_start, cls.struck, cls.crashes = {}, set(), Counter()
 
     @property
     def names(self) -> set[str]:
         return set(self._jobs)
 
     async def _run(self, name: str, job: Any, subject: str, crashes: int) -> tuple[float | None, int]:
-        if begin := self.at_start.pop(name, None):
+        begin = None if BY_TIMER.fullmatch(subject) else self.at_start.pop(name, None)
+        if begin is not None:
             await begin()
-        wait, crashed = await super()._run(name, job, subject, crashes)
-        self.tries[name] += 1
+        try:
+            wait, crashed = await super()._run(name, job, subject, crashes)
+        finally:
+            # Also when it is cancelled, because the bot stops itself in the middle of it.
+            if begin is not None:
+                self.struck.add(name)
         self.crashes[name] += crashed > crashes
         return (None if wait is None else wait / HASTE), crashed
 
@@ -91,6 +107,7 @@ def hasty_jobs(monkeypatch: Any) -> Any:
     HastyJobs.forget()
     with monkeypatch.context() as patch:
         patch.setattr("bot.app.Jobs", HastyJobs)
+        patch.setattr("bot.timer.SCAN", SCAN)
         yield
 
 
