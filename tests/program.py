@@ -72,14 +72,15 @@ class Program:
                 sys.executable, "-m", "bot", "serve",
                 cwd=self.folder, env=dict(self.environment), stdout=output, stderr=output,
             )  # fmt: skip
-        await eventually(self._answers, within=90)
+        # Made once: reading the world's certificates each time takes longer than asking.
+        async with httpx.AsyncClient(trust_env=False) as client:
+            await eventually(lambda: self._answers(client), within=90)
 
-    async def _answers(self) -> bool:
+    async def _answers(self, client: httpx.AsyncClient) -> bool:
         assert self.process is not None
         assert self.process.returncode is None, self.output
         try:
-            async with httpx.AsyncClient(trust_env=False) as client:
-                return (await client.get(f"{self.url}/healthz")).status_code == 200
+            return (await client.get(f"{self.url}/healthz")).status_code == 200
         except httpx.TransportError:
             return False
 
