@@ -372,12 +372,12 @@ class Announcer:
                 return there
             if owed.reposts:
                 raise Gone
+        metadata = {"event_type": "fieldview_announcement", "event_payload": {"id": owed.id}}
+        await self._pace.turn_to_post(owed.channel)
         async with self._database.transaction() as session:
             if owed.ts:
                 await outbox.forget_message(session, owed.id)
             await outbox.attempting(session, owed.id, self._clock())
-        metadata = {"event_type": "fieldview_announcement", "event_payload": {"id": owed.id}}
-        await self._pace.turn_to_post(owed.channel)
         return await self._slack.post(owed.channel, {**payload, "metadata": metadata})
 
     async def _read_by_us_alone(self, channel: str) -> None:
@@ -388,7 +388,8 @@ class Announcer:
 
     async def _later(self, owed: Announcement, failure: ProviderUnavailable | ProviderRefusedUs) -> float:
         async with self._database.transaction() as session:
-            failures = await outbox.failed(session, owed.id)
+            refused = not (isinstance(failure, ProviderUnavailable) and failure.maybe_done)
+            failures = await outbox.failed(session, owed.id, never_posted=refused and not owed.may_stand)
         log.warning("slack does not take a message now", kind=owed.kind, failures=failures, detail=failure.detail)
         asked = failure.retry_after if isinstance(failure, ProviderUnavailable) else None
         if asked:
@@ -501,7 +502,7 @@ class Announcer:
         now = self._clock()
         match owed.kind:
             case AnnouncementKind.INCIDENT:
-                card = await self._incident_card(owed.subject, is_posted=bool(owed.ts))
+                card = await self._incident_card(owed.subject, may_stand=owed.may_stand)
                 return messages.incident(card, now) if card else None
             case AnnouncementKind.STORM:
                 return await self._storm(owed.subject, now)
@@ -589,14 +590,14 @@ class Announcer:
             ill = [each.kind for each in await storms.standing(session) if each.kind is not StormKind.GROWERS]
             return messages.storm(storm, await storms.tally(session, storm, messages.NAMED), now, ill)
 
-    async def _incident_card(self, incident_id: str, *, is_posted: bool) -> IncidentCard | None:
+    async def _incident_card(self, incident_id: str, *, may_stand: bool) -> IncidentCard | None:
         async with self._database.reading() as session:
             incident = await incidents.get(session, incident_id)
             if incident is None:
                 return None
             in_storm = await storms.of_incident(session, incident_id) is not None
-            if in_storm and not is_posted:
-                # The storm's message stands for it.
+            if in_storm and not may_stand:
+                # The storm's message stands for it; but a card that a channel may have is told to its end.
                 return None
             grower = await growers.get(session, incident.grower_id)
             changes = 0

@@ -238,12 +238,16 @@ async def release(session: AsyncSession, announcement_id: str) -> bool:
     return released is not None
 
 
-async def failed(session: AsyncSession, announcement_id: str) -> int:
-    """Count one more failed delivery and let go of the claim; returns the count."""
+async def failed(session: AsyncSession, announcement_id: str, *, never_posted: bool = False) -> int:
+    """Count one more failed delivery and let go of the claim; returns the count.
+
+    `never_posted`: Slack has surely never taken it, so that nothing is in doubt.
+    """
+    certainty = {"attempted_at": None} if never_posted else {}
     failures = await session.scalar(
         update(AnnouncementRow)
         .where(AnnouncementRow.id == announcement_id)
-        .values(failures=AnnouncementRow.failures + 1, claimed_by=None, claimed_until=None)
+        .values(failures=AnnouncementRow.failures + 1, claimed_by=None, claimed_until=None, **certainty)
         .returning(AnnouncementRow.failures)
     )
     return failures or 0

@@ -551,6 +551,12 @@ class Announcement:
     gave_up_reason: str | None = None
     shown_at: datetime | None = None
     prompt: int = 0
+    attempted_at: datetime | None = None
+
+    @property
+    def may_stand(self) -> bool:
+        """Whether Slack has it, or may have it: nobody wrote down what became of a post."""
+        return bool(self.ts) or self.attempted_at is not None
 
     @property
     def is_owed(self) -> bool:

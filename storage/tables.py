@@ -514,6 +514,7 @@ class AnnouncementRow(Row):
             gave_up_reason=self.gave_up_reason,
             shown_at=self.shown_at,
             prompt=self.prompt,
+            attempted_at=self.attempted_at,
         )
 
 

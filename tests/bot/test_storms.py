@@ -15,6 +15,8 @@ from tests.bot.test_monitor import remember_everybody
 from tests.bot.watching import Watch, together, watching
 from tests.stage import buttons_of, text_of
 
+POST = "chat.postMessage"
+
 
 @pytest.fixture
 async def watch(database_url: str) -> AsyncIterator[Watch]:
@@ -58,6 +60,42 @@ async def test_five_at_once_are_one_message_in_each_channel_and_four_are_four(wa
         assert len(watch.posts(channel)) == 5
         assert "5 growers" in text_of(storm)
         assert buttons_of(storm) == ["show-storm"]
+
+
+async def test_a_card_that_the_channel_may_have_is_told_to_its_end_though_a_storm_took_its_grower_in(
+    watch: Watch,
+) -> None:
+    """The process died, or the answer was lost, after Slack took the card: nobody knows where it stands."""
+    users = await growers_of(watch, 5)
+    all_say(watch, users[:1], "UNAUTHENTICATED")
+    await watch.sweeps()
+    watch.world.slack.faults.lose_answer(POST)
+    await watch.delivers()
+    watch.world.slack.faults.heal()
+    all_say(watch, users[1:], "UNAUTHENTICATED")
+    await watch.settles()
+    await watch.delivers_again()
+    all_say(watch, users[:1], "OK")
+    await watch.settles()
+    await watch.delivers_again()
+    for channel in (watch.growers, watch.alerts):
+        *_, card = [post for post in watch.posts(channel) if text_of(post).startswith(users[0].name)]
+        assert "works again" in text_of(card)
+
+
+async def test_a_card_that_slack_refused_leaves_it_to_the_storm(watch: Watch) -> None:
+    users = await growers_of(watch, 5)
+    all_say(watch, users[:1], "UNAUTHENTICATED")
+    await watch.sweeps()
+    watch.world.slack.rate_limit("chat.postMessage", times=None)
+    await watch.delivers()
+    watch.world.slack.rate_limits.clear()
+    all_say(watch, users[1:], "UNAUTHENTICATED")
+    await watch.settles()
+    await watch.delivers_again()
+    for channel in (watch.growers, watch.alerts):
+        [storm] = watch.posts(channel)
+        assert "5 growers" in text_of(storm)
 
 
 async def test_the_size_of_a_storm_is_a_setting(sqlite_url: str) -> None:
