@@ -114,6 +114,7 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
         self._lanes: dict[str, Lane] = {}
         self._client: DBOSClient | None = None
+        self._engine: DBOS | None = None
         self._running: set[asyncio.Task[Any]] = set()
         self._stopping = False
 
@@ -125,10 +126,13 @@ class Jobs:
     async def start(self) -> None:
         """Take up work, also what an earlier process with the same executor name left unfinished."""
         url = sync_url(self._database.url).render_as_string(hide_password=False)
-        DBOS(config=_config(url, self._serializer, self._executor))
+        self._engine = DBOS(config=_config(url, self._serializer, self._executor))
         for name, job in self._jobs.items():
             DBOS.workflow(name=name)(self._durable(name, job))
-        self._client = await asyncio.to_thread(DBOSClient, system_database_url=url, serializer=self._serializer)
+        # What is enqueued while the database is away is tried again by us: the engine's way blocks a thread for ever.
+        self._client = await asyncio.to_thread(
+            DBOSClient, system_database_url=url, serializer=self._serializer, retry_connection_errors=False
+        )
         # Before the launch: the engine looks for new queues at its start and then once a second.
         for lane in sorted(set(self._lanes.values())):
             await self._client.register_queue_async(
@@ -207,6 +211,9 @@ class Jobs:
             return
         self._client.destroy()
         self._client = None
+        if self._engine is not None:
+            # Threads that wait for a database that is away would keep this process from ending until it is back.
+            self._engine._sys_db._retry_connection_errors = False
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
         # The engine made its threads the loop's own, and they ended with it.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())

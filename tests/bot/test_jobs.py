@@ -6,15 +6,18 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import create_engine, inspect, make_url, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.jobs import Jobs, SealedJson
 from bot.vault import Vault
 from storage.database import Database, sync_url
+from tests.faults.lines import line_to
 from tests.stage import eventually
 
 KEYS = SecretStr(Fernet.generate_key().decode())
@@ -324,3 +327,21 @@ def test_what_is_no_plain_value_is_refused_without_being_shown() -> None:
     with pytest.raises(TypeError, match="not SecretStr") as refused:
         SealedJson(Vault(KEYS)).serialize({"token": SecretStr("canary")})
     assert "canary" not in str(refused.value)
+
+
+async def test_a_database_that_is_away_keeps_no_process_from_ending(postgresql_url: str) -> None:
+    """Who asks the engine waits in a thread until the database is back; at the end nobody waits any more."""
+    url = make_url(postgresql_url)
+    socket = Path(str(url.query["host"])) / f".s.PGSQL.{url.port or 5432}"
+    async with line_to(socket) as line:
+        there = url.set(host="127.0.0.1", port=line.proxy.port, query={}).render_as_string(hide_password=False)
+        database = Database(there)
+        async with engine(database) as jobs:
+            await jobs.owners_of_running()
+            await line.suffers(lambda proxy, _: proxy.down(), None)
+            asks = asyncio.create_task(jobs.owners_of_running())
+            await asyncio.wait([asks], timeout=1)
+            assert not asks.done(), "it would be no proof if nobody waited"
+        with pytest.raises(SQLAlchemyError):
+            await asyncio.wait_for(asks, timeout=30)
+        await database.close()

@@ -497,10 +497,12 @@ async def soak(
     seed: int,
     alike: int = ALIKE,
     storms: bool = False,
+    minutes: float = 24 * 60,
 ) -> Verdict:
-    """Run the story until the program was killed that often, then judge it."""
+    """Run the story until the program was killed that often, or for so long, then judge it."""
+    until = time.monotonic() + 60 * minutes
     async with opened(database_url, folder, replicas, seed, alike, storms=storms) as story:
-        while story.kills < kills:
+        while story.kills < kills and time.monotonic() < until:
             await something_happens(story)
             dead = await story.kill()
             # The world does not wait until they are back.
@@ -551,6 +553,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.soak", description=__doc__.splitlines()[0])
     parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
     parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument(
+        "--minutes", type=float, default=24 * 60, help="stop killing after so long, however many it were"
+    )
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--storms", action="store_true", help="let many break at once, and storms form")
     parser.add_argument("--keep", type=Path, help="copy what the programs logged to this folder")
@@ -564,7 +569,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         with tempfile.TemporaryDirectory(prefix="fieldview-soak-") as made, _database(kind, Path(made)) as url:
             verdict = asyncio.run(
-                soak(url, Path(made), replicas=replicas, kills=given.kills, seed=seed, storms=given.storms)
+                soak(
+                    url,
+                    Path(made),
+                    replicas=replicas,
+                    kills=given.kills,
+                    seed=seed,
+                    storms=given.storms,
+                    minutes=given.minutes,
+                )
             )
             if given.keep:
                 _keep(Path(made), given.keep / kind)

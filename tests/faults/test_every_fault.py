@@ -6,13 +6,10 @@ that never talk to it.
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import os
-import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,7 +20,8 @@ from sqlalchemy import make_url
 from bot import logs
 from bot.sandbox.world import World
 from storage import subscriptions
-from tests.faults.proxy import Address, Fault, Proxy, Towards, proxying
+from tests.faults.lines import Line, Verb, line_to
+from tests.faults.proxy import Address, Fault, Towards
 from tests.faults.stories import STORIES, HastyJobs, Place, Service, Story, hasty_jobs, supervised
 from tests.stage import Stage, eventually, set_up
 
@@ -34,8 +32,6 @@ pytestmark = [
 ]
 
 IS_LONG = os.environ.get("FAULTS") == "long"
-
-Verb = Callable[[Proxy, bytes | None], Fault | Coroutine[Any, Any, None]]
 
 
 @pytest.fixture
@@ -74,49 +70,6 @@ DATABASE_VERBS = VERBS | {"latency": lambda proxy, deed: proxy.latency(0.01, 0.0
 """A job asks the database dozens of times for each time it asks anybody else."""
 
 COMMIT = b"COMMIT"
-
-
-@dataclass
-class Line:
-    """A proxy with a thread of its own: the bot may hold up its event loop, while it starts for example."""
-
-    proxy: Proxy
-    loop: asyncio.AbstractEventLoop
-
-    async def suffers(self, verb: Verb, deed: bytes | None) -> Fault | None:
-        result = verb(self.proxy, deed)
-        if isinstance(result, Fault):
-            return result
-        await self._there(result)
-        return None
-
-    async def heals(self) -> None:
-        await self._there(self.proxy.heal())
-
-    async def _there(self, deed: Coroutine[Any, Any, None]) -> None:
-        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(deed, self.loop))
-
-
-@asynccontextmanager
-async def line_to(address: Address) -> AsyncIterator[Line]:
-    """The line, until the block ends."""
-    ready: asyncio.Future[tuple[Line, asyncio.Event]] = asyncio.get_running_loop().create_future()
-    here = asyncio.get_running_loop()
-
-    async def hold() -> None:
-        async with proxying(address) as proxy:
-            line, over = Line(proxy, asyncio.get_running_loop()), asyncio.Event()
-            here.call_soon_threadsafe(ready.set_result, (line, over))
-            await over.wait()
-
-    thread = threading.Thread(target=asyncio.run, args=(hold(),), daemon=True)
-    thread.start()
-    line, over = await ready
-    try:
-        yield line
-    finally:
-        line.loop.call_soon_threadsafe(over.set)
-        await asyncio.to_thread(thread.join)
 
 
 @asynccontextmanager
