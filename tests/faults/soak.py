@@ -502,6 +502,8 @@ async def soak(
     """Run the story until the program was killed that often, or for so long, then judge it."""
     until = time.monotonic() + 60 * minutes
     async with opened(database_url, folder, replicas, seed, alike, storms=storms) as story:
+        if storms:
+            await story.many_break()
         while story.kills < kills and time.monotonic() < until:
             await something_happens(story)
             dead = await story.kill()
