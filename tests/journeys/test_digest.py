@@ -116,6 +116,8 @@ async def test_it_covers_what_the_channel_wants_and_no_more(stage: Stage) -> Non
     part = await farm(stage, "Part", "grace")
     await say(stage, "UNAUTHENTICATED", mine, theirs)
     await say(stage, "MISSING_PERMISSIONS", part)
+    stage.world.leaf.add_user(name="Asked", email="asked@farm.example")
+    await stage.types("/fieldview connect asked@farm.example", stage.linus)
     narrow = Wishes(stage.grace, (Topic.BROKEN,), Delivery.DIGEST, 8, "America/Chicago")
     await wants(stage, narrow)
     await it_is(stage, 8)
@@ -125,6 +127,8 @@ async def test_it_covers_what_the_channel_wants_and_no_more(stage: Stage) -> Non
     assert "Mine" in shown(digest)
     assert "Theirs" not in shown(digest)
     assert "Part" not in shown(digest)
+    assert "Asked" not in shown(digest)
+    assert "0 of 2 connections work" in shown(digest)
 
 
 async def test_what_is_snoozed_says_so(stage_on_sqlite: Stage) -> None:
