@@ -170,7 +170,8 @@ class Story:
             if state is ConsentState.CONNECTED:
                 return
             if not link or state in (None, ConsentState.REVOKED, ConsentState.FAILED):
-                link = await self._asks_for_link(farm) or link
+                # Without an answer there may be a new link all the same, and then the one before is good for nothing.
+                link = await self._asks_for_link(farm) or ""
             elif state is ConsentState.OPEN:
                 with contextlib.suppress(httpx.HTTPError, ValueError, KeyError):
                     await self._presses(link, farm)
