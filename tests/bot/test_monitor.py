@@ -13,6 +13,7 @@ from sqlalchemy import delete, event, insert, text
 from starlette.responses import JSONResponse, PlainTextResponse
 
 from bot.errors import ProviderError, ProviderGibberish, ProviderRefusedUs, ProviderUnavailable
+from bot.flaps import QUIET
 from bot.leaf.models import Credential
 from bot.reducer import Reading
 from bot.sandbox.leaf import Leaf
@@ -380,6 +381,9 @@ async def test_many_growers_changing_from_all_sides_end_in_the_truth_without_a_d
     await asyncio.gather(*(trouble(turn) for turn in range(8)), notices(), notices(), watch.sweeps(), watch.delivers())
     for user in people:
         leaf.set_status(user, "OK")
+    await watch.settles()
+    # Who came and went too often for a day's peace is still called flapping: hours without news end that.
+    watch.world.clock.advance(QUIET)
     await watch.settles()
     while await watch.owed():
         await watch.delivers_again()
