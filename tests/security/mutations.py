@@ -176,7 +176,7 @@ MUTATIONS = (
     ),
     Mutation(
         "formulas in an export",
-        "bot/auditing.py",
+        "bot/spreadsheet.py",
         'return f"\'{text}" if',
         'return f"{text}" if',
         ("tests/test_command_line.py", "-k", "spreadsheet and sqlite"),
