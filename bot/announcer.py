@@ -157,8 +157,8 @@ class Announcer:
         )
 
     async def to_channel(self, session: AsyncSession, kind: AnnouncementKind, subject: str, channel: str) -> None:
-        """Owe this message to one channel, which need not be subscribed to anything."""
-        self._owe(session, kind, subject, [channel])
+        """Owe this message, once, to one channel, which need not be subscribed to anything."""
+        self._owe(session, kind, subject, [channel], only_new=True)
 
     async def to_person(self, session: AsyncSession, kind: AnnouncementKind, subject: str, user: str) -> None:
         """Owe this message to one person's direct messages."""
@@ -537,6 +537,9 @@ class Announcer:
                 return messages.silences(told) if told else None
             case AnnouncementKind.NO_DATA_YET:
                 return await self._no_data_yet(owed.subject)
+            case AnnouncementKind.AUDIT_ANCHOR if owed.ts:
+                # It proves something because nobody changes it: not even the bot, when the database tells it to.
+                return None
             case AnnouncementKind.AUDIT_ANCHOR:
                 async with self._database.reading() as session:
                     sealed = await audit.one(session, int(owed.subject))

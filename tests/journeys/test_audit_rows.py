@@ -282,3 +282,19 @@ async def test_a_channel_keeps_the_end_of_the_trail_and_the_trail_is_held_agains
         assert "not the one that was anchored" in ((await journal.verify(noted=[forged])).fault or "")
         await stage.running.timer.tick()
         assert len(slack.posted(channel)) == 1, "once a day is enough"
+        async with stage.running.bot.database.transaction() as session:
+            for trigger in ("audit_refuses_update", "audit_refuses_delete"):
+                if stage.running.bot.database.is_sqlite:
+                    await session.execute(text(f"DROP TRIGGER IF EXISTS {trigger}"))
+            if not stage.running.bot.database.is_sqlite:
+                await session.execute(text("DROP TRIGGER audit_refuses_change ON audit"))
+            await session.execute(
+                text("UPDATE audit SET mac = :mac WHERE seq = :seq"), {"mac": "f" * 64, "seq": anchor.seq}
+            )
+            await session.execute(text("UPDATE announcements SET wanted = wanted + 1 WHERE kind = 'audit-anchor'"))
+        stage.world.clock.advance(timedelta(minutes=10))
+        await stage.running.timer.tick()
+        await stage.delivered()
+        [message] = slack.posted(channel)
+        assert line[1] in text_of(message), "what was anchored stays, whatever the database says today"
+        assert len(message.versions) == 1
