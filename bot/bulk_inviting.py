@@ -208,10 +208,10 @@ class BulkInviting:
             return
         person = await self._person(grower)
         consent = await self._issued(bulk, asker, line, grower, person)
-        if consent is None or person is None:
+        if consent is None:
             return
         fate, note = await self._delivered(consent, person)
-        await self._settle(bulk, line, fate=fate, note=note)
+        await self._settle(bulk, line, fate=fate, note=note, consent=consent)
 
     async def _person(self, grower: Grower) -> Person | None:
         """The grower in this Slack. Raises ProviderUnavailable: a link is not left unsent because Slack was busy."""
@@ -249,10 +249,6 @@ class BulkInviting:
             issued = await self._inviting.issue(session, grower, asker, person, bulk.channel, link.token_hash)
             consent = issued.consent
             await bulks.settle(session, bulk.id, line.number, consent_id=consent.id)
-            if person is None:
-                # Nobody is reminded in person of each of so many: the list tells who has not answered.
-                await consents.note(session, consent.id, remind_at=consent.expires_at)
-                await bulks.settle(session, bulk.id, line.number, fate=LineFate.TO_SHARE)
             await self._journal.record(
                 session,
                 bulk.made_by,
@@ -267,10 +263,12 @@ class BulkInviting:
             )
         return consent
 
-    async def _delivered(self, consent: Consent, person: Person) -> tuple[LineFate, str | None]:
+    async def _delivered(self, consent: Consent, person: Person | None) -> tuple[LineFate, str | None]:
         """Bring the link to the grower unless they have it. Raises ProviderUnavailable: then it is tried again."""
         if consent.sent_to is not None:
             return LineFate.SENT, None
+        if person is None:
+            return LineFate.TO_SHARE, None
         letter, now = await self._correspondence.letter(consent.id), self._clock()
         if letter is None or not may_press_again(consent, now):
             return LineFate.TO_SHARE, None
@@ -284,9 +282,14 @@ class BulkInviting:
         await self._inviting.remember_delivery(consent, person.id, posted)
         return LineFate.SENT, None
 
-    async def _settle(self, bulk: Bulk, line: BulkLine, *, fate: LineFate, note: str | None = None) -> None:
+    async def _settle(
+        self, bulk: Bulk, line: BulkLine, *, fate: LineFate, note: str | None = None, consent: Consent | None = None
+    ) -> None:
         async with self._database.transaction() as session:
             await bulks.settle(session, bulk.id, line.number, fate=fate, note=note)
+            if fate is LineFate.TO_SHARE and consent and may_press_again(consent, self._clock()):
+                # Nobody is reminded in person of each of so many: the list tells who has not answered.
+                await consents.note(session, consent.id, remind_at=consent.expires_at)
             await self._announcer.has_news(session, AnnouncementKind.BULK, bulk.id)
 
     async def _finish(self, bulk: Bulk) -> None:

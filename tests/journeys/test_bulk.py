@@ -197,6 +197,28 @@ async def test_a_job_that_died_after_making_a_link_brings_the_same_one(stage_on_
     assert len(await stage.dm(stage.ada)) == 1
 
 
+async def running(stage: Stage, content: bytes) -> str:
+    """The id of a list of Grace's that is being made, as if its job had not come round yet."""
+    bot = stage.running.bot
+    bulk = await bot.bulk_inviting.plan("growers.csv", content, stage.grace, None)
+    async with bot.database.transaction() as session:
+        assert await bulks.move(session, bulk.id, BulkState.PLANNED, BulkState.RUNNING)
+    return bulk.id
+
+
+async def test_who_leaves_slack_between_link_and_message_ends_up_in_the_file(stage_on_sqlite: Stage) -> None:
+    stage, bot = stage_on_sqlite, stage_on_sqlite.running.bot
+    await stage.sweeps_now()
+    bulk_id = await running(stage, b"Ada Lovelace Farms")
+    stage.world.slack.rate_limit("chat.postMessage", times=1)
+    assert await bot.bulk_inviting.make(bulk_id), "it wants to be tried again"
+    stage.world.slack.deactivate(stage.ada)
+    assert await bot.bulk_inviting.make(bulk_id) == 0
+    assert await bot.bulk_inviting.make(bulk_id) is None, "it comes to an end"
+    [rows] = await files(stage)
+    assert (rows[0]["state"], bool(rows[0]["link"])) == ("for you to pass on", True)
+
+
 async def test_stopped_means_no_further_link(stage_on_sqlite: Stage) -> None:
     stage = stage_on_sqlite
     await peopled(stage)
