@@ -420,6 +420,8 @@ class Announcer:
             consent = await consents.get(session, consent_id)
             if consent is not None and consent.state is ConsentState.OPEN:
                 await consents.note(session, consent_id, sent_to=None, trouble=Trouble.UNDELIVERED)
+                for bulk in await bulks.not_sent(session, consent_id):
+                    await self.has_news(session, AnnouncementKind.BULK, bulk)
                 await self.to_person(session, AnnouncementKind.CONSENT_OUTCOME, consent_id, consent.asked_by)
                 if consent.incident_id:
                     await self.has_news(session, AnnouncementKind.INCIDENT, consent.incident_id)

@@ -279,6 +279,11 @@ class BulkInviting:
         except ProviderRejected as rejected:
             log.error("slack rejects a link's message", detail=rejected.detail)
             return LineFate.TO_SHARE, rejected.code
+        except ProviderUnavailable as unsure:
+            if unsure.maybe_done:
+                # They may have it: from here on it is tried ever more rarely, and the list goes on.
+                await self._inviting.owe_delivery(consent, person.id)
+            raise
         await self._inviting.remember_delivery(consent, person.id, posted)
         return LineFate.SENT, None
 

@@ -174,14 +174,15 @@ class Inviting:
         except ChannelUnreachable as unreachable:
             return replace(invitation, undelivered=unreachable.reason)
         except ProviderUnavailable:
-            await self._owe_delivery(consent, person.id)
+            await self.owe_delivery(consent, person.id)
             return replace(invitation, delivered_to=person.id, delayed=True)
         except ProviderError as failure:
             return replace(invitation, undelivered=failure.provider + " did not take the message")
         await self.remember_delivery(consent, person.id, posted)
         return replace(invitation, delivered_to=person.id)
 
-    async def _owe_delivery(self, consent: Consent, person: str) -> None:
+    async def owe_delivery(self, consent: Consent, person: str) -> None:
+        """The message with the link comes as soon as Slack takes it, or the asker is told that it cannot."""
         async with self._database.transaction() as session:
             await consents.note(session, consent.id, sent_to=person)
             await self._announcer.to_person(session, AnnouncementKind.CONSENT_INVITATION, consent.id, person)

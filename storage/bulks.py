@@ -98,6 +98,17 @@ async def settle(session: AsyncSession, bulk_id: str, number: int, **values: Any
     return settled is not None
 
 
+async def not_sent(session: AsyncSession, consent_id: str) -> list[str]:
+    """Its link did not reach the grower after all, and is to be passed on: the lists in which it stands as sent."""
+    told = await session.scalars(
+        update(BulkLineRow)
+        .where(BulkLineRow.consent_id == consent_id, BulkLineRow.fate == LineFate.SENT)
+        .values(fate=LineFate.TO_SHARE)
+        .returning(BulkLineRow.bulk_id)
+    )
+    return sorted(set(told))
+
+
 async def of_consent(session: AsyncSession, consent_id: str) -> list[str]:
     """The lists in which this consent's link stands."""
     return list(

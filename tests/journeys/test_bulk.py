@@ -8,7 +8,9 @@ import json
 from typing import Any
 
 import pytest
+from starlette.responses import JSONResponse
 
+from bot.bulk_inviting import NAP
 from bot.errors import UsageError
 from bot.sandbox.slack.workspace import Message
 from storage import bulks
@@ -186,7 +188,7 @@ async def test_a_job_that_died_after_making_a_link_brings_the_same_one(stage_on_
     bulk = await bot.bulk_inviting.plan("growers.csv", b"Ada Lovelace Farms", stage.grace, None)
     async with bot.database.transaction() as session:
         assert await bulks.move(session, bulk.id, BulkState.PLANNED, BulkState.RUNNING)
-    stage.world.slack.faults.outage("chat.postMessage", times=1)
+    stage.world.slack.rate_limit("chat.postMessage", times=1)
     assert await bot.bulk_inviting.make(bulk.id), "it wants to be tried again"
     [made] = await bot.inviting.working()
     assert made.sent_to is None
@@ -217,6 +219,38 @@ async def test_who_leaves_slack_between_link_and_message_ends_up_in_the_file(sta
     assert await bot.bulk_inviting.make(bulk_id) is None, "it comes to an end"
     [rows] = await files(stage)
     assert (rows[0]["state"], bool(rows[0]["link"])) == ("for you to pass on", True)
+
+
+async def test_while_slack_loses_its_answers_the_list_goes_on_and_nobody_is_written_to_by_it_again(
+    stage_on_sqlite: Stage,
+) -> None:
+    stage, bot, slack = stage_on_sqlite, stage_on_sqlite.running.bot, stage_on_sqlite.world.slack
+    await stage.sweeps_now()
+    bulk_id = await running(stage, b"Ada Lovelace Farms")
+    await stage.delivered()
+    slack.faults.lose_answer("chat.postMessage", times=None)
+    waits = [await bot.bulk_inviting.make(bulk_id) for _ in range(3)]
+    assert (waits[0], waits[1:]) == (NAP, [0.0, None]), "the message is the outbox's from the first lost answer on"
+    slack.faults.heal()
+    await stage.delivered()
+    [rows] = await files(stage)
+    assert rows[0]["state"] == "sent by direct message"
+    [consent] = await bot.inviting.working()
+    assert consent.sent_to == stage.ada
+
+
+async def test_a_link_that_cannot_be_brought_after_all_is_for_the_agent_to_pass_on(stage_on_sqlite: Stage) -> None:
+    stage, bot, slack = stage_on_sqlite, stage_on_sqlite.running.bot, stage_on_sqlite.world.slack
+    await stage.sweeps_now()
+    bulk_id = await running(stage, b"Ada Lovelace Farms")
+    await stage.delivered()
+    limit = slack.rate_limit("chat.postMessage", times=None, channel=stage.ada)
+    slack.faults.outage("chat.postMessage", times=1)
+    while await bot.bulk_inviting.make(bulk_id) is not None:
+        pass
+    slack.faults.answer(JSONResponse({"ok": False, "error": "user_disabled"}), "chat.postMessage", times=1)
+    slack.rate_limits.remove(limit)
+    await says(stage, "1 link is for you to pass on")
 
 
 async def test_stopped_means_no_further_link(stage_on_sqlite: Stage) -> None:
