@@ -232,14 +232,13 @@ async def note_attempt(session: AsyncSession, state_hash: str, *, took_code: boo
 
 
 async def came_from(session: AsyncSession, consent_id: str, browser_hash: str) -> bool:
-    """Whether the approval that a consent has, or had, was brought by this browser."""
-    brought = select(AttemptRow.state_hash).where(
-        AttemptRow.consent_id == consent_id,
-        AttemptRow.browser_hash == browser_hash,
-        AttemptRow.used_at.is_not(None),
-        AttemptRow.took_code.is_not(False),
+    """Whether the approval that a consent has, or had last, was brought by this browser."""
+    brought_by = (
+        select(AttemptRow.browser_hash)
+        .where(AttemptRow.consent_id == consent_id, AttemptRow.used_at.is_not(None), AttemptRow.took_code.is_not(False))
+        .order_by(AttemptRow.used_at.desc())
     )
-    return await session.scalar(brought.limit(1)) is not None
+    return await session.scalar(brought_by.limit(1)) == browser_hash
 
 
 async def latest_of_browser(session: AsyncSession, browser_hash: str) -> Consent | None:

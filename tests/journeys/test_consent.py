@@ -269,6 +269,34 @@ async def test_a_browser_that_said_no_is_not_told_of_the_account_that_said_yes_l
         assert TAKEN in (await phone.ends_up()).text
 
 
+async def test_a_browser_whose_account_was_refused_is_not_told_of_the_one_that_was_taken(stage: Stage) -> None:
+    await stage.connects()
+    await stage.world.leaf.revoke(ADA)
+    await stage.until_status(ADA, "broken")
+    stage.world.fieldview.add_account("mallory@elsewhere.example", "Mal", "Lory")
+    link = await asked(stage)
+    async with browser(stage) as stranger, browser(stage) as ada:
+        assert "another FieldView account" in (await stranger.consents(link, "mallory@elsewhere.example")).text
+        await stage.running.bot.completion.refuse_account((await consent_of(stage)).id)
+        assert CONNECTED in (await ada.consents(link)).text
+        page = await stranger.ends_up()
+        assert TAKEN in page.text
+        assert ADA not in page.text.replace("<wbr>", "")
+        assert CONNECTED in (await ada.ends_up()).text
+
+
+async def test_a_browser_whose_code_was_refused_is_not_told_of_the_account_that_was_taken(stage: Stage) -> None:
+    link = await asked(stage)
+    stage.world.fieldview.faults.lose_answer("token")
+    async with browser(stage) as phone, browser(stage) as office:
+        await phone.consents(link)
+        await until_state(stage, "open", "answer-lost")
+        assert CONNECTED in (await office.consents(link)).text
+        page = await phone.ends_up()
+        assert TAKEN in page.text
+        assert ADA not in page.text.replace("<wbr>", "")
+
+
 async def test_two_growers_links_in_one_browser_are_not_mixed_up(stage: Stage) -> None:
     adas, booles = await asked(stage), await asked_boole(stage)
     async with browser(stage) as office:
