@@ -150,6 +150,7 @@ class Completion:
         the team decides first.
         """
         async with self._database.transaction() as session:
+            await growers.lock_accounts(session)
             doubt = await self._doubt(session, consent, grant.account_email)
             kept = await consents.move(
                 session,

@@ -148,7 +148,9 @@ class Reducer:
         if credential is None:
             return self._absent(base, now)
         if consent is not None:
-            base = replace(base, connected_at=now, account_email=consent.account_email, completing_consent=consent.id)
+            # One without a name does not make us forget the last that had one: the next is compared with it.
+            account = consent.account_email or base.account_email
+            base = replace(base, connected_at=now, account_email=account, completing_consent=consent.id)
         status, cause = meaning(credential.status)
         granted = credential.scopes or (consent.granted_scopes if consent else None)
         return replace(

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select, true, update
+from sqlalchemy import ColumnElement, case, func, or_, select, true, union, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from storage.records import CredentialStatus, Grower
-from storage.tables import ConnectionRow, GrowerRow
+from storage.records import ConsentState, CredentialStatus, Grower
+from storage.tables import ConnectionRow, ConsentRow, GrowerRow
 from storage.upserts import insert
 
 _QUOTES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00b4": "'", "`": "'"})
@@ -24,6 +24,9 @@ def fold(text: str) -> str:
     letters = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
     return " ".join(letters.casefold().split())
 
+
+_ACCOUNTS = 7020261128
+"""Key of the PostgreSQL advisory lock under which it is decided whether an account may be a grower's."""
 
 LONGEST_SOUGHT = 1000
 """Characters of a pattern worth looking for: nobody is called that, and SQLite refuses patterns of 50,000 bytes."""
@@ -46,27 +49,48 @@ async def by_slack_user(session: AsyncSession, user: str) -> Grower | None:
     return row.to_record() if row else None
 
 
+async def lock_accounts(session: AsyncSession) -> None:
+    """Until the end of the transaction nobody else decides whose an account is: each sees what was decided before."""
+    if session.get_bind().dialect.name == "postgresql":
+        await session.execute(select(func.pg_advisory_xact_lock(_ACCOUNTS)))
+
+
 async def with_account(session: AsyncSession, account: str, *, but: str) -> Grower | None:
-    """Another grower who is known by this FieldView account: connected with it, or of this e-mail at Leaf."""
-    folded = fold(account)
+    """Another grower who is known by this account: connected or approved with it, or of this e-mail at Leaf."""
     query = (
         select(GrowerRow)
-        .outerjoin(ConnectionRow, ConnectionRow.grower_id == GrowerRow.id)
         .where(
             GrowerRow.id != but,
             GrowerRow.gone_at.is_(None),
-            or_(
-                GrowerRow.folded_email == folded,
-                and_(
-                    func.lower(ConnectionRow.account_email) == folded, ConnectionRow.status != CredentialStatus.ABSENT
-                ),
-            ),
+            or_(GrowerRow.folded_email == fold(account), GrowerRow.id.in_(await _holders(session, account))),
         )
         .order_by(GrowerRow.folded_name, GrowerRow.id)
         .limit(1)
     )
     row = await session.scalar(query)
     return row.to_record() if row else None
+
+
+async def _holders(session: AsyncSession, account: str) -> list[str]:
+    """The growers whom Leaf has, or is about to get, a connection of with this account."""
+    sought = _address(account)
+    connected = select(ConnectionRow.grower_id, ConnectionRow.account_email.label("account")).where(
+        ConnectionRow.account_email.is_not(None), ConnectionRow.status != CredentialStatus.ABSENT
+    )
+    approved = select(ConsentRow.grower_id, ConsentRow.account_email.label("account")).where(
+        ConsentRow.account_email.is_not(None), ConsentRow.state.in_((ConsentState.HELD, ConsentState.DELIVERING))
+    )
+    either = union(connected, approved).subquery()
+    query = select(either.c.grower_id, either.c.account)
+    if sought.isascii():
+        # Beyond ASCII a database may not know which letters are the same: those few are compared here.
+        query = query.where(func.lower(func.trim(either.c.account)) == sought)
+    return [grower_id for grower_id, known in await session.execute(query) if _address(known) == sought]
+
+
+def _address(text: str) -> str:
+    """The form in which two spellings of one e-mail address are equal; unlike a name's, its accents matter."""
+    return unicodedata.normalize("NFKC", text.strip()).casefold()
 
 
 async def find_exactly(session: AsyncSession, typed: str, *, gone_too: bool = False) -> list[Grower]:

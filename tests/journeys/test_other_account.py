@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import timedelta
 
@@ -234,6 +235,60 @@ async def test_an_account_connected_under_another_address_is_known_too(stage_on_
     async with browser(stage) as ada:
         await ada.consents(link, "Manager@Farms.example")
     await until_state(stage, "held", "somebody-elses-account")
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ("josé@farm.example", "josé@farm.example"),
+        ("JOSÉ@farm.example", "josé@FARM.example"),
+        ("josé@farm.example", "jose\u0301@farm.example"),
+    ],
+)
+async def test_an_account_with_an_accent_is_known_too(stage: Stage, first: str, then: str) -> None:
+    for account in {first, then}:
+        stage.world.fieldview.add_account(account, "José", "Farmer")
+    link = await asked_boole(stage)
+    async with browser(stage) as manager:
+        await manager.consents(link, first)
+    await stage.until_status(BOOLE, "healthy")
+    link = await asked(stage)
+    async with browser(stage) as ada:
+        await ada.consents(link, then)
+    await until_state(stage, "held", "somebody-elses-account")
+
+
+async def test_one_account_for_two_growers_at_once_is_asked_about(stage: Stage) -> None:
+    """Leaf has taken neither yet, so no connection says whose the account is."""
+    stage.world.fieldview.add_account(BOB, "Bob", "Stranger")
+    stage.world.leaf.faults.outage(on=GIVE)
+    adas, booles = await asked(stage), await asked_boole(stage)
+    async with browser(stage) as one, browser(stage) as two:
+        for_ada = stage.world.fieldview.approve(await one.begins(adas), BOB)
+        for_boole = stage.world.fieldview.approve(await two.begins(booles), BOB)
+        await asyncio.gather(one.opens(for_ada), two.opens(for_boole))
+
+    async def one_of_them_waits() -> bool:
+        both = [await consent_of(stage, email) for email in (ADA, BOOLE)]
+        return {"held", "delivering"} == {consent.state.value for consent in both}
+
+    await eventually(one_of_them_waits)
+
+
+async def test_an_account_without_a_name_does_not_make_the_next_one_the_first(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    stage.world.fieldview.add_account(BOB, "Bob", "Stranger")
+    await stage.connects()
+    for names_account in (False, True):
+        stage.world.fieldview.switch(names_account=names_account)
+        await stage.world.leaf.revoke(ADA)
+        await stage.until_status(ADA, "broken")
+        link = await asked(stage)
+        async with browser(stage) as somebody:
+            await somebody.consents(link, BOB)
+        if not names_account:
+            await stage.until_status(ADA, "healthy")
+    await until_state(stage, "held", "other-account")
 
 
 async def test_a_strangers_account_is_pointed_out_where_none_was_known(stage_on_sqlite: Stage) -> None:
