@@ -241,7 +241,7 @@ def _outcome(
         case ConsentState.CONNECTED:
             return _through(consent, name, connection, first, grower)
         case ConsentState.DECLINED:
-            then = "Nothing is shared. Talk to them first; a new link helps only if they want one."
+            then = "Nothing was changed. Talk to them first; a new link helps only if they want one."
             return "⚪", f"{name} said no.", then
         case ConsentState.FAILED:
             return "🔴", f"{name} could not be connected.", _failed(consent)
@@ -285,7 +285,7 @@ def _anothers(consent: Consent) -> str:
 
 
 def _failed(consent: Consent) -> str:
-    why = f"The grower did their part, but it failed for good: {trouble(consent.trouble)}. Nothing is shared."
+    why = f"The grower did their part, but it failed for good: {trouble(consent.trouble)}. Nothing was changed."
     if needs_operator(consent):
         return f"{why} An operator has to find out why before the grower is asked again."
     return f"{why} Ask them once more with a new link."

@@ -220,7 +220,7 @@ async def test_no_takes_one_tap_too(browser: Browser, site: Site) -> None:
         await page.goto("/consent")
         await page.get_by_role("button", name="No, I do not want this").click()
         await page.wait_for_url("**/declined")
-        assert await page.get_by_role("heading", level=1).inner_text() == "All right. Nothing was shared."
+        assert await page.get_by_role("heading", level=1).inner_text() == "All right. Nothing was changed."
 
 
 async def test_a_waiting_page_looks_again_by_itself(browser: Browser, site: Site) -> None:

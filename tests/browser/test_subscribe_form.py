@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Page, expect
+from playwright.async_api import TimeoutError as PatienceLost
 
 from bot.demo import Demo, performing
 
 PATIENCE = 20_000
 """Milliseconds: a busy machine is no fault."""
+
+TRIES = 5
 
 
 @pytest.fixture
@@ -45,7 +49,12 @@ async def test_from_the_home_a_channel_gets_a_digest_of_two_kinds(demo: Demo, pa
 
 
 async def _choose(page: Page, label: str, choice: str) -> None:
-    await page.locator("dialog.modal").get_by_label(label, exact=True).click()
-    option = page.locator("[role=option]").filter(has_text=choice)
-    await option.first.wait_for()
-    await option.first.click()
+    """Choose from a list; once more when the form was drawn anew meanwhile, which closes an open list."""
+    chosen = page.locator("dialog.modal").get_by_label(label, exact=True)
+    option = page.locator("[role=option]").filter(has_text=choice).first
+    for _ in range(TRIES):
+        await chosen.click()
+        with suppress(PatienceLost):
+            await option.click(timeout=PATIENCE / TRIES)
+            return
+    await expect(option).to_be_visible()
