@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ LONGEST = 300
 
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What a spreadsheet begins a formula with; the last four are the wide forms that East Asian ones take too."""
+
+_SPLIT = re.compile(r"""(?<=[;,\t\r\n])(?=[ "]*[=+\-@\uff1d\uff0b\uff0d\uff20])""")
+"""Where a cell goes on as a formula for a spreadsheet that splits lines elsewhere than we do: half of Europe's at ;."""
 
 _RANKS = {
     **dict.fromkeys(("id", "leafid", "leafuser", "leafuserid"), 0),
@@ -42,9 +46,11 @@ class Line:
 
 
 def harmless(value: object) -> object:
-    """A cell that no spreadsheet takes for a formula."""
-    text = "" if value is None else value
-    return f"'{text}" if isinstance(text, str) and text.lstrip(" ").startswith(FORMULAS) else text
+    """A cell that no spreadsheet takes for a formula, nor a part of it, wherever it splits the line."""
+    if not isinstance(value, str):
+        return "" if value is None else value
+    text = _SPLIT.sub("'", value)
+    return f"'{text}" if text.lstrip(" ").startswith(FORMULAS) else text
 
 
 def written(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
@@ -120,9 +126,13 @@ def _delimiter(first: bytes) -> str:
 
 
 def _headings(cells: list[str]) -> dict[int, int]:
-    """Which columns say who is meant, and how surely; nothing when this is no line of headings."""
+    """Which columns say who is meant, and how surely; nothing when this is no line of headings.
+
+    One such word among others may be a cell like any: "Lovelace, Farm".
+    """
     names = ["".join(filter(str.isalnum, fold(cell))) for cell in cells]
-    return {place: _RANKS[name] for place, name in enumerate(names) if name in _RANKS}
+    known = {place: _RANKS[name] for place, name in enumerate(names) if name in _RANKS}
+    return known if len(known) > 1 or len(known) == sum(map(bool, cells)) else {}
 
 
 def _words(cells: list[str], ranks: dict[int, int], text: str) -> tuple[str, ...]:

@@ -39,6 +39,11 @@ def test_without_headings_every_cell_counts_and_so_does_the_whole_line() -> None
     assert words("O'Brien & Sons\n“Quoted”") == [(1, ("O'Brien & Sons",)), (2, ("“Quoted”",))]
 
 
+def test_a_word_of_headings_among_others_swallows_no_line() -> None:
+    assert words("Ada Lovelace,Farm\nBoole Brothers,Farm")[0] == (1, ("Ada Lovelace", "Farm", "Ada Lovelace,Farm"))
+    assert words("name,,\nAda,,") == [(2, ("Ada",))]
+
+
 def test_a_bad_line_costs_one_line_and_is_named_by_its_number() -> None:
     lines = lines_of(b'name\nAda\n"Bob\nCl\xe9o\n""\nDora\n')
     assert [(line.number, line.words) for line in lines if not line.fault] == [(2, ("Ada",)), (6, ("Dora",))]
@@ -74,11 +79,22 @@ def test_what_is_no_list_is_refused_as_a_whole(content: bytes, why: str) -> None
 
 
 def test_no_cell_that_goes_out_starts_a_formula() -> None:
-    evil = ["=1+1", "+49", "-1", "@SUM(A1)", " =1", "\t=1", "\uff1d1", "fine", 7, None]
+    evil = ["=1+1", "+49", "-1", "@SUM(A1)", " =1", "\t=1", "\uff1d1", "Smith, J; A-B = C", 7, None]
     text = written(("a",), [[cell] for cell in evil]).decode("utf-8-sig")
     rows = [row[0] for row in csv.reader(io.StringIO(text))][1:]
-    assert rows[:7] == [f"'{cell}" for cell in evil[:7]]
-    assert rows[7:] == ["fine", "7", ""]
+    assert rows[:7] == ["'=1+1", "'+49", "'-1", "'@SUM(A1)", "' =1", "'\t'=1", "'\uff1d1"]
+    assert rows[7:] == ["Smith, J; A-B = C", "7", ""]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("between", [";", ",", "\t", "\n", ";;", "; ", ';"', '; "'])
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\uff1d"])
+def test_nor_does_a_part_of_one_where_a_spreadsheet_splits_lines_elsewhere(
+    delimiter: str, between: str, sign: str
+) -> None:
+    text = written(("a", "b"), [(1, f"Ada{between}{sign}cmd|' /C calc'!A0")]).decode("utf-8-sig")
+    cells = [cell for row in csv.reader(io.StringIO(text), delimiter=delimiter) for cell in row]
+    assert not [cell for cell in cells if cell.lstrip(' "').startswith(sign)]
 
 
 def test_what_went_out_can_come_in_again() -> None:
