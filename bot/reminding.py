@@ -9,12 +9,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.announcer import Announcer
 from bot.journal import Deed, Journal
-from storage import care, consents, growers, outbox
+from storage import care, growers, outbox
 from storage.database import Database
 from storage.records import AnnouncementKind, Incident, NoteKind, ThreadNote
 
 WEEK = timedelta(days=7)
 """How long nobody has to take an alert up, or after a reminder goes on not to, until somebody is reminded."""
+
+APART = timedelta(hours=1)
+"""How long somebody who was reminded of one alert hears of no other: many that fall due at once come one by one."""
 
 AT_A_TIME = 100
 
@@ -35,16 +38,14 @@ class Reminding:
         """Everything that is due; safe to run on every replica at once."""
         now = self._clock()
         async with self._database.reading() as session:
-            due = await care.forgotten(session, now - WEEK, now, AT_A_TIME)
-        for incident in due:
+            due = await care.forgotten(session, now - WEEK, now, AT_A_TIME, told_since=now - APART)
+        for incident, whose in due:
             async with self._database.transaction() as session:
                 if await care.remind(session, incident.id, now, before=now - WEEK):
-                    await self._remind(session, incident, now)
+                    await self._remind(session, incident, whose, now)
 
-    async def _remind(self, session: AsyncSession, incident: Incident, now: datetime) -> None:
+    async def _remind(self, session: AsyncSession, incident: Incident, whose: str | None, now: datetime) -> None:
         grower = await growers.get(session, incident.grower_id)
-        asked = await consents.latest_of_grower(session, incident.grower_id)
-        whose = incident.care.assigned_to or (grower.owner if grower else None) or (asked.asked_by if asked else None)
         days = (now - incident.opened_at).days
         note = ThreadNote(NoteKind.CALLED, now, detail={"person": whose, "days": days})
         await self._announcer.note_in_threads(session, AnnouncementKind.INCIDENT, incident.id, note)

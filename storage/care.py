@@ -13,6 +13,7 @@ from storage.tables import ConsentRow, GrowerRow, IncidentRow, StormIncidentRow
 
 _IS_OPEN = IncidentRow.recovered_at.is_(None)
 _IS_SNOOZED = IncidentRow.snoozed_by.is_not(None)
+_NOBODY = ""
 
 
 async def acknowledge(session: AsyncSession, incident_id: str, by: str, at: datetime) -> Incident | None:
@@ -83,8 +84,13 @@ async def due_to_wake(session: AsyncSession, at: datetime, limit: int) -> list[I
     return [row.to_record() for row in rows]
 
 
-async def forgotten(session: AsyncSession, since: datetime, now: datetime, limit: int) -> list[Incident]:
-    """Open incidents that nobody has taken up since then, that no link is about to repair and no storm stands for."""
+async def forgotten(
+    session: AsyncSession, since: datetime, now: datetime, limit: int, *, told_since: datetime
+) -> list[tuple[Incident, str | None]]:
+    """Open incidents that nobody has taken up since then, that no link is about to repair and no storm stands for.
+
+    Each with whose it is: the oldest one of everybody, and none of those who were reminded of another `told_since`.
+    """
     link = select(ConsentRow.id).where(
         ConsentRow.incident_id == IncidentRow.id,
         or_(
@@ -93,19 +99,35 @@ async def forgotten(session: AsyncSession, since: datetime, now: datetime, limit
         ),
     )
     storm = select(StormIncidentRow.incident_id).where(StormIncidentRow.incident_id == IncidentRow.id)
-    rows = await session.scalars(
-        select(IncidentRow)
+    asked = select(ConsentRow.asked_by).where(ConsentRow.grower_id == IncidentRow.grower_id)
+    newest = asked.order_by(ConsentRow.created_at.desc()).limit(1).scalar_subquery()
+    whose = func.coalesce(IncidentRow.assigned_to, GrowerRow.owner, newest, _NOBODY)
+    of_growers = select(whose).join(GrowerRow, GrowerRow.id == IncidentRow.grower_id)
+    first = (IncidentRow.opened_at, IncidentRow.id)
+    ranked = (
+        of_growers.with_only_columns(
+            IncidentRow.id,
+            whose.label("whose"),
+            func.row_number().over(partition_by=whose, order_by=first).label("nth"),
+        )
         .where(
             IncidentRow.told_at.is_not(None),
             IncidentRow.cause.not_in((Cause.FIELDVIEW_DOWN, Cause.LEAF_DOWN)),
             *_forgotten(since),
             ~link.exists(),
             ~storm.exists(),
+            whose.not_in(of_growers.where(IncidentRow.reminded_at > told_since)),
         )
-        .order_by(IncidentRow.opened_at, IncidentRow.id)
+        .subquery()
+    )
+    rows = await session.execute(
+        select(IncidentRow, ranked.c.whose)
+        .join(ranked, ranked.c.id == IncidentRow.id)
+        .where(ranked.c.nth == 1)
+        .order_by(*first)
         .limit(limit)
     )
-    return [row.to_record() for row in rows]
+    return [(row.to_record(), person or None) for row, person in rows]
 
 
 async def remind(session: AsyncSession, incident_id: str, at: datetime, *, before: datetime) -> bool:

@@ -9,6 +9,7 @@ import pytest
 
 from bot.sandbox.slack.workspace import Message
 from tests.journeys.test_casework import breaks, recovers, snoozes
+from tests.journeys.test_subscriptions import farm
 from tests.stage import Stage, link_in, text_of
 
 REST = ". “Acknowledge” or “Snooze” on the alert ends these reminders."
@@ -82,3 +83,30 @@ async def test_it_is_quiet_about_what_somebody_does_something_about(stage_on_sql
             assert link_in(await stage.presses(card, "send-link"))
     await later(stage, days=9 if deed != "link" else 5)
     assert below(stage, card) == []
+
+
+async def test_many_that_fall_due_at_once_come_one_by_one_the_oldest_first(stage: Stage) -> None:
+    """An update finds alerts of weeks ago, of which nobody was ever reminded."""
+    farms = [await farm(stage, name, "linus") for name in ("Oldest", "Middle", "Newest")]
+    others = await farm(stage, "Hers", "grace")
+    for broken in (*farms, others):
+        # Far enough apart not to be one storm.
+        stage.world.clock.advance(timedelta(minutes=25))
+        stage.world.leaf.set_status(broken, "UNAUTHENTICATED")
+        await stage.sweeps_now()
+    await stage.delivered()
+
+    async def reminded() -> list[str | None]:
+        return [row.target_name for row in await stage.audit() if row.action == "alert-reminded"]
+
+    await later(stage, days=20)
+    assert sorted(map(str, await reminded())) == ["Hers", "Oldest"], "one each"
+    await later(stage, minutes=50)
+    assert len(await reminded()) == 2
+    await later(stage, minutes=20)
+    assert (await reminded())[2:] == ["Middle"]
+    await later(stage, hours=2)
+    assert (await reminded())[3:] == ["Newest"]
+    assert len(told(stage)) == 3
+    await later(stage, hours=2)
+    assert len(await reminded()) == 4, "and then not before a week has passed"
