@@ -102,10 +102,10 @@ class Directory:
             user = same[0] if same else await self._new(name, email, external_id)
         except ProviderError as failure:
             if not (isinstance(failure, ProviderUnavailable) and failure.in_doubt):
-                await self._release(key)
+                await self._release(key, now)
             raise
         grower = (await self._learned([user]))[0]
-        await self._release(key)
+        await self._release(key, now)
         return grower, not same
 
     async def _new(self, name: str, email: str, external_id: str | None) -> LeafUser:
@@ -115,9 +115,9 @@ class Directory:
             failure.in_doubt = failure.maybe_done
             raise
 
-    async def _release(self, key: str) -> None:
+    async def _release(self, key: str, claimed_at: datetime) -> None:
         async with self._database.transaction() as session:
-            await creations.release(session, key)
+            await creations.release(session, key, claimed_at)
 
     async def suggest(self, typed: str, limit: int = 100) -> list[Grower]:
         """Growers for type-ahead, from the local index only; the first by name while nothing is typed."""

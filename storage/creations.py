@@ -20,6 +20,6 @@ async def claim(session: AsyncSession, key: str, now: datetime, *, lost_before: 
     return await session.scalar(statement.returning(CreationRow.key)) is not None
 
 
-async def release(session: AsyncSession, key: str) -> None:
-    """It is done, or surely was not."""
-    await session.execute(delete(CreationRow).where(CreationRow.key == key))
+async def release(session: AsyncSession, key: str, claimed_at: datetime) -> None:
+    """It is done, or surely was not. Whoever was taken for dead and came back leaves the next one's claim alone."""
+    await session.execute(delete(CreationRow).where(CreationRow.key == key, CreationRow.began_at == claimed_at))

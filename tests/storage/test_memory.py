@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import pytest
@@ -16,6 +16,7 @@ from storage import (
     audit,
     connections,
     consents,
+    creations,
     growers,
     incidents,
     leaf_events,
@@ -515,3 +516,16 @@ async def test_eight_writers_at_once_make_one_chain_without_gaps(database: Datab
     assert [sealed.seq for sealed in chain] == list(range(1, 41))
     assert [sealed.previous for sealed in chain] == [audit.GENESIS, *(sealed.mac for sealed in chain[:-1])]
     assert [each.entry.request_id for each in newest] == ["3-4", "3-3"]
+
+
+async def test_whoever_was_taken_for_dead_leaves_the_claim_of_the_next_one_alone(database: Database) -> None:
+    async def claimed(at: datetime) -> bool:
+        return await write(database, lambda session: creations.claim(session, "rosa", at, lost_before=at - HOUR))
+
+    slow, quick = NOON, NOON + 2 * HOUR
+    assert await claimed(slow)
+    assert await claimed(quick)
+    await write(database, lambda session: creations.release(session, "rosa", slow))
+    assert not await claimed(quick)
+    await write(database, lambda session: creations.release(session, "rosa", quick))
+    assert await claimed(quick)
