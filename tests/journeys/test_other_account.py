@@ -7,12 +7,15 @@ import json
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from bot.errors import NothingHeld
 from bot.sandbox.slack.workspace import Message
+from storage import consents, growers
+from storage.records import ConsentState
 from tests.consenting import BOOLE, asked, asked_boole, browser, consent_of, secrets_kept, times, until_state
 from tests.journeys.test_audit_rows import killed
-from tests.stage import ADA, Stage, buttons_of, eventually, link_in, text_of
+from tests.stage import ADA, Stage, buttons_of, eventually, link_in, set_up, text_of
 
 BOB = "bob@elsewhere.example"
 SATO = "hana@sato.example"
@@ -273,6 +276,26 @@ async def test_one_account_for_two_growers_at_once_is_asked_about(stage: Stage) 
         return {"held", "delivering"} == {consent.state.value for consent in both}
 
     await eventually(one_of_them_waits)
+
+
+async def test_another_replica_that_is_about_to_let_the_account_pass_is_waited_for(postgresql_url: str) -> None:
+    async with set_up(postgresql_url) as stage:
+        stage.world.fieldview.add_account(BOB, "Bob", "Stranger")
+        await asked_boole(stage)
+        link, booles = await asked(stage), await consent_of(stage, BOOLE)
+
+        async def judged_or_waiting() -> bool:
+            async with stage.running.bot.database.reading() as session:
+                waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+                is_waiting = await session.scalar(text(waiting))
+            return bool(is_waiting) or (await consent_of(stage)).state not in ("open", "exchanging")
+
+        async with stage.running.bot.database.transaction() as session, browser(stage) as ada:
+            await growers.lock_accounts(session)
+            await consents.move(session, booles.id, ConsentState.OPEN, ConsentState.DELIVERING, account_email=BOB)
+            await ada.approves(await ada.begins(link), BOB)
+            await eventually(judged_or_waiting)
+        await until_state(stage, "held", "somebody-elses-account")
 
 
 async def test_an_account_without_a_name_does_not_make_the_next_one_the_first(stage_on_sqlite: Stage) -> None:
