@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import digest, messages
-from bot.audience import for_operators, hearing
+from bot.audience import for_operators, hearing, in_nobodys_stead
 from bot.correspondence import Correspondence
 from bot.errors import BotError, ChannelUnreachable, ProviderRefusedUs, ProviderRejected, ProviderUnavailable
 from bot.jobs import Queue
@@ -80,6 +80,9 @@ FOR_OPERATORS = (
     AnnouncementKind.AUDIT_ANCHOR,
 )
 """What goes where operators look, whatever channels chose to hear."""
+
+TROUBLE = (AnnouncementKind.INCIDENT, AnnouncementKind.STORM)
+"""What somebody must hear of, whatever channels chose, as soon as any channel is subscribed."""
 
 BUSY = 2.0
 """Seconds after which a message that somebody else is delivering is looked at again."""
@@ -292,7 +295,10 @@ class Announcer:
         self, session: AsyncSession, kind: AnnouncementKind, subject: str, *also: str | None
     ) -> list[str]:
         named = filter(None, (*also, self._alert_channel))
-        return [*await hearing(session, kind, subject), *named]
+        told = [*await hearing(session, kind, subject), *named]
+        if told or kind not in TROUBLE or await outbox.stands(session, kind, subject):
+            return told
+        return await in_nobodys_stead(session, kind, subject)
 
     async def _start(self, session: AsyncSession, announcement: Announcement, again: str = "") -> None:
         key = f"{DELIVER}-{announcement.id}-{announcement.wanted}{again}"
@@ -319,6 +325,7 @@ class Announcer:
 
     async def _show(self, owed: Announcement) -> bool:
         await self._read_by_us_alone(owed.posted_channel or owed.channel)
+        await self._read_by_somebody(owed)
         if owed.kind is AnnouncementKind.THREAD:
             return await self._reply(owed)
         message = await self._render(owed)
@@ -386,6 +393,13 @@ class Announcer:
         if channel.startswith(("C", "G")) and (await self._standing.channel(channel)).is_shared:
             raise ChannelUnreachable(channel, OUTSIDERS)
 
+    async def _read_by_somebody(self, owed: Announcement) -> None:
+        """Slack may take messages for people who have left. Raises ChannelUnreachable when nobody would read of trouble."""
+        in_person = owed.channel.startswith(("U", "W")) and not owed.shown
+        if in_person and owed.kind in TROUBLE and self._alert_channel is None:
+            if (await self._slack.person(owed.channel)).is_gone:
+                raise ChannelUnreachable(owed.channel, "user_disabled")
+
     async def _later(self, owed: Announcement, failure: ProviderUnavailable | ProviderRefusedUs) -> float:
         async with self._database.transaction() as session:
             refused = not (isinstance(failure, ProviderUnavailable) and failure.maybe_done)
@@ -439,17 +453,22 @@ class Announcer:
             if owed.kind is not AnnouncementKind.DIGEST:
                 # What a digest sums up can be asked for, and nobody else wants to read it.
                 elsewhere = await self._elsewhere(session, owed)
-                self._owe(session, owed.kind, owed.subject, elsewhere or operator)
+                self._owe(session, owed.kind, owed.subject, elsewhere or operator or await self._instead(session, owed))
             notice = await notices.raise_once(session, _unreachable(owed.channel), text, self._clock())
             if notice is not None:
                 told = [*await self._operators(session, owed.channel), *operator]
                 self._owe(session, AnnouncementKind.OPERATOR_NOTICE, notice.id, told)
 
     async def _operator_for(self, channel: str) -> list[str]:
-        """Who is told in person that this channel is lost: whoever subscribed it, or else an admin of the workspace."""
+        """Who is told in person that this channel is lost: whoever subscribed it, or else an admin of the workspace.
+
+        An admin also when it is them who cannot be written to, and there is no alert channel.
+        """
         async with self._database.reading() as session:
             subscription = await subscriptions.get(session, channel)
-        if subscription is None and channel != self._alert_channel:
+            makers = {each.made_by for each in await subscriptions.everyone(session)}
+        stood_in = self._alert_channel is None and channel in makers
+        if subscription is None and channel != self._alert_channel and not stood_in:
             return []
         try:
             if subscription is not None and not (await self._slack.person(subscription.made_by)).is_gone:
@@ -457,7 +476,8 @@ class Announcer:
         except BotError as failure:
             log.warning("slack does not tell who subscribed a channel", channel=channel, detail=str(failure))
         try:
-            return (await self._slack.admins())[:1]
+            admins = await self._slack.admins()
+            return [] if channel in admins else admins[:1]
         except BotError as failure:
             log.warning("slack does not tell who its admins are", channel=channel, detail=str(failure))
             return []
@@ -467,6 +487,13 @@ class Announcer:
         if owed.kind in FOR_OPERATORS or (self._alert_channel and owed.channel != self._alert_channel):
             return await self._operators(session, owed.channel)
         return [channel for channel in await hearing(session, owed.kind, owed.subject) if channel != owed.channel]
+
+    async def _instead(self, session: AsyncSession, owed: Announcement) -> list[str]:
+        """Who is told of trouble when there is nobody else: see `_channels`."""
+        if owed.kind not in TROUBLE:
+            return []
+        found = await in_nobodys_stead(session, owed.kind, owed.subject)
+        return [place for place in found if place != owed.channel]
 
     async def _operators(self, session: AsyncSession, lost: str) -> list[str]:
         """Where operators look when this channel is lost."""

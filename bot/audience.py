@@ -22,7 +22,7 @@ TOPICS: Mapping[Cause, Topic] = {
 
 async def hearing(session: AsyncSession, kind: AnnouncementKind, subject: str) -> list[str]:
     """The subscribed channels that work and want this message at once."""
-    found = [each for each in await subscriptions.everyone(session) if each.broken_reason is None]
+    found = [each for each in await subscriptions.everyone(session) if each.works]
     told = [each for each in found if each.wishes.hears_at_once]
     if all(each.wishes.is_of_all for each in told):
         return [each.channel for each in told]
@@ -32,9 +32,21 @@ async def hearing(session: AsyncSession, kind: AnnouncementKind, subject: str) -
 
 async def for_operators(session: AsyncSession) -> list[str]:
     """Where operators are told without an alert channel: in channels that hear everything, or else in all."""
-    found = [each for each in await subscriptions.everyone(session) if each.broken_reason is None]
-    whole = [each for each in found if each.wishes.is_of_all and each.wishes.hears_at_once]
+    found = [each for each in await subscriptions.everyone(session) if each.works]
+    whole = [each for each in found if each.hears_everything]
     return [each.channel for each in whole or found]
+
+
+async def in_nobodys_stead(session: AsyncSession, kind: AnnouncementKind, subject: str) -> list[str]:
+    """Who is told of trouble that no channel which works has chosen to hear of, at once or in its digest.
+
+    Where operators are told, or else whoever subscribed a channel; nobody where nothing is subscribed.
+    """
+    found = await subscriptions.everyone(session)
+    about = await _about(session, kind, subject)
+    if any(each.wishes.covers(news) for each in found if each.works for news in about):
+        return []
+    return await for_operators(session) or sorted({each.made_by for each in found})
 
 
 async def _about(session: AsyncSession, kind: AnnouncementKind, subject: str) -> list[About]:

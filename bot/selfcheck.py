@@ -169,6 +169,14 @@ class SelfCheck:
         elif not places:
             words = "nobody gets alerts: there is no ALERT_CHANNEL, and no channel is subscribed"
             findings.append(Finding("Channels", YELLOW, words, "Type `/fieldview subscribe` in a channel."))
+        elif not any(place.hears_everything for place in places):
+            words = (
+                "no channel that works hears everything at once, and there is no ALERT_CHANNEL: an alert that nobody "
+                "chose comes to the channels that work, or to whoever subscribed the others"
+            )
+            findings.append(
+                Finding("Channels", YELLOW, words, "Type `/fieldview subscribe` in a channel for all of it.")
+            )
         return [*findings, *await self._subscriptions(places)]
 
     async def _places(self) -> list[Subscription]:

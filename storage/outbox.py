@@ -142,6 +142,13 @@ async def get(session: AsyncSession, announcement_id: str) -> Announcement | Non
     return row.to_record() if row else None
 
 
+async def stands(session: AsyncSession, kind: AnnouncementKind, subject: str) -> bool:
+    """Whether somebody has, or is owed, a message about the subject."""
+    about_it = (AnnouncementRow.kind == kind, AnnouncementRow.subject == subject)
+    query = select(AnnouncementRow.id).where(*about_it, AnnouncementRow.gave_up_reason.is_(None)).limit(1)
+    return await session.scalar(query) is not None
+
+
 async def find(session: AsyncSession, kind: AnnouncementKind, subject: str, channel: str) -> Announcement | None:
     """The message about the subject that was meant for that channel or person."""
     row = await session.scalar(

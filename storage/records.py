@@ -457,6 +457,15 @@ class Subscription:
     changed_by: str | None = None
     changed_at: datetime | None = None
 
+    @property
+    def works(self) -> bool:
+        return self.broken_reason is None
+
+    @property
+    def hears_everything(self) -> bool:
+        """Whether nothing escapes the channel, and nothing waits for a digest."""
+        return self.works and self.wishes.is_of_all and self.wishes.hears_at_once
+
 
 @dataclass(frozen=True)
 class Digest:

@@ -12,8 +12,8 @@ from sqlalchemy import text
 
 from bot.announcer import DELIVER
 from bot.sandbox.leaf.alerts import LIMITED, UNAUTHENTICATED, Webhook
-from storage import outbox
-from storage.records import AnnouncementKind
+from storage import outbox, subscriptions
+from storage.records import AnnouncementKind, Wishes
 from tests.consenting import settled
 from tests.stage import Stage, eventually, set_up, text_of
 
@@ -142,6 +142,18 @@ async def test_a_channel_that_was_lost_and_is_back_is_mended_by_subscribing(stag
     assert "subscribe` there" in line
     await stage.types("/fieldview subscribe")
     assert "Channel" not in await health(stage)
+
+
+async def test_without_an_alert_channel_it_says_when_no_channel_hears_everything(sqlite_url: str) -> None:
+    async with set_up(sqlite_url, alert_channel=None) as stage:
+        await stage.types("/fieldview subscribe")
+        assert "1 of 1 subscribed" in (await health(stage))["Channels"]
+        async with stage.running.bot.database.transaction() as session:
+            narrow = Wishes(owner=stage.linus)
+            await subscriptions.choose(session, stage.growers, narrow, stage.grace, stage.world.clock())
+        told = (await health(stage))["Channels"]
+        assert told.startswith("🟡")
+        assert "no channel that works hears everything at once" in told
 
 
 async def test_alerts_that_somebody_asked_for_before_are_adopted_and_others_never_deleted(sqlite_url: str) -> None:

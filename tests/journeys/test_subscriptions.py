@@ -315,6 +315,68 @@ async def test_what_was_meant_for_a_lost_channel_goes_only_where_it_is_wanted(da
         assert sum("I cannot post to" in each for each in alerts_in(stage, whole)) == 1, "the operators' part"
 
 
+async def test_after_a_lost_channel_every_later_alert_comes_to_whoever_subscribed_it(database_url: str) -> None:
+    async with set_up(database_url, alert_channel=None) as stage:
+        slack = stage.world.slack
+        one, two, three = [await farm(stage, name) for name in ("One", "Two", "Three")]
+        await stage.types("/fieldview subscribe")
+        slack.archive(stage.growers)
+        await say(stage, "UNAUTHENTICATED", one)
+        await say(stage, "UNAUTHENTICATED", two)
+        told = alerts_in(stage, slack.dm(stage.grace))
+        assert [sum(name in each for each in told) for name in ("One", "Two")] == [1, 1]
+        slack.deactivate(stage.grace)
+        await say(stage, "UNAUTHENTICATED", three)
+        told = alerts_in(stage, slack.dm(stage.linus))
+        assert sum("Three" in each for each in told) == 1, "she left: an admin is told"
+
+
+async def test_an_alert_that_no_channel_chose_comes_where_operators_are_told(database_url: str) -> None:
+    async with set_up(database_url, alert_channel=None) as stage:
+        theirs, nobodys = await farm(stage, "Theirs", "grace"), await farm(stage, "Nobodys")
+        await chooses(stage, owner=stage.linus)
+        other = stage.world.slack.add_channel("other", [stage.grace])
+        await opens(stage, typed="#other options")
+        await saves(stage, topics=["connected"])
+        await say(stage, "UNAUTHENTICATED", theirs, nobodys)
+        for channel in (stage.growers, other):
+            told = alerts_in(stage, channel)
+            assert [sum(name in each for each in told) for name in ("Theirs", "Nobodys")] == [1, 1]
+        whole = stage.world.slack.add_channel("whole", [stage.grace])
+        await stage.types("/fieldview subscribe #whole")
+        await say(stage, "MISSING_PERMISSIONS", await farm(stage, "Another"))
+        assert "Another" in alerts_in(stage, whole)[-1]
+        assert not any("Another" in each for each in (*alerts_in(stage, other), *alerts_in(stage, stage.growers)))
+
+
+async def test_a_storm_that_no_channel_chose_is_told_and_so_is_who_joins_it(sqlite_url: str) -> None:
+    async with set_up(sqlite_url, alert_channel=None) as stage:
+        users = [await farm(stage, f"Farm{number}") for number in range(6)]
+        await chooses(stage, owner=stage.linus)
+        await say(stage, "UNAUTHENTICATED", *users[:5])
+        await say(stage, "UNAUTHENTICATED", users[5])
+        [storm] = alerts_in(stage, stage.growers)
+        assert "6 growers" in storm
+
+
+async def test_what_a_digest_will_tell_is_told_to_nobody_else_at_once(sqlite_url: str) -> None:
+    async with set_up(sqlite_url, alert_channel=None) as stage:
+        await opens(stage)
+        await picks(stage, "delivery", "digest", "When the digest comes")
+        await saves(stage, digest_hour="7")
+        await say(stage, "UNAUTHENTICATED", await farm(stage, "One"))
+        assert alerts_in(stage, stage.growers) == []
+        assert alerts_in(stage, stage.world.slack.dm(stage.grace)) == []
+
+
+async def test_without_any_subscription_and_alert_channel_nothing_is_posted(sqlite_url: str) -> None:
+    async with set_up(sqlite_url, alert_channel=None) as stage:
+        await say(stage, "UNAUTHENTICATED", await farm(stage, "One"))
+        for person in (stage.grace, stage.linus):
+            assert alerts_in(stage, stage.world.slack.dm(person)) == []
+        assert alerts_in(stage, stage.growers) == alerts_in(stage, stage.alerts) == []
+
+
 async def test_a_hand_over_takes_along_what_is_about_the_givers_growers(stage: Stage) -> None:
     mine = await farm(stage, "Mine", "grace")
     await opens(stage, stage.linus)
