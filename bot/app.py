@@ -327,6 +327,7 @@ def _services(
         correspondence=correspondence,
         announcer=announcer,
         news=news,
+        storms=storms,
         journal=journal,
         clock=clock,
         link_lifetime=timedelta(seconds=settings.link_lifetime),

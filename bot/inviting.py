@@ -32,6 +32,7 @@ from bot.errors import (
 from bot.journal import Journal
 from bot.reports import Invitation
 from bot.slack.client import Person, Posted, SlackClient
+from bot.storms import Storms
 from storage import connections, consents, growers, incidents, owners
 from storage.database import Database
 from storage.records import AnnouncementKind, Connection, Consent, ConsentState, Grower, NoteKind, ThreadNote
@@ -64,6 +65,7 @@ class Inviting:
         correspondence: Correspondence,
         announcer: Announcer,
         news: ConsentNews,
+        storms: Storms,
         journal: Journal,
         clock: Callable[[], datetime],
         link_lifetime: timedelta,
@@ -74,6 +76,7 @@ class Inviting:
         self._correspondence = correspondence
         self._announcer = announcer
         self._news = news
+        self._storms = storms
         self._journal = journal
         self._clock = clock
         self._link_lifetime = link_lifetime
@@ -151,6 +154,8 @@ class Inviting:
             await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id)
             note = ThreadNote(NoteKind.LINK_SENT, now, asker.id)
             await self._announcer.note_in_threads(session, AnnouncementKind.INCIDENT, incident.id, note)
+            if claimed and incident.told_at is not None:
+                self._storms.moved(session, incident.id)
         if latest and latest.renewal_asked_at:
             await self._announcer.has_news(session, AnnouncementKind.CONSENT_RENEWAL, latest.id)
         return Issued(consent, connection, replaced, claimed)

@@ -105,8 +105,10 @@ class Ownership:
             handover = Handover(uuid.uuid4().hex, giver, taker, deed.actor, self._clock(), moved)
             if moved != Moved():
                 await handovers.keep(session, handover)
-                for incident in await handovers.open_incidents(session, moved):
+                for incident, is_told in (await handovers.open_incidents(session, moved)).items():
                     await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident)
+                    if is_told:
+                        self._storms.moved(session, incident)
                 if taker != deed.actor:
                     await self._announcer.to_person(session, AnnouncementKind.HANDOVER, handover.id, taker)
             numbers: dict[str, Any] = {name: len(ids) for name, ids in vars(moved).items()}

@@ -50,13 +50,15 @@ async def get(session: AsyncSession, handover_id: str) -> Handover | None:
     return row.to_record() if row else None
 
 
-async def open_incidents(session: AsyncSession, moved: Moved) -> list[str]:
-    """The open incidents whose cards name somebody else from now on."""
-    found = {*moved.snoozes, *moved.assigned}
+async def open_incidents(session: AsyncSession, moved: Moved) -> dict[str, bool]:
+    """The open incidents whose cards name somebody else from now on, and whether channels were told of a grower's that
+    has another owner."""
+    found = dict.fromkeys((*moved.snoozes, *moved.assigned), False)
     for start in range(0, len(moved.growers), BATCH):
         theirs = IncidentRow.grower_id.in_(moved.growers[start:][:BATCH])
-        found.update(await session.scalars(select(IncidentRow.id).where(IncidentRow.recovered_at.is_(None), theirs)))
-    return sorted(found)
+        query = select(IncidentRow.id, IncidentRow.told_at).where(IncidentRow.recovered_at.is_(None), theirs)
+        found.update({key: told_at is not None for key, told_at in await session.execute(query)})
+    return dict(sorted(found.items()))
 
 
 async def _give_subscriptions(session: AsyncSession, giver: str, taker: str) -> list[str]:

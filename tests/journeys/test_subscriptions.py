@@ -121,6 +121,28 @@ async def test_a_grower_who_gets_that_owner_while_broken_comes_to_the_channel(st
     assert len(alerts_in(stage, stage.alerts)) == 1
 
 
+async def test_so_does_one_who_is_claimed_by_asking_for_consent(stage: Stage) -> None:
+    await breaks(stage)
+    await chooses(stage, owner=stage.grace)
+    assert alerts_in(stage, stage.growers) == []
+    await stage.types("/fieldview connect Sato Family Orchards", channel=stage.alerts)
+    await stage.delivered()
+    [card] = alerts_in(stage, stage.growers)
+    assert "Sato Family Orchards" in card
+
+
+async def test_and_one_who_is_handed_over(stage: Stage) -> None:
+    await breaks(stage)
+    await stage.types("/fieldview owner Sato Family Orchards @linus")
+    await chooses(stage, owner=stage.grace)
+    assert alerts_in(stage, stage.growers) == []
+    await stage.types("/fieldview handover @linus @grace")
+    await stage.delivered()
+    [card] = alerts_in(stage, stage.growers)
+    assert "Sato Family Orchards" in card
+    assert len(alerts_in(stage, stage.alerts)) == 1
+
+
 async def test_a_channel_hears_of_some_kinds_only_and_of_what_becomes_one_of_them(stage: Stage) -> None:
     one, two = await farm(stage, "One"), await farm(stage, "Two")
     assert "shares only a part" in await chooses(stage, topics=["partly"])
