@@ -394,11 +394,11 @@ class Announcer:
             raise ChannelUnreachable(channel, OUTSIDERS)
 
     async def _read_by_somebody(self, owed: Announcement) -> None:
-        """Slack may take messages for people who have left. Raises ChannelUnreachable when nobody would read of trouble."""
+        """Who has left reads nothing, though Slack may take it. Raises ChannelUnreachable for trouble in such a place."""
         in_person = owed.channel.startswith(("U", "W")) and not owed.shown
-        if in_person and owed.kind in TROUBLE and self._alert_channel is None:
-            if (await self._slack.person(owed.channel)).is_gone:
-                raise ChannelUnreachable(owed.channel, "user_disabled")
+        asked = in_person and owed.kind in TROUBLE and self._alert_channel is None
+        if asked and (await self._slack.person(owed.channel)).is_gone:
+            raise ChannelUnreachable(owed.channel, "user_disabled")
 
     async def _later(self, owed: Announcement, failure: ProviderUnavailable | ProviderRefusedUs) -> float:
         async with self._database.transaction() as session:
