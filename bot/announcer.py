@@ -394,7 +394,7 @@ class Announcer:
             raise ChannelUnreachable(channel, OUTSIDERS)
 
     async def _read_by_somebody(self, owed: Announcement) -> None:
-        """Who has left reads nothing, though Slack may take it. Raises ChannelUnreachable for trouble in such a place."""
+        """Slack may take messages for who has left. Raises ChannelUnreachable for trouble that nobody would read."""
         in_person = owed.channel.startswith(("U", "W")) and not owed.shown
         asked = in_person and owed.kind in TROUBLE and self._alert_channel is None
         if asked and (await self._slack.person(owed.channel)).is_gone:
@@ -489,8 +489,8 @@ class Announcer:
         return [channel for channel in await hearing(session, owed.kind, owed.subject) if channel != owed.channel]
 
     async def _instead(self, session: AsyncSession, owed: Announcement) -> list[str]:
-        """Who is told of trouble when there is nobody else: see `_channels`."""
-        if owed.kind not in TROUBLE:
+        """Who is told of trouble when there is nobody else: see `_channels`. Never from person to person: a circle."""
+        if self._alert_channel or owed.kind not in TROUBLE or not owed.channel.startswith(("C", "G")):
             return []
         found = await in_nobodys_stead(session, owed.kind, owed.subject)
         return [place for place in found if place != owed.channel]
