@@ -187,7 +187,11 @@ class Journey:
         """
         async with self._database.transaction() as session:
             consent_id = await consents.spend_attempt(session, digest(state), digest(browser), self._clock())
-            consent = await consents.get(session, consent_id) if consent_id else None
+            if consent_id is None:
+                raise ConsentForeign
+            # Of two who come back at the same moment, the second sees that the first was taken.
+            await consents.lock(session, consent_id)
+            consent = await consents.get(session, consent_id)
             if consent is None:
                 raise ConsentForeign
             is_taken = consent.state is ConsentState.OPEN and code is not None and error is None

@@ -49,6 +49,11 @@ async def get(session: AsyncSession, consent_id: str) -> Consent | None:
     return row.to_record() if row else None
 
 
+async def lock(session: AsyncSession, consent_id: str) -> None:
+    """From here to the end of the transaction nobody else moves this consent on."""
+    await session.execute(select(ConsentRow.id).where(ConsentRow.id == consent_id).with_for_update(key_share=True))
+
+
 async def by_token(session: AsyncSession, token_hash: str) -> Consent | None:
     """The consent that one of its links leads to, the first or a later one."""
     later = select(ConsentLinkRow.consent_id).where(ConsentLinkRow.token_hash == token_hash).scalar_subquery()

@@ -7,7 +7,10 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from sqlalchemy import text
 
+from storage import consents
+from storage.records import ConsentState
 from tests.consenting import (
     BOOLE,
     CALLBACK,
@@ -24,7 +27,7 @@ from tests.consenting import (
     times,
     until_state,
 )
-from tests.stage import ADA, Stage, set_up, text_of
+from tests.stage import ADA, Stage, eventually, set_up, text_of
 
 CONNECTED = "Your FieldView is connected"
 RUN_OUT = "This link has run out"
@@ -295,6 +298,28 @@ async def test_a_browser_whose_code_was_refused_is_not_told_of_the_account_that_
         page = await phone.ends_up()
         assert TAKEN in page.text
         assert ADA not in page.text.replace("<wbr>", "")
+
+
+async def test_of_two_who_come_back_at_the_same_moment_the_second_is_not_taken_for_the_first(
+    postgresql_url: str,
+) -> None:
+    async with set_up(postgresql_url) as stage:
+        link = await asked(stage)
+        consent, database = await consent_of(stage), stage.running.bot.database
+
+        async def waits_or_is_through() -> bool:
+            async with database.reading() as session:
+                waiting = await session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+            return bool(waiting) or second.done()
+
+        async with browser(stage) as stranger:
+            begun = await stranger.begins(link)
+            async with database.transaction() as session:
+                await consents.move(session, consent.id, ConsentState.OPEN, ConsentState.EXCHANGING)
+                second = asyncio.create_task(stranger.approves(begun))
+                await eventually(waits_or_is_through)
+            await second
+        assert ("consent-returned", "refused") in await stage.deeds()
 
 
 async def test_two_growers_links_in_one_browser_are_not_mixed_up(stage: Stage) -> None:
