@@ -220,7 +220,8 @@ class Completion:
     async def _refuse(self, consent_id: str, *, by_job: bool = False) -> Consent | None:
         async with self._database.transaction() as session:
             held = await consents.get(session, consent_id)
-            values = NOTHING_HELD | {"trouble": (held and held.trouble) or Trouble.OTHER_ACCOUNT}
+            why = Trouble.UNDECIDED if by_job else (held and held.trouble) or Trouble.OTHER_ACCOUNT
+            values = NOTHING_HELD | {"trouble": why}
             refused = await consents.move(session, consent_id, ConsentState.HELD, ConsentState.OPEN, **values)
             if held is not None and refused is not None:
                 await self._news.tell(session, refused)

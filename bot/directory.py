@@ -86,6 +86,11 @@ class Directory:
             raise UnknownGrower(grower_id)
         return (await self._learned([user]))[0]
 
+    async def known(self, ids: Iterable[str]) -> dict[str, Grower]:
+        """These growers by id, as far as the local index has them."""
+        async with self._database.reading() as session:
+            return await growers.get_many(session, ids)
+
     async def create(self, name: str, email: str, external_id: str | None) -> tuple[Grower, bool]:
         """A Leaf user of this name and e-mail, and whether they are new: one that is there already is not made twice.
 

@@ -144,6 +144,7 @@ class Trouble(StrEnum):
     LEAF_REFUSED = "leaf-refused"
     OTHER_ACCOUNT = "other-account"
     SOMEBODY_ELSES = "somebody-elses-account"
+    UNDECIDED = "nobody-decided"
     UNDELIVERED = "undelivered"
 
 

@@ -18,7 +18,7 @@ from slack_sdk.models.views import View
 
 from bot.errors import AlertOver, SomebodyWasFirst
 from bot.messages.consents import can_be_taken_back
-from bot.messages.pieces import Message, button, more, quiet, section
+from bot.messages.pieces import Message, button, more, named, quiet, section
 from bot.messages.text import capital, count, escape, mention
 from bot.messages.times import moment
 from bot.messages.vocabulary import CAUSES
@@ -173,7 +173,7 @@ def snoozes(all_of_them: Snoozes) -> Message:
 
 
 def _snooze_line(incident: Incident, grower: Grower) -> Block:
-    line = section(f"*{escape(grower.name)}*: {CAUSES[incident.cause].short}", _snoozed(incident.care))
+    line = section(f"{named(grower)}: {CAUSES[incident.cause].short}", _snoozed(incident.care))
     line.accessory = button("End now", "end-snooze", incident.id)
     return line
 

@@ -8,7 +8,7 @@ from typing import TypeGuard
 from slack_sdk.models.blocks import ButtonElement
 
 from bot.messages.first_data import first_data_line
-from bot.messages.pieces import Message, actions, button, quiet, section
+from bot.messages.pieces import Message, actions, button, quiet, section, told_apart
 from bot.messages.text import count, escape, mention, often, unmarked
 from bot.messages.times import lasting, moment
 from bot.messages.vocabulary import missing_parts, trouble
@@ -27,6 +27,11 @@ def is_waiting(consent: Consent, now: datetime) -> bool:
 def can_be_taken_back(consent: Consent | None, now: datetime) -> TypeGuard[Consent]:
     """Whether the link still works, or an approval that came through it is still held."""
     return consent is not None and (consent.state is ConsentState.HELD or is_waiting(consent, now))
+
+
+def is_forgotten(consent: Consent) -> bool:
+    """Whether the grower agreed with a doubtful account, and the team let the time to decide go by."""
+    return consent.state is ConsentState.OPEN and consent.trouble == "nobody-decided"
 
 
 def needs_operator(consent: Consent | None) -> bool:
@@ -49,6 +54,8 @@ def next_repair(consent: Consent, otherwise: str, now: datetime, *, in_vain: boo
         return f"{mention(consent.asked_by, consent.asked_by_name)} says whether this FieldView account is right."
     if consent.state in UNDER_WAY:
         return "Nothing to do: the grower has agreed."
+    if is_forgotten(consent):
+        return "Find out which FieldView account is right, then send a new reconnect link: the grower may not know."
     return "Wait for the grower, or remind them." if is_waiting(consent, now) else otherwise
 
 
@@ -56,6 +63,10 @@ def standing(consent: Consent, now: datetime) -> str:
     """How the consent stands, in a sentence or two. Points in time only: on a living message durations grow stale."""
     asked, link = mention(consent.asked_by, consent.asked_by_name), link_name(consent)
     match consent.state:
+        case ConsentState.OPEN if is_forgotten(consent):
+            works = "ran out" if now >= consent.expires_at else "works until"
+            agreed = "The grower agreed with another FieldView account, but nobody decided in time, so I forgot it."
+            return f"{agreed} The {link} {asked} sent {works} {moment(consent.expires_at)}."
         case ConsentState.OPEN if now >= consent.expires_at:
             return f"The {link} {asked} sent ran out {moment(consent.expires_at)} without an answer."
         case ConsentState.OPEN if needs_operator(consent):
@@ -201,7 +212,8 @@ def consent_outcome(
     show = button("Show status", "show-status", consent.grower_id)
     code_word = f"Code word of this link: {escape(consent.code_word)}"
     text = head if "<@" in then else unmarked(f"{head} {then}")
-    return Message(text, (section(f"{sign} *{head}*", then), actions(*_offers(consent, now), show), quiet(code_word)))
+    lines = (f"{sign} *{head}*", told_apart(grower), then)
+    return Message(text, (section(*lines), actions(*_offers(consent, now), show), quiet(code_word)))
 
 
 def _offers(consent: Consent, now: datetime) -> list[ButtonElement]:
@@ -217,7 +229,7 @@ def _offers(consent: Consent, now: datetime) -> list[ButtonElement]:
 
 def _may_ask_again(consent: Consent, now: datetime) -> bool:
     ended = consent.state in (ConsentState.DECLINED, ConsentState.FAILED)
-    return not needs_operator(consent) and (ended or _ran_out(consent, now))
+    return not needs_operator(consent) and (ended or _ran_out(consent, now) or is_forgotten(consent))
 
 
 def _ran_out(consent: Consent, now: datetime) -> bool:
@@ -273,7 +285,10 @@ def _another(consent: Consent, connection: Connection | None) -> str:
 
 
 def _another_grower(whose: Grower | None) -> str:
-    return escape(whose.name) if whose else "another grower"
+    if whose is None:
+        return "another grower"
+    apart = told_apart(whose)
+    return f"{escape(whose.name)} ({apart})" if apart else escape(whose.name)
 
 
 def _anothers(consent: Consent) -> str:
@@ -318,6 +333,13 @@ def _unfinished(consent: Consent, name: str, now: datetime) -> Outcome:
     if needs_operator(consent):
         then = "FieldView does not accept this bot’s own set-up. The operators know; the grower did nothing wrong."
         return "🛠️", f"{name} could not be connected yet.", f"{then} You need do nothing now."
+    if is_forgotten(consent):
+        works = "The link has run out since." if _ran_out(consent, now) else "The link works again."
+        then = (
+            "They had signed in with an account that somebody here had to confirm. Nothing was changed at Leaf. "
+            f"{works} The grower may not know: find out which account is right, then tell them or send a new link."
+        )
+        return "🟠", f"Nobody decided in time about {name}, so the approval was forgotten.", then
     if _ran_out(consent, now):
         reminded = f"I reminded them {often(consent.reminders)}. " if consent.reminders else ""
         never = consent.opened_at is None and consent.begun_at is None

@@ -7,10 +7,10 @@ from datetime import datetime
 
 from slack_sdk.models.blocks import Block
 
-from bot.messages.pieces import Message, actions, chart, grower_menu, paragraphs, quiet, section
+from bot.messages.pieces import Message, actions, chart, grower_menu, named, paragraphs, quiet, section
 from bot.messages.silences import silence_line
 from bot.messages.subscriptions import whose
-from bot.messages.text import count, escape, listing, mention
+from bot.messages.text import count, listing, mention
 from bot.messages.times import ago, lasting, moment
 from bot.messages.vocabulary import CAUSES
 from bot.reports import Case, DigestReport, Load, Week
@@ -33,7 +33,7 @@ def digest(r: DigestReport, now: datetime) -> Message:
     blocks += _part("New", [_broken(case, now) for case in r.fresh])
     blocks += _part("Still broken", [_broken(case, now) for case in r.standing])
     blocks += _part("Works again", [_recovered(case) for case in r.recovered])
-    blocks += _part("Newly connected", [f"• *{escape(grower.name)}*" for grower in r.connected])
+    blocks += _part("Newly connected", [f"• {named(grower)}" for grower in r.connected])
     blocks += _part("Waiting for the grower’s consent", [_waiting(*each, now) for each in r.waiting])
     blocks += _part("Connected, but nothing new comes in", [silence_line(*each, now) for each in r.silent])
     if r.digest.wishes.owner is None and r.loads:
@@ -74,20 +74,18 @@ def _part(title: str, lines: Sequence[str]) -> list[Block]:
 def _broken(case: Case, now: datetime) -> str:
     incident, grower = case
     quietly = ", snoozed" if incident.care.is_snoozed(now) else ""
-    return (
-        f"• *{escape(grower.name)}*: {CAUSES[incident.cause].short}, for {lasting(now - incident.opened_at)}{quietly}"
-    )
+    return f"• {named(grower)}: {CAUSES[incident.cause].short}, for {lasting(now - incident.opened_at)}{quietly}"
 
 
 def _recovered(case: Case) -> str:
     incident, grower = case
     lasted = lasting((incident.recovered_at or incident.opened_at) - incident.opened_at)
-    return f"• *{escape(grower.name)}*, after {lasted}"
+    return f"• {named(grower)}, after {lasted}"
 
 
 def _waiting(grower: Grower, consent: Consent, now: datetime) -> str:
     seen = "begun" if consent.begun_at else "opened" if consent.opened_at else "not opened"
-    return f"• *{escape(grower.name)}*: asked {ago(consent.created_at, now)}, {seen}"
+    return f"• {named(grower)}: asked {ago(consent.created_at, now)}, {seen}"
 
 
 def _load(load: Load) -> str:

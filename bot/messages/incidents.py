@@ -8,7 +8,7 @@ from slack_sdk.models.blocks import ActionsBlock, Block
 
 from bot.messages.casework import called_upon, care_lines, case_menu
 from bot.messages.consents import UNDER_WAY, account_doubt, data_line, needs_operator, next_repair, standing
-from bot.messages.pieces import Message, actions, button, heading, quiet, section
+from bot.messages.pieces import Message, actions, button, heading, quiet, section, told_apart
 from bot.messages.text import code, count, escape, literal, mention
 from bot.messages.times import lasting, moment
 from bot.messages.vocabulary import CAUSES, explained, missing_parts, parts
@@ -30,7 +30,7 @@ def _open(card: IncidentCard, now: datetime) -> Message:
     words = CAUSES[broken.cause]
     blocks: list[Block] = [
         heading(f"{words.sign} {literal(card.grower.name)}: {words.title}"),
-        section(explained(broken.cause, broken.raw_status, broken.missing_scopes)),
+        section(told_apart(card.grower), explained(broken.cause, broken.raw_status, broken.missing_scopes)),
         section(
             f"*Since:* {moment(broken.opened_at)}",
             f"*Not arriving:* {_not_arriving(broken)}",
@@ -67,6 +67,7 @@ def _flapping(card: IncidentCard, now: datetime) -> Message:
     blocks: list[Block] = [
         heading(f"🟠 {literal(name)}: {head}"),
         section(
+            told_apart(card.grower),
             f"The connection changed *{count(card.changes, 'time')}* in 24 hours. Right now {state}.",
             f"*First broken:* {moment(card.incident.opened_at)}",
             "*Who must act:* your team, if it goes on",
@@ -155,6 +156,7 @@ def _recovered(card: IncidentCard, at: datetime) -> Message:
     blocks = (
         heading(f"🟢 {literal(card.grower.name)}: FieldView works again"),
         section(
+            told_apart(card.grower),
             f"*Down for* {down}, from {moment(was.opened_at)} to {moment(at)}",
             f"*What it was:* {_what_it_was(was)}",
             "*It came and went* before; nothing has changed for 6 hours now." if was.flapping_since else None,
@@ -208,6 +210,7 @@ def _disconnected(card: IncidentCard, at: datetime) -> Message:
     blocks = (
         heading(f"⚪ {literal(card.grower.name)}: disconnected"),
         section(
+            told_apart(card.grower),
             f"The team ended this connection {moment(at)}, so there is nothing left to repair.",
             f"It had not worked for {lasting(at - was.opened_at)}. {_what_it_was(was)}",
         ),

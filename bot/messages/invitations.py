@@ -8,7 +8,7 @@ from slack_sdk.models.blocks import Block, StaticSelectElement
 
 from bot.messages.consents import account_line, link_name
 from bot.messages.letters import to_paste
-from bot.messages.pieces import Message, actions, button, copyable, menu, quiet, section
+from bot.messages.pieces import Message, actions, button, copyable, menu, quiet, section, told_apart
 from bot.messages.speech import every_speech, speech
 from bot.messages.text import count, escape, mention
 from bot.messages.times import moment
@@ -28,6 +28,7 @@ def invitation(inv: Invitation, now: datetime) -> Message:
     blocks: list[Block] = [
         section(
             f"*{head}*",
+            told_apart(inv.grower),
             "Only you see this. Send it to the grower and to nobody else: "
             "whoever opens it can connect a FieldView account.",
         ),
@@ -47,7 +48,11 @@ def _delivered(inv: Invitation, name: str, now: datetime) -> Message:
     if inv.delayed:
         head = f"{name} gets the {link} as soon as Slack takes my message"
         then = f"Slack is slow at this moment. I go on trying to write to {person}, and tell you if I cannot."
-    lines = [f"*{head}*: {then}", "I write to you, privately, what comes of it. You need do nothing until then."]
+    lines = [
+        f"*{head}*: {then}",
+        told_apart(inv.grower),
+        "I write to you, privately, what comes of it. You need do nothing until then.",
+    ]
     show = button("Show me the link", "show-link", inv.consent.id) if inv.delayed else None
     blocks = (section(*lines), actions(_languages(inv.consent), show), quiet(*_small_print(inv, now)))
     return Message(f"{head}." if inv.delayed else f"{head}, by direct message.", blocks)
@@ -90,6 +95,7 @@ def already_connected(grower: Grower, connection: Connection, now: datetime) -> 
     blocks = (
         section(
             f"*{name} is connected already*, and it works.",
+            told_apart(grower),
             account_line(connection.account_email, grower),
             f"{since}Leaf said so {moment(connection.checked_at)}. I sent no link.",
         ),

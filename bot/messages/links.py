@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from slack_sdk.models.blocks import ActionsBlock, Block
 
 from bot.messages.consents import link_name, standing
-from bot.messages.pieces import Message, actions, button, quiet, section
+from bot.messages.pieces import Message, actions, button, quiet, section, told_apart
 from bot.messages.text import count, escape, mention
 from bot.messages.times import moment
 from storage.records import Consent, ConsentState, Grower
@@ -17,8 +17,10 @@ LISTED = 15
 """Links with their buttons that fit into one message and can still be read."""
 
 
-def links(open_links: Sequence[Consent], grower: Grower | None, now: datetime) -> Message:
-    """Every link that still works, newest first, each with its buttons."""
+def links(
+    open_links: Sequence[Consent], grower: Grower | None, now: datetime, known: Mapping[str, Grower] | None = None
+) -> Message:
+    """Every link that still works, newest first, each with its buttons; `known` tells growers of one name apart."""
     whose = f" of {escape(grower.name)}" if grower else ""
     if not open_links:
         head = f"No link{whose} is out."
@@ -27,7 +29,8 @@ def links(open_links: Sequence[Consent], grower: Grower | None, now: datetime) -
     head = f"{count(len(open_links), 'link')}{whose} {are} out"
     blocks: list[Block] = [section(f"*{head}*, newest first")]
     for consent in open_links[:LISTED]:
-        blocks += [section(f"*{escape(consent.grower_name)}*", standing(consent, now)), _buttons(consent)]
+        lines = (f"*{escape(consent.grower_name)}*", told_apart((known or {}).get(consent.grower_id)))
+        blocks += [section(*lines, standing(consent, now)), _buttons(consent)]
     if len(open_links) > LISTED:
         blocks.append(quiet(f"These are the newest {LISTED}. For another one, write `/fieldview links <grower>`."))
     return Message(f"{head}.", tuple(blocks))

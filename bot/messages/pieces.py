@@ -160,7 +160,12 @@ def particulars(grower: Grower) -> list[str]:
 
 def named(grower: Grower) -> str:
     """The grower with e-mail and externalId, escaped."""
-    return " · ".join([f"*{escape(grower.name)}*", *(escape(text, 60) for text in particulars(grower))])
+    return " · ".join(filter(None, [f"*{escape(grower.name)}*", told_apart(grower)]))
+
+
+def told_apart(grower: Grower | None) -> str | None:
+    """E-mail and externalId for below a name, escaped; None when the grower has neither."""
+    return " · ".join(escape(text, 60) for text in particulars(grower)) or None if grower else None
 
 
 def grower_options(growers: Sequence[Grower]) -> list[Option]:

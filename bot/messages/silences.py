@@ -7,8 +7,8 @@ from datetime import datetime
 
 from slack_sdk.models.blocks import Block
 
-from bot.messages.pieces import Message, actions, grower_menu, paragraphs, quiet, section
-from bot.messages.text import code, count, escape
+from bot.messages.pieces import Message, actions, grower_menu, named, paragraphs, quiet, section
+from bot.messages.text import code, count
 from bot.messages.times import lasting, moment
 from storage.records import Grower, Silence, SilenceEnd, SilenceKind
 
@@ -91,7 +91,7 @@ def _head(
 
 def _line(told: tuple[Grower, Silence]) -> str:
     grower, silence = told
-    return f"• *{escape(grower.name)}*: {_since(silence)}{_lapse(silence)}"
+    return f"• {named(grower)}: {_since(silence)}{_lapse(silence)}"
 
 
 def _since(silence: Silence) -> str:
@@ -109,7 +109,7 @@ def _lapse(silence: Silence) -> str:
 def _settled(told: tuple[Grower, Silence]) -> str:
     grower, silence = told
     what = _OVER[silence.ended_by or SilenceEnd.RULES]
-    return f"• *{escape(grower.name)}*: {what}" + (f" ({moment(silence.ended_at, DAY)})" if silence.ended_at else "")
+    return f"• {named(grower)}: {what}" + (f" ({moment(silence.ended_at, DAY)})" if silence.ended_at else "")
 
 
 def _more(told: Sequence[tuple[Grower, Silence]]) -> str | None:

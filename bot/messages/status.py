@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -19,7 +20,18 @@ from bot.messages.consents import (
     standing,
 )
 from bot.messages.first_data import first_data_status
-from bot.messages.pieces import OPTIONS, Message, actions, button, grower_menu, named, paragraphs, quiet, section
+from bot.messages.pieces import (
+    OPTIONS,
+    Message,
+    actions,
+    button,
+    grower_menu,
+    named,
+    paragraphs,
+    particulars,
+    quiet,
+    section,
+)
 from bot.messages.silences import silence_line, silence_of
 from bot.messages.text import capital, code, count, escape, literal, sentence, utf16
 from bot.messages.times import ago, lasting, moment, since
@@ -134,8 +146,9 @@ def age(o: Overview, now: datetime) -> str:
 def _table(needing: Sequence[tuple[Grower, Connection]], now: datetime) -> TableBlock:
     rows = [["Grower", "What is wrong", "For", "Who must act"]]
     room = TABLE_TEXT
+    names = Counter(grower.name for grower, _ in needing)
     for grower, connection in needing:
-        row = _row(grower, connection, now)
+        row = _row(grower, connection, now, has_namesake=names[grower.name] > 1)
         room -= sum(map(utf16, row))
         if room < 0 or len(rows) == TABLE_ROWS:
             break
@@ -143,9 +156,15 @@ def _table(needing: Sequence[tuple[Grower, Connection]], now: datetime) -> Table
     return TableBlock(rows=[[RawTextObject(text=cell) for cell in row] for row in rows])
 
 
-def _row(grower: Grower, connection: Connection, now: datetime) -> list[str]:
+def _row(grower: Grower, connection: Connection, now: datetime, *, has_namesake: bool) -> list[str]:
     words = cause_of(connection)
-    return [literal(grower.name, 40), words.short, lasting(now - connection.changed_at), words.who]
+    apart = [literal(text, 40) for text in particulars(grower)] if has_namesake else []
+    return [
+        " · ".join([literal(grower.name, 40), *apart]),
+        words.short,
+        lasting(now - connection.changed_at),
+        words.who,
+    ]
 
 
 def connection_status(report: StatusReport, now: datetime, role: Role = Role.ADMIN) -> Message:

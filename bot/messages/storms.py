@@ -9,7 +9,7 @@ from datetime import datetime
 from slack_sdk.models.blocks import Block, ButtonElement
 
 from bot.messages.consents import is_waiting
-from bot.messages.pieces import Message, actions, button, heading, row, section
+from bot.messages.pieces import Message, actions, button, heading, named, row, section
 from bot.messages.text import count, escape, listing, mention
 from bot.messages.times import lasting, moment
 from bot.messages.vocabulary import CAUSES
@@ -180,7 +180,7 @@ def _row(each: Affected, consent: Consent | None, now: datetime) -> Block:
     deed = "sent" if consent and consent.sent_to else "made"
     who = mention(consent.asked_by, consent.asked_by_name) if consent else ""
     sent = [f"{who} {deed} a link {moment(consent.created_at)}"] if consent and asked else []
-    lines = (f"*{escape(grower.name)}*", " · ".join([words.short, f"since {moment(each.since)}", *sent]))
+    lines = (named(grower), " · ".join([words.short, f"since {moment(each.since)}", *sent]))
     if not words.asks_grower:
         return row(button("Check now", "check-now", grower.id), *lines)
     label = "Send a new link" if asked else "Send reconnect link"

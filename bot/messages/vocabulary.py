@@ -191,6 +191,7 @@ TROUBLES = {
     "leaf-down": "Leaf does not answer",
     "leaf-refused": "Leaf did not accept the connection",
     "other-account": "it was not the FieldView account from before",
+    "nobody-decided": "nobody of the team decided in time about the FieldView account",
     "undelivered": "the direct message did not arrive",
     "somebody-elses-account": "it was another grower’s FieldView account",
 }

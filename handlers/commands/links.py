@@ -10,4 +10,6 @@ from handlers.call import Call, Reply
 async def links(call: Call, bot: Bot) -> Reply:
     """Every link that works, or those of one grower, each with buttons to renew it and to take it back."""
     grower = call.about(await bot.directory.find(call.text)) if call.text else None
-    return Reply(messages.links(await bot.inviting.working(grower), grower, bot.clock()))
+    out = await bot.inviting.working(grower)
+    known = await bot.directory.known({consent.grower_id for consent in out})
+    return Reply(messages.links(out, grower, bot.clock(), known))

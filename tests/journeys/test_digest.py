@@ -102,11 +102,11 @@ async def test_it_tells_what_is_new_what_stands_what_is_over_and_who_waits(stage
     assert "2 connections are not well, as before" in first.text
     told = shown(second)
     assert "2 connections are not well, 1 of them new" in second.text
-    assert "New (1)\n• New: shares only a part, for" in told
-    assert "Still broken (1)\n• Old: permission ended, for 4 days" in told
-    assert "Works again (1)\n• Over, after 3 days" in told
+    assert "New (1)\n• New · new@farm.example: shares only a part, for" in told
+    assert "Still broken (1)\n• Old · old@farm.example: permission ended, for 4 days" in told
+    assert "Works again (1)\n• Over · over@farm.example, after 3 days" in told
     assert "Newly connected (1)\n• Ada Lovelace Farms" in told
-    assert "Waiting for the grower’s consent (1)\n• Waits: asked" in told
+    assert "Waiting for the grower’s consent (1)\n• Waits · waits@farm.example: asked" in told
     assert f"• @{stage.linus}: 2 not well" in told
     assert f"• @{stage.grace}: 1 waiting for consent" in told
 

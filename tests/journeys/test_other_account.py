@@ -128,11 +128,21 @@ async def test_what_nobody_decides_about_is_forgotten_after_three_days(stage: St
     assert (await consent_of(stage)).state == "held"
     stage.world.clock.advance(timedelta(hours=2))
     await stage.running.bot.chasing.chase_job("test")
-    await until_state(stage, "open", "other-account")
+    await until_state(stage, "open", "nobody-decided")
     assert await secrets_kept(stage) == []
     assert await times(stage, "consent-hold-ended") == 1
     await stage.delivered()
     assert "use-account" not in buttons_of(held)
+    assert "Nobody decided in time about Ada Lovelace Farms, so the approval was forgotten." in text_of(held)
+    assert "is asked to sign in" not in text_of(held), "nobody has asked the grower for anything"
+    assert "send-link" in buttons_of(held)
+    [_, message] = await stage.dm(stage.ada, 2)
+    assert "the FieldView account you used before" not in text_of(message)
+    stage.world.clock.advance(timedelta(days=5))
+    await stage.running.bot.chasing.chase_job("test")
+    await stage.delivered()
+    assert "did not finish in time" not in text_of(held)
+    assert "The link has run out since." in text_of(held)
 
 
 async def test_two_decide_and_the_first_one_counts(stage: Stage, held: Message) -> None:

@@ -119,6 +119,9 @@ def consents() -> Iterator[tuple[str, Any]]:
     yield "open, other-account", a_consent(begun_at=before(minutes=20), trouble="other-account")
     not_theirs = "somebody-elses-account"
     yield f"open, {not_theirs}", a_consent(begun_at=before(minutes=20), trouble=not_theirs)
+    yield "open, nobody-decided", a_consent(begun_at=before(minutes=20), trouble="nobody-decided")
+    forgotten = a_consent(begun_at=before(days=5), trouble="nobody-decided", expires_at=before(hours=1))
+    yield "open, nobody-decided and run out", forgotten
     yield "open, undelivered", a_consent(sent_to=None, trouble="undelivered")
     yield "held", a_consent(state=ConsentState.HELD, **other)
     yield f"held, {not_theirs}", a_consent(state=ConsentState.HELD, trouble=not_theirs, **other)
@@ -311,7 +314,7 @@ def links() -> Iterator[tuple[str, Shown]]:
     yield "reminder, stopped", messages.reminder(a_letter(reminders_stopped_at=NOW), NOW, last=False)
     yield "reminder, over", messages.reminder_over(a_consent(state=ConsentState.CONNECTED, finished_at=NOW), NOW)
     out = [consent for _, consent in consents()]
-    yield "links", messages.links(out[:3], None, NOW)
+    yield "links", messages.links(out[:3], None, NOW, {GROWER.id: GROWER})
     yield "links, many", messages.links(out * 2, None, NOW)
     yield "links of one", messages.links(out[:1], GROWER, NOW)
     yield "links, none", messages.links([], GROWER, NOW)

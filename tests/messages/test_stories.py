@@ -20,7 +20,7 @@ from bot.errors import (
     UsageError,
 )
 from bot.messages.speech import every_speech
-from bot.reports import History
+from bot.reports import History, Snoozes
 from storage.records import (
     Cause,
     Consent,
@@ -60,8 +60,9 @@ from tests.messages.reading import action_ids, elements, labels, offers, seen
 
 def test_a_connection_breaks_and_the_channel_knows_what_to_do() -> None:
     card = messages.incident(a_card(), NOW)
-    assert seen(card).split("\n")[:6] == [
+    assert seen(card).split("\n")[:7] == [
         "🔴 Okafor Family Farms: FieldView stopped working",
+        "ada@okafor.example · GR-204",
         "FieldView no longer accepts the permission this grower gave. They may have withdrawn it, or it ran out.",
         "Since: 24 Nov 2026, 10:30 UTC",
         "Not arriving: New fields, planting, spraying and harvest data. What Leaf already holds stays.",
@@ -232,6 +233,44 @@ def test_whoever_asked_hears_how_it_went(
     consent: Consent = a_consent(**changes)
     told = messages.consent_outcome(consent, NOW, a_connection(status) if status else None)
     assert sentence in seen(told)
+
+
+def test_two_growers_of_one_name_are_told_apart_wherever_one_is_decided_about_or_listed() -> None:
+    one = a_grower(name="Hopper Grain", email="grace@hopper.example", external_id=None)
+    other = a_grower(id="g-2", name="Hopper Grain", email=None, external_id="GR-9")
+    held = a_consent(grower_name=one.name, state=ConsentState.HELD, trouble="somebody-elses-account")
+    asking = seen(messages.consent_outcome(held, NOW, grower=one, whose=other))
+    assert "signed in with the FieldView account of Hopper Grain (GR-9)" in asking
+    assert "grace@hopper.example" in asking
+    needing = [(each, broken_by(Cause.GROWER_MUST_ACT)) for each in (one, other)]
+    out = [a_consent(grower_name=one.name), a_consent(id="c2", grower_id="g-2", grower_name=other.name)]
+    for listed in (
+        messages.overview(an_overview(needing_someone=needing), NOW),
+        messages.links(out, None, NOW, {GROWER.id: one, "g-2": other}),
+        messages.snoozes(Snoozes([(an_incident(), one), (an_incident(), other)])),
+    ):
+        above = repr([block for block in listed.payload()["blocks"] if block["type"] != "actions"])
+        assert "grace@hopper.example" in above
+        assert "GR-9" in above
+    for told in (
+        messages.incident(a_card(grower=one), NOW),
+        messages.invitation(an_invitation(grower=one), NOW),
+        messages.invitation(an_invitation(grower=one, delivered_to="UGROWER"), NOW),
+    ):
+        assert "grace@hopper.example" in seen(told)
+
+
+@pytest.mark.parametrize("ran_out", [False, True])
+def test_an_approval_that_was_forgotten_is_not_told_as_the_growers_doing(*, ran_out: bool) -> None:
+    changes = {"expires_at": before(hours=1)} if ran_out else {}
+    consent = a_consent(trouble="nobody-decided", begun_at=before(days=3), **changes)
+    told = messages.consent_outcome(consent, NOW, grower=GROWER)
+    assert "Nobody decided in time about Okafor Family Farms" in seen(told)
+    assert "did not finish" not in seen(told)
+    assert "send-link" in action_ids(told)
+    card = seen(messages.incident(a_card(consent=consent), NOW))
+    assert "nobody decided in time, so I forgot it" in card
+    assert "without an answer" not in card
 
 
 def test_a_connection_to_another_account_is_pointed_out() -> None:
