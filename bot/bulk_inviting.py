@@ -161,6 +161,7 @@ class BulkInviting:
             await self._announcer.has_news(session, AnnouncementKind.BULK, bulk_id, prompt=True)
             await self._journal.fulfil(session, bulk=bulk_id, state=over.state)
             if over.state is BulkState.STOPPED:
+                await bulks.settle_begun(session, bulk_id)
                 await self._queue.enqueue(session, HAND_BACK, bulk_id, f"{HAND_BACK}-{bulk_id}")
         return over
 
@@ -175,8 +176,12 @@ class BulkInviting:
     async def _own(self, bulk_id: str, by: str) -> Bulk:
         async with self._database.reading() as session:
             bulk = await bulks.get(session, bulk_id)
-        if bulk is None or bulk.made_by != by:
+        if bulk is None:
             raise UsageError("I no longer have that list: they are kept for 30 days.", "/fieldview bulk")
+        if bulk.made_by != by:
+            raise UsageError(
+                "That list belongs to somebody else: only whoever made it begins it, stops it or has its file."
+            )
         return bulk
 
     # The links
@@ -189,7 +194,10 @@ class BulkInviting:
         if bulk is None or bulk.state is not BulkState.RUNNING:
             return None
         try:
-            asker = await self._slack.person(bulk.made_by)
+            asker = await self._asker(bulk)
+            if asker is None:
+                await self._abandon(bulk)
+                return None
             for line in lines:
                 await self._make(bulk, asker, line)
         except (ProviderUnavailable, ProviderRefusedUs) as failure:
@@ -199,6 +207,23 @@ class BulkInviting:
             return 0.0
         await self._finish(bulk)
         return None
+
+    async def _asker(self, bulk: Bulk) -> Person | None:
+        """Whoever made the list; None when they have left this Slack. Raises ProviderUnavailable."""
+        try:
+            asker = await self._slack.person(bulk.made_by)
+        except ChannelUnreachable:
+            return None
+        return None if asker.is_gone else asker
+
+    async def _abandon(self, bulk: Bulk) -> None:
+        """Nobody is there any more to pass links on or to be answered for: no more of them are made."""
+        log.warning("a list is stopped: whoever made it has left", bulk=bulk.id)
+        async with self._database.transaction() as session:
+            if await bulks.move(session, bulk.id, BulkState.RUNNING, BulkState.STOPPED, finished_at=self._clock()):
+                await bulks.settle_begun(session, bulk.id)
+                await self._announcer.has_news(session, AnnouncementKind.BULK, bulk.id)
+                await self._record(session, bulk, "bulk-abandoned", _counted(await bulks.lines(session, bulk.id)))
 
     async def _make(self, bulk: Bulk, asker: Person, line: BulkLine) -> None:
         async with self._database.reading() as session:

@@ -98,6 +98,20 @@ async def settle(session: AsyncSession, bulk_id: str, number: int, **values: Any
     return settled is not None
 
 
+async def settle_begun(session: AsyncSession, bulk_id: str) -> None:
+    """No more is made, but links that were made are there: who was sent theirs has it, the others' are to pass on."""
+    begun = (
+        BulkLineRow.bulk_id == bulk_id,
+        BulkLineRow.fate == LineFate.TO_INVITE,
+        BulkLineRow.consent_id.is_not(None),
+    )
+    sent = select(ConsentRow.id).where(ConsentRow.sent_to.is_not(None))
+    await session.execute(
+        update(BulkLineRow).where(*begun, BulkLineRow.consent_id.in_(sent)).values(fate=LineFate.SENT)
+    )
+    await session.execute(update(BulkLineRow).where(*begun).values(fate=LineFate.TO_SHARE))
+
+
 async def not_sent(session: AsyncSession, consent_id: str) -> list[str]:
     """Its link did not reach the grower after all, and is to be passed on: the lists in which it stands as sent."""
     told = await session.scalars(

@@ -327,6 +327,7 @@ _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
     "disconnect": _disconnected,
     "bulk": _listed,
     "bulk-done": lambda whom, detail: "finished the links of a list",
+    "bulk-abandoned": lambda whom, detail: "stopped a list whose maker has left Slack",
     "bulk-listed": lambda whom, detail: (
         f"sent a list with {count(_number(detail, 'links'), 'link')} to who asked for it"
     ),

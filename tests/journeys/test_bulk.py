@@ -272,6 +272,38 @@ async def test_stopped_means_no_further_link(stage_on_sqlite: Stage) -> None:
     assert [row["link"] for row in rows if row["link"]] == []
 
 
+async def test_stopped_between_link_and_message_the_link_is_in_the_file(stage_on_sqlite: Stage) -> None:
+    stage, bot = stage_on_sqlite, stage_on_sqlite.running.bot
+    await peopled(stage)
+    bulk_id = await running(stage, b"Ada Lovelace Farms\nBob's Barn")
+    plan = await says(stage, "This message changes")
+    stage.world.slack.rate_limit("chat.postMessage", times=1)
+    assert await bot.bulk_inviting.make(bulk_id)
+    await press(stage, plan, "bulk-stop")
+    await says(stage, "was stopped: 1 link made, 1 not")
+    [rows] = await files(stage)
+    assert [row["state"] for row in rows] == ["for you to pass on", "no link yet"]
+    assert [bool(row["link"]) for row in rows] == [True, False]
+
+
+@pytest.mark.parametrize("how", ["deactivated", "unknown to Slack"])
+async def test_a_list_ends_when_whoever_made_it_has_left(stage_on_sqlite: Stage, how: str) -> None:
+    stage, bot, slack = stage_on_sqlite, stage_on_sqlite.running.bot, stage_on_sqlite.world.slack
+    await stage.sweeps_now()
+    bulk_id = await running(stage, b"Ada Lovelace Farms")
+    if how == "deactivated":
+        slack.deactivate(stage.grace)
+    else:
+        slack.faults.answer(JSONResponse({"ok": False, "error": "user_not_found"}), "users.info")
+    assert await bot.bulk_inviting.make(bulk_id) is None
+    assert await bot.inviting.working() == []
+    async with bot.database.reading() as session:
+        bulk = await bulks.get(session, bulk_id)
+    assert bulk is not None
+    assert bulk.state is BulkState.STOPPED
+    assert ("bulk-abandoned", "done") in await stage.deeds()
+
+
 async def test_a_plan_that_is_cancelled_makes_nothing_and_cannot_be_begun(stage_on_sqlite: Stage) -> None:
     stage = stage_on_sqlite
     await peopled(stage)
@@ -282,8 +314,10 @@ async def test_a_plan_that_is_cancelled_makes_nothing_and_cannot_be_begun(stage_
     [bulk_id] = {json.loads(row.detail or "{}").get("bulk") for row in await stage.audit()} - {None}
     with pytest.raises(UsageError, match="cancelled already"):
         await stage.running.bot.bulk_inviting.start(bulk_id, stage.grace)
-    with pytest.raises(UsageError, match="no longer have"):
+    with pytest.raises(UsageError, match="belongs to somebody else"):
         await stage.running.bot.bulk_inviting.ask_for_list(bulk_id, stage.linus, "r1")
+    with pytest.raises(UsageError, match="no longer have"):
+        await stage.running.bot.bulk_inviting.ask_for_list("gone", stage.grace, "r2")
     assert await stage.running.bot.inviting.working() == []
 
 
