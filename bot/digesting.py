@@ -51,6 +51,7 @@ class Digesting:
         async with self._database.transaction() as session:
             if not await digests.add(session, digest):
                 return False
+            await digests.drop_older(session, digest)
             await self._announcer.to_channel(session, AnnouncementKind.DIGEST, digest.id, digest.channel)
             detail = {"channel": digest.channel, "day": digest.day.isoformat()}
             await self._journal.record(session, "job:digest", "job", "digest", "done", digest.id[:12], detail=detail)

@@ -109,11 +109,13 @@ class Timer:
             await self._bot.announcer.all_clear(ANCHOR)
 
     async def round(self) -> None:
-        """Do what has fallen due. Every replica looks; compare-and-set in the database makes it happen once."""
-        await self._bot.casework.wake_due()
-        await self._bot.escalating.call_leads()
-        await self._bot.reminding.remind()
-        await self._bot.digesting.owe_due()
+        """Do what has fallen due. Every replica looks; compare-and-set in the database makes it happen once.
+
+        What crashes keeps nothing else from being done.
+        """
+        bot = self._bot
+        for work in (bot.casework.wake_due, bot.escalating.call_leads, bot.reminding.remind, bot.digesting.owe_due):
+            await _went_well(work)
 
     async def look_at_data(self) -> None:
         """Start this slot's reading of how fresh data is; once a day, what is told of it."""
@@ -138,12 +140,18 @@ class Timer:
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
-            wait = min(seconds, AFTER_FAILURE)
-            try:
-                await work()
-                wait = seconds
-            except (SQLAlchemyError, OSError) as failure:
-                log.warning("the database did not answer; trying again in time", failure=type(failure).__name__)
-            except Exception:
-                log.exception("timed work crashed; trying again in time")
-            await asyncio.sleep(wait)
+            well = await _went_well(work)
+            await asyncio.sleep(seconds if well else min(seconds, AFTER_FAILURE))
+
+
+async def _went_well(work: Callable[[], Awaitable[object]]) -> bool:
+    """Do it; what fails is logged, and done again in time."""
+    try:
+        await work()
+    except (SQLAlchemyError, OSError) as failure:
+        log.warning("the database did not answer; trying again in time", failure=type(failure).__name__)
+        return False
+    except Exception:
+        log.exception("timed work crashed; trying again in time")
+        return False
+    return True

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage.records import Cause, ConsentState, Digest, Grower, Incident
-from storage.tables import ConsentRow, DigestRow, GrowerRow, IncidentRow
+from storage.records import AnnouncementKind, Cause, ConsentState, Digest, Grower, Incident
+from storage.tables import AnnouncementRow, ConsentRow, DigestRow, GrowerRow, IncidentRow
 from storage.upserts import insert
 
 
@@ -35,10 +35,31 @@ async def get(session: AsyncSession, digest_id: str) -> Digest | None:
 
 
 async def latest(session: AsyncSession, channel: str) -> tuple[date, datetime] | None:
-    """The day of the channel's newest digest, and the moment up to which it told."""
-    newest = select(DigestRow).where(DigestRow.channel == channel).order_by(DigestRow.day.desc()).limit(1)
-    row = await session.scalar(newest)
-    return (date.fromisoformat(row.day), row.until) if row else None
+    """The day of the channel's newest digest, and the moment from which on nothing was told: one that Slack does not
+    show has told nothing."""
+    about_it = and_(AnnouncementRow.kind == AnnouncementKind.DIGEST, AnnouncementRow.subject == DigestRow.id)
+    shown = select(AnnouncementRow.id).where(about_it, AnnouncementRow.shown > 0).exists()
+    newest = select(DigestRow, shown).where(DigestRow.channel == channel).order_by(DigestRow.day.desc()).limit(1)
+    found = (await session.execute(newest)).one_or_none()
+    if found is None:
+        return None
+    row, is_told = found
+    return date.fromisoformat(row.day), row.until if is_told else row.since
+
+
+async def drop_older(session: AsyncSession, digest: Digest) -> None:
+    """What the channel's earlier digests have not told, this one does."""
+    earlier = select(DigestRow.id).where(DigestRow.channel == digest.channel, DigestRow.day < digest.day.isoformat())
+    await session.execute(
+        update(AnnouncementRow)
+        .where(
+            AnnouncementRow.kind == AnnouncementKind.DIGEST,
+            AnnouncementRow.subject.in_(earlier),
+            AnnouncementRow.shown == 0,
+            AnnouncementRow.gave_up_reason.is_(None),
+        )
+        .values(gave_up_reason="a newer digest tells it")
+    )
 
 
 # What stands in them

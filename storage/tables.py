@@ -395,9 +395,10 @@ class SubscriptionRow(Row):
     changed_at: Mapped[datetime | None]
 
     def to_record(self) -> Subscription:
-        # A newer version that runs beside us may know more topics.
+        # A newer version that runs beside us may know more topics and deliveries: told at once is told for sure.
         topics = None if self.topics is None else tuple(topic for topic in Topic if topic in self.topics)
-        wishes = Wishes(self.owner, topics, Delivery(self.delivery), self.digest_hour, self.zone)
+        delivery = Delivery(self.delivery) if self.delivery in set(Delivery) else Delivery.INSTANT
+        wishes = Wishes(self.owner, topics, delivery, self.digest_hour, self.zone)
         return Subscription(
             self.channel, self.made_by, self.made_at, self.broken_reason, wishes, self.changed_by, self.changed_at
         )

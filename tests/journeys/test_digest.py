@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.sandbox.slack.workspace import Message
-from storage import subscriptions
+from storage import outbox, subscriptions
 from storage.records import Delivery, Topic, Wishes
 from tests.journeys.test_casework import chooses, sends
 from tests.journeys.test_subscriptions import SATO, farm, opens, picks, saves, say
@@ -205,6 +205,65 @@ async def test_a_channel_that_is_lost_gets_none_and_nobody_else_gets_it(stage: S
     assert len(stage.world.slack.posted(stage.alerts)) == 1
     assert stage.world.slack.posted(stage.world.slack.dm(stage.grace)) != [], "whoever subscribed it is told"
     assert "digest" not in text_of(stage.world.slack.posted(stage.world.slack.dm(stage.grace))[0])
+
+
+async def test_what_a_lost_digest_should_have_told_is_told_by_the_next(stage: Stage) -> None:
+    one = await farm(stage, "One")
+    await wants(stage)
+    await it_is(stage, 8, days=1)
+    await round_of(stage)
+    await say(stage, "UNAUTHENTICATED", one)
+    await say(stage, "OK", one)
+    stage.world.slack.archive(stage.growers)
+    await it_is(stage, 8, days=1)
+    await round_of(stage)
+    assert len(digests(stage)) == 1
+    stage.world.slack.unarchive(stage.growers)
+    await stage.types("/fieldview subscribe")
+    await it_is(stage, 8, days=1)
+    await round_of(stage)
+    assert "Works again (1)\n• One" in shown(digests(stage)[-1])
+    await it_is(stage, 8, days=1)
+    await round_of(stage)
+    assert "One" not in shown(digests(stage)[-1]), "once is enough"
+
+
+async def test_a_digest_that_slack_did_not_take_in_time_is_part_of_the_next_one(stage: Stage) -> None:
+    one, bot = await farm(stage, "One"), stage.running.bot
+    await wants(stage)
+    await it_is(stage, 8, days=1)
+    await round_of(stage)
+    await say(stage, "UNAUTHENTICATED", one)
+    await say(stage, "OK", one)
+    stage.world.slack.faults.outage("chat.postMessage")
+    for _ in range(2):
+        await it_is(stage, 8, days=1)
+        await bot.digesting.owe_due()
+    async with bot.database.reading() as session:
+        [late] = await outbox.owed(session)
+    stage.world.slack.faults.heal()
+    await bot.announcer.deliver(late.id)
+    await stage.delivered()
+    _, last = digests(stage)
+    assert "Works again (1)\n• One" in shown(last)
+
+
+async def test_a_crash_of_what_else_is_done_by_the_clock_keeps_no_digest_back(
+    stage_on_sqlite: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = stage_on_sqlite
+
+    async def crash() -> None:
+        raise RuntimeError
+
+    for work in ("casework.wake_due", "escalating.call_leads", "reminding.remind"):
+        part, _, name = work.partition(".")
+        monkeypatch.setattr(getattr(stage.running.bot, part), name, crash)
+    await wants(stage)
+    await it_is(stage, 8)
+    await stage.running.timer.round()
+    await stage.delivered()
+    assert len(digests(stage)) == 1
 
 
 async def test_on_monday_it_tells_how_the_week_went(stage: Stage) -> None:

@@ -11,6 +11,7 @@ import pytest
 from bot.people import PEOPLE
 from bot.sandbox.leaf import LeafUser
 from bot.sandbox.slack.workspace import Message
+from storage.tables import SubscriptionRow
 from tests.journeys.test_casework import breaks, recovers
 from tests.journeys.test_home import clicks
 from tests.journeys.test_home import opens as visits
@@ -172,6 +173,17 @@ async def test_who_wants_a_digest_alone_hears_nothing_at_once(stage: Stage) -> N
     assert "once a day at 07:00 (America/Chicago)" in told
     await breaks(stage)
     assert alerts_in(stage, stage.growers) == []
+
+
+async def test_a_way_of_delivery_that_only_a_newer_version_knows_stops_no_alerts(stage: Stage) -> None:
+    await stage.types("/fieldview subscribe")
+    async with stage.running.bot.database.transaction() as session:
+        row = await session.get(SubscriptionRow, stage.growers)
+        assert row is not None
+        row.delivery = "weekly"
+    await breaks(stage)
+    [card] = alerts_in(stage, stage.growers)
+    assert "Sato Family Orchards" in card
 
 
 async def test_a_storm_comes_to_whom_it_concerns_also_when_that_is_only_later(stage: Stage) -> None:
