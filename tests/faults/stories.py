@@ -68,24 +68,27 @@ class Service(StrEnum):
 class HastyJobs(Jobs):
     """The real engine, in a hurry.
 
-    `at_start` is done once when a job of that name begins which no timer started; `struck` has the names of those whose
+    `at_start` is done once when a job of that name begins which no timer started, about the subject that is `meant` if
+    one is; `struck` has the names of those whose
     try that began so has ended.
     """
 
     at_start: dict[str, Callable[[], Awaitable[None]]]
+    meant: dict[str, str]
     struck: set[str]
     crashes: Counter[str]
 
     @classmethod
     def forget(cls) -> None:
-        cls.at_start, cls.struck, cls.crashes = {}, set(), Counter()
+        cls.at_start, cls.meant, cls.struck, cls.crashes = {}, {}, set(), Counter()
 
     @property
     def names(self) -> set[str]:
         return set(self._jobs)
 
     async def _run(self, name: str, job: Any, subject: str, crashes: int) -> tuple[float | None, int]:
-        begin = None if BY_TIMER.fullmatch(subject) else self.at_start.pop(name, None)
+        is_another = BY_TIMER.fullmatch(subject) or self.meant.get(name, subject) != subject
+        begin = None if is_another else self.at_start.pop(name, None)
         if begin is not None:
             await begin()
         try:
@@ -392,11 +395,16 @@ class FirstDataStory(ConsentStory):
         await super().prepare()
         await self._presses()
         await self.place.until(self._is_connected, f"{self.farm.name} is connected")
-        await self.place.stage.world.leaf.sync(self.farm)
+        consent = await self.place.consent(self.farm)
+        assert consent is not None
+        # Consents of other stories are followed at the same time.
+        HastyJobs.meant[FOLLOW] = consent.id
 
     async def begin(self) -> None:
         consent = await self.place.consent(self.farm)
         assert consent is not None
+        # The bot follows this one by itself, too: not before now does data come in.
+        await self.place.stage.world.leaf.sync(self.farm)
         await self.place.starts(FOLLOW, consent.id)
 
     async def promise(self) -> None:
