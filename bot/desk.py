@@ -56,7 +56,9 @@ class Desks:
     async def _pile(self, session: AsyncSession, overview: Overview, pile: Pile) -> list[DeskRow]:
         match pile:
             case Pile.NEEDING:
-                return [DeskRow(grower, connection=known) for grower, known in overview.needing_someone]
+                needing = overview.needing_someone
+                out = await consents.working_of(session, self._clock(), [grower.id for grower, _ in needing])
+                return [DeskRow(grower, connection=known, consent=out.get(grower.id)) for grower, known in needing]
             case Pile.WAITING:
                 asked = await consents.waiting_ones(session, self._clock(), LISTED, overview.owner)
                 return [DeskRow(grower, consent=consent) for grower, consent in asked]

@@ -72,6 +72,7 @@ class Health:
                 owner=owner,
                 silent=await silences.standing(session, owner),
                 snoozed=await care.count_snoozed(session, owner),
+                undecided=await consents.undecided(session, owner),
             )
 
     async def connection(self, grower: Grower) -> Connection | None:

@@ -77,6 +77,7 @@ class Overview:
     """All growers at a glance, or those of `owner`. `as_of` is the end of the last complete sweep, None before it.
 
     `silent` are healthy by status, but nothing comes in; they are not among those who need someone.
+    `undecided` have agreed with a FieldView account that somebody of the team has to confirm.
     """
 
     counts: Mapping[CredentialStatus, int]
@@ -86,6 +87,7 @@ class Overview:
     owner: str | None = None
     silent: Sequence[tuple[Grower, Silence]] = ()
     snoozed: int = 0
+    undecided: int = 0
 
 
 class Pile(StrEnum):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.records import Consent, ConsentState, Grower
@@ -282,10 +282,20 @@ async def being_handed_over(session: AsyncSession, grower_id: str) -> Consent | 
 
 
 async def waiting(session: AsyncSession, at: datetime, owner: str | None = None) -> int:
-    """How many growers (of that owner) have a link they may still use."""
-    query = select(func.count(ConsentRow.grower_id.distinct())).where(
-        ConsentRow.state.in_(UNFINISHED), ConsentRow.expires_at > at
-    )
+    """How many growers (of that owner) have a link they may still use; what waits for the team is not among them."""
+    return await _growers(session, owner, ConsentRow.state.in_(UNFINISHED) & ~_HELD & (ConsentRow.expires_at > at))
+
+
+async def undecided(session: AsyncSession, owner: str | None = None) -> int:
+    """How many growers (of that owner) agreed with an account about which the team has to decide."""
+    return await _growers(session, owner, _HELD)
+
+
+_HELD = ConsentRow.state == ConsentState.HELD
+
+
+async def _growers(session: AsyncSession, owner: str | None, which: ColumnElement[bool]) -> int:
+    query = select(func.count(ConsentRow.grower_id.distinct())).where(which)
     if owner:
         query = query.join(GrowerRow, GrowerRow.id == ConsentRow.grower_id).where(GrowerRow.owner == owner)
     return await session.scalar(query) or 0
@@ -294,9 +304,9 @@ async def waiting(session: AsyncSession, at: datetime, owner: str | None = None)
 async def waiting_ones(
     session: AsyncSession, at: datetime, limit: int, owner: str | None = None
 ) -> list[tuple[Grower, Consent]]:
-    """The growers whom `waiting` counts, each with the newest link, the newest first."""
+    """The growers whom `waiting` and `undecided` count, each with the newest link, the newest first."""
     query = select(GrowerRow, ConsentRow).join(ConsentRow, ConsentRow.grower_id == GrowerRow.id)
-    query = query.where(ConsentRow.state.in_(UNFINISHED), ConsentRow.expires_at > at)
+    query = query.where(ConsentRow.state.in_(UNFINISHED), _HELD | (ConsentRow.expires_at > at))
     if owner:
         query = query.where(GrowerRow.owner == owner)
     found: dict[str, tuple[Grower, Consent]] = {}

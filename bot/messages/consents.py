@@ -218,13 +218,18 @@ def consent_outcome(
 
 def _offers(consent: Consent, now: datetime) -> list[ButtonElement]:
     if consent.state is ConsentState.HELD:
-        return [
-            button("Use this account", "use-account", consent.id, style="primary"),
-            button("Refuse", "refuse-account", consent.id),
-        ]
+        return decision(consent)
     if consent.state is ConsentState.OPEN and consent.trouble == "undelivered" and not _ran_out(consent, now):
         return [button("Show me the link", "show-link", consent.id, style="primary")]
     return [button("Send a new link", "send-link", consent.grower_id)] if _may_ask_again(consent, now) else []
+
+
+def decision(consent: Consent) -> list[ButtonElement]:
+    """The buttons that say whether the account of a held approval is right."""
+    return [
+        button("Use this account", "use-account", consent.id, style="primary"),
+        button("Refuse", "refuse-account", consent.id),
+    ]
 
 
 def _may_ask_again(consent: Consent, now: datetime) -> bool:

@@ -14,7 +14,7 @@ from bot.messages.text import count, listing, mention
 from bot.messages.times import ago, lasting, moment
 from bot.messages.vocabulary import CAUSES
 from bot.reports import Case, DigestReport, Load, Week
-from storage.records import Consent, Grower, StormKind
+from storage.records import Consent, ConsentState, Grower, StormKind
 
 LISTED = 15
 """Growers under one heading."""
@@ -34,7 +34,10 @@ def digest(r: DigestReport, now: datetime) -> Message:
     blocks += _part("Still broken", [_broken(case, now) for case in r.standing])
     blocks += _part("Works again", [_recovered(case) for case in r.recovered])
     blocks += _part("Newly connected", [f"• {named(grower)}" for grower in r.connected])
-    blocks += _part("Waiting for the grower’s consent", [_waiting(*each, now) for each in r.waiting])
+    held = [each for each in r.waiting if each[1].state is ConsentState.HELD]
+    asked = [each for each in r.waiting if each[1].state is not ConsentState.HELD]
+    blocks += _part("Waiting for your team to say whether the account is right", [_held(*each) for each in held])
+    blocks += _part("Waiting for the grower’s consent", [_waiting(*each, now) for each in asked])
     blocks += _part("Connected, but nothing new comes in", [silence_line(*each, now) for each in r.silent])
     if r.digest.wishes.owner is None and r.loads:
         blocks += _part("By owner", [_load(load) for load in r.loads])
@@ -88,10 +91,14 @@ def _waiting(grower: Grower, consent: Consent, now: datetime) -> str:
     return f"• {named(grower)}: asked {ago(consent.created_at, now)}, {seen}"
 
 
+def _held(grower: Grower, consent: Consent) -> str:
+    return f"• {named(grower)}: agreed with another FieldView account; asked by {mention(consent.asked_by)}"
+
+
 def _load(load: Load) -> str:
     parts = (
         (load.broken, "not well"),
-        (load.waiting, "waiting for consent"),
+        (load.waiting, "waiting for an answer"),
         (load.silent, "without new data"),
     )
     has = listing([f"{number:,} {what}" for number, what in parts if number])

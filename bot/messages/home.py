@@ -8,6 +8,7 @@ from datetime import datetime
 from slack_sdk.models.blocks import (
     ActionsBlock,
     Block,
+    ButtonElement,
     ConversationFilter,
     ConversationSelectElement,
     DividerBlock,
@@ -18,24 +19,25 @@ from slack_sdk.models.blocks import (
 from slack_sdk.models.views import View
 
 from bot.messages.casework import care_lines
-from bot.messages.consents import standing
+from bot.messages.consents import UNDER_WAY, decision, standing
 from bot.messages.pieces import Message, actions, button, heading, more, named, quiet, section
 from bot.messages.silences import silence_of
-from bot.messages.status import age, in_need, needs, silent, snoozed, tally, waiting
+from bot.messages.status import age, in_need, needs, silent, snoozed, tally, undecided, waiting
 from bot.messages.text import count
 from bot.messages.times import lasting
 from bot.messages.vocabulary import cause_of
 from bot.reports import Desk, DeskRow, Look, Pile
+from storage.records import ConsentState
 
 _PILES = {
     Pile.NEEDING: "Needs somebody",
-    Pile.WAITING: "Waiting for the grower",
+    Pile.WAITING: "Waiting for an answer",
     Pile.SILENT: "No new data",
     Pile.SNOOZED: "Snoozed",
 }
 _NOTHING = {
     Pile.NEEDING: "Nobody here needs you.",
-    Pile.WAITING: "No link is out that waits for its grower.",
+    Pile.WAITING: "No link is out, and no approval waits for a decision.",
     Pile.SILENT: "Every healthy connection brings data.",
     Pile.SNOOZED: "Nothing is snoozed.",
 }
@@ -48,7 +50,7 @@ def home(desk: Desk, *, is_admin: bool, now: datetime) -> View:
     blocks: list[Block] = [
         heading("FieldView connections"),
         *_welcome(desk),
-        section(f"*{needs(o, now)}*", head, waiting(o), silent(o), snoozed(o)),
+        section(f"*{needs(o, now)}*", head, waiting(o), undecided(o), silent(o), snoozed(o)),
         quiet(age(o, now)),
         _filters(desk),
     ]
@@ -117,7 +119,7 @@ def _numbers(desk: Desk) -> dict[Pile, int]:
     o = desk.overview
     return {
         Pile.NEEDING: in_need(o),
-        Pile.WAITING: o.waiting_for_consent,
+        Pile.WAITING: o.waiting_for_consent + o.undecided,
         Pile.SILENT: len(o.silent),
         Pile.SNOOZED: o.snoozed,
     }
@@ -146,11 +148,9 @@ def _row(row: DeskRow, now: datetime) -> list[Block]:
 
 def _deeds(row: DeskRow, now: datetime) -> ActionsBlock:
     grower, alert = row.grower.id, row.incident
-    asks = row.connection is not None and cause_of(row.connection).asks_grower and row.grower.gone_at is None
     is_snoozed = alert is not None and alert.care.is_snoozed(now)
     return actions(
-        button("Send reconnect link", "send-link", grower, style="primary") if asks else None,
-        button("Send a new link", "send-link", grower) if row.consent else None,
+        *_sending(row),
         button("Acknowledge", "acknowledge", alert.id) if alert and not alert.care.acknowledged_by else None,
         button("End the snooze", "end-snooze", alert.id) if alert and is_snoozed else None,
         button("Show status", "show-status", grower),
@@ -160,6 +160,18 @@ def _deeds(row: DeskRow, now: datetime) -> ActionsBlock:
             ("Assign…", "assign", alert.id) if alert else None,
         ),
     )
+
+
+def _sending(row: DeskRow) -> list[ButtonElement]:
+    """The button that sends a link, plain while one is out: a newer one ends it. What is to be decided comes first."""
+    consent, grower = row.consent, row.grower
+    first = decision(consent) if consent and consent.state is ConsentState.HELD else []
+    asks = row.connection is None or cause_of(row.connection).asks_grower
+    if not asks or grower.gone_at or (consent and consent.state in UNDER_WAY):
+        return first
+    if consent:
+        return [*first, button("Send a new link", "send-link", grower.id)]
+    return [button("Send reconnect link", "send-link", grower.id, style="primary")] if row.connection else []
 
 
 def _turning(desk: Desk) -> list[Block]:

@@ -13,6 +13,7 @@ from bot.messages.consents import (
     UNDER_WAY,
     account_line,
     data_line,
+    decision,
     is_again,
     is_waiting,
     needs_operator,
@@ -60,7 +61,10 @@ def overview(o: Overview, now: datetime) -> Message:
         return _nobody(o, now)
     needing = in_need(o)
     head = f"{'You look after ' if o.owner else ''}{count(growers, 'grower')}: {tally(o)}."
-    blocks: list[Block] = [section(f"*{needs(o, now)}*", head, waiting(o), silent(o), snoozed(o)), quiet(age(o, now))]
+    blocks: list[Block] = [
+        section(f"*{needs(o, now)}*", head, waiting(o), undecided(o), silent(o), snoozed(o)),
+        quiet(age(o, now)),
+    ]
     if o.needing_someone:
         table = _table(o.needing_someone, now)
         more = needing - (len(table.rows) - 1)
@@ -112,6 +116,14 @@ def waiting(o: Overview) -> str | None:
     if not o.waiting_for_consent:
         return None
     return f"{count(o.waiting_for_consent, 'link is', 'links are')} out and waiting for the grower."
+
+
+def undecided(o: Overview) -> str | None:
+    """How many growers have agreed, and the team has to say whether the FieldView account is right."""
+    if not o.undecided:
+        return None
+    waits = count(o.undecided, "approval waits", "approvals wait")
+    return f"{waits} for your team to say whether the FieldView account is right."
 
 
 def silent(o: Overview) -> str | None:
@@ -282,11 +294,17 @@ def _next_buttons(report: StatusReport, status: CredentialStatus, now: datetime,
     grower = report.grower.id
     present = status is not CredentialStatus.ABSENT and not report.grower.gone_at
     return actions(
+        *(_deciding(report) if role.covers(Role.OPERATOR) else ()),
         _send_button(report, status, now) if role.covers(Role.OPERATOR) else None,
         button("Check now", "check-now", grower),
         button("What happened", "show-events", grower),
         button("Disconnect…", "disconnect", grower, style="danger") if present and role.covers(Role.ADMIN) else None,
     )
+
+
+def _deciding(report: StatusReport) -> list[ButtonElement]:
+    consent = report.consent
+    return decision(consent) if consent and consent.state is ConsentState.HELD else []
 
 
 def _send_button(report: StatusReport, status: CredentialStatus, now: datetime) -> ButtonElement | None:
@@ -298,6 +316,6 @@ def _send_button(report: StatusReport, status: CredentialStatus, now: datetime) 
     connect = status is CredentialStatus.ABSENT and not (connection and connection.cause)
     if not connect and not (connection and _who_acts(report) and cause_of(connection).asks_grower):
         return None
-    if consent and is_waiting(consent, now):
+    if consent and (consent.state is ConsentState.HELD or is_waiting(consent, now)):
         return button("Send a new link", "send-link", report.grower.id)
     return button("Send link" if connect else "Send reconnect link", "send-link", report.grower.id, style="primary")

@@ -108,7 +108,7 @@ async def test_it_tells_what_is_new_what_stands_what_is_over_and_who_waits(stage
     assert "Newly connected (1)\n• Ada Lovelace Farms" in told
     assert "Waiting for the grower’s consent (1)\n• Waits · waits@farm.example: asked" in told
     assert f"• @{stage.linus}: 2 not well" in told
-    assert f"• @{stage.grace}: 1 waiting for consent" in told
+    assert f"• @{stage.grace}: 1 waiting for an answer" in told
 
 
 async def test_it_covers_what_the_channel_wants_and_no_more(stage: Stage) -> None:

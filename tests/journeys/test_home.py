@@ -66,7 +66,7 @@ async def test_it_counts_what_status_mine_counts(stage: Stage) -> None:
     for line in counted.split("\n"):
         assert line.strip("*") in told.replace("*", "")
     assert "Needs somebody (1)" in shown(view)
-    assert "Waiting for the grower (1)" in shown(view)
+    assert "Waiting for an answer (1)" in shown(view)
     everybody = await opens(stage, user=stage.linus)
     assert "You look after" not in shown(everybody), "who owns nobody sees everybody"
 
@@ -116,7 +116,10 @@ async def test_a_link_is_sent_and_the_answer_stands_in_front_of_it(stage: Stage)
     assert answer is not None
     assert OWNED in shown(answer)
     assert "/connect/" in shown(answer)
-    await home(stage, lambda text: "Waiting for the grower (1)" in text)
+    view = await home(stage, lambda text: "Waiting for an answer (1)" in text)
+    assert "made a reconnect link" in shown(view), "the pile of those in need says that a link is out"
+    assert "Send reconnect link" not in shown(view), "a second one would end it"
+    assert "Send a new link" in shown(view)
     assert slack.posted(slack.dm(stage.grace)) == []
 
 
@@ -182,7 +185,7 @@ async def test_on_the_first_day_it_helps_to_begin(sqlite_url: str) -> None:
         await slack.options(stage.grace, "find-grower", "ada", view_id=form["id"])
         chosen = {"grower": {"find-grower": stage.world.leaf.find(ADA).id}}
         assert (await slack.submit(stage.grace, form["id"], chosen)).ok
-        await home(stage, lambda text: "Waiting for the grower (1)" in text)
+        await home(stage, lambda text: "Waiting for an answer (1)" in text)
         await stage.consents(link_in((await stage.dm(stage.ada))[-1]))
         await stage.until_status(ADA, "healthy")
         view = await opens(stage, lambda text: "Welcome" not in text)

@@ -65,6 +65,11 @@ async def test_it_is_held_and_asked_about_before_leaf_hears_of_it(stage: Stage, 
     [_, message] = await stage.dm(stage.ada, 2)
     assert "not the FieldView account" in text_of(message)
     assert await times(stage, "consent-held") == 1
+    told = text_of(await stage.types("/fieldview status"))
+    assert "1 approval waits for your team to say whether the FieldView account is right." in told
+    assert "waiting for the grower" not in told, "the grower has done their part"
+    status = await stage.types("/fieldview status Ada Lovelace Farms")
+    assert {"use-account", "refuse-account"} <= set(buttons_of(status))
 
 
 async def test_use_this_account_goes_on_to_leaf_once(stage: Stage, held: Message) -> None:

@@ -400,6 +400,10 @@ def homes() -> Iterator[tuple[str, Shown]]:
     yield "home, snoozed", home(replace(quiet, rows=[snoozed]))
     waits = a_desk(look=Look("all", Pile.WAITING), rows=[DeskRow(GROWER, consent=a_consent())])
     yield "home, waiting", home(waits)
+    held = replace(waits, rows=[DeskRow(GROWER, consent=a_consent(state=ConsentState.HELD))])
+    yield "home, to be decided", home(replace(held, overview=an_overview(undecided=1)))
+    out = DeskRow(GROWER, broken_by(Cause.GROWER_MUST_ACT), a_consent())
+    yield "home, broken and a link is out", home(a_desk(rows=[out]))
     yield "home, many", home(a_desk(many_in_need(40), look=Look(page=1)))
     yield "home, more than can be paged", home(a_desk(an_overview(counts={CredentialStatus.BROKEN: 1200})))
     for pile in Pile:

@@ -20,7 +20,7 @@ from bot.errors import (
     UsageError,
 )
 from bot.messages.speech import every_speech
-from bot.reports import History, Snoozes
+from bot.reports import DeskRow, History, Snoozes
 from storage.records import (
     Cause,
     Consent,
@@ -38,6 +38,7 @@ from tests.messages.people import (
     a_card,
     a_connection,
     a_consent,
+    a_desk,
     a_disconnection,
     a_first,
     a_grower,
@@ -331,6 +332,21 @@ def test_the_overview_counts_and_lists_those_in_need() -> None:
 def test_all_is_well_only_when_it_is_known_to_be(changes: dict[str, Any], sentence: str) -> None:
     well = {"counts": {CredentialStatus.HEALTHY: 1}, "needing_someone": [], "waiting_for_consent": 0}
     assert sentence in seen(messages.overview(an_overview(**{**well, **changes}), NOW))
+
+
+def test_home_offers_what_is_to_be_decided_and_no_link_that_ends_another() -> None:
+    broken = broken_by(Cause.GROWER_MUST_ACT)
+
+    def shown(consent: Consent | None) -> list[str]:
+        row = DeskRow(GROWER, broken, consent)
+        return labels(messages.home(a_desk(rows=[row]), is_admin=False, now=NOW))
+
+    assert "Send reconnect link" in shown(None)
+    assert "Send a new link" in shown(a_consent())
+    assert "Send reconnect link" not in shown(a_consent())
+    assert {"Use this account", "Refuse"} <= set(shown(a_consent(state=ConsentState.HELD)))
+    agreed = shown(a_consent(state=ConsentState.DELIVERING))
+    assert not any(label.startswith("Send") for label in agreed)
 
 
 def test_a_menu_has_a_hundred_of_many_and_says_so() -> None:
