@@ -85,7 +85,8 @@ class FirstDataWatch:
         async with self._database.transaction() as session:
             if await first_data.came(session, consent.id, at, read.farms, read.fields):
                 await self._restate(session, consent)
-                detail = {"farms": read.farms, "fields": read.fields}
+                again = bool(consent.incident_id or consent.replaces_credential)
+                detail = {"farms": read.farms, "fields": read.fields, "again": again}
                 await self._record(session, consent, "first-data", detail)
 
     async def _missed(self, consent: Consent, *, is_healthy: bool) -> None:

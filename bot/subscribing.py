@@ -54,7 +54,8 @@ class Subscribing:
             had = before.wishes if before else EVERYTHING
             wants = wishes or (had if newly else EVERYTHING)
             if wants != had:
-                await subscriptions.choose(session, channel, wants, by, now)
+                at = (by, now) if before else (None, None)
+                await subscriptions.choose(session, channel, wants, *at)
             told = {"wishes": _told(wants)} if wants != EVERYTHING or wants != had else {}
             await self._journal.fulfil(session, channel=channel, before=not newly, after=True, **told)
         was = had if before and wants != had else None

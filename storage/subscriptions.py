@@ -26,8 +26,8 @@ async def add(session: AsyncSession, channel: str, by: str, at: datetime) -> boo
     return await session.scalar(repaired.returning(SubscriptionRow.channel)) is not None
 
 
-async def choose(session: AsyncSession, channel: str, wishes: Wishes, by: str, at: datetime) -> None:
-    """From now on the channel wants to hear this."""
+async def choose(session: AsyncSession, channel: str, wishes: Wishes, by: str | None, at: datetime | None) -> None:
+    """From now on the channel wants to hear this; `by` nobody when it is chosen with the subscription."""
     await session.execute(
         update(SubscriptionRow)
         .where(SubscriptionRow.channel == channel)

@@ -118,6 +118,8 @@ def told(entry: AuditEntry) -> str:
     whom = _whom(entry, detail)
     words = deed(whom, detail) if deed else _unknown(action, whom)
     ending = "" if action in _OWN_ENDING else _ending(entry.outcome, detail)
+    if action in _WANTED and ending == _OUTCOMES["refused"]:
+        return f"{who} wanted to {_WANTED[action]} {whom or 'a grower'}, and was refused"
     return f"{who} {words}{', ' if ending else ''}{ending}"
 
 
@@ -308,7 +310,8 @@ def _consent_failed(whom: str, detail: Detail) -> str:
 
 def _first_data(whom: str, detail: Detail) -> str:
     holds = f"{count(int(detail.get('farms') or 0), 'farm')} and {count(int(detail.get('fields') or 0), 'field')}"
-    return f"saw the first data of {whom or 'a grower'}: {holds}"
+    what = "data again" if detail.get("again") else "the first data"
+    return f"saw {what} of {whom or 'a grower'}: {holds}"
 
 
 def _silence_told(whom: str, detail: Detail) -> str:
@@ -399,5 +402,22 @@ _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
     "audit-retention": lambda whom, detail: f"removed old entries of this list: {detail.get('entries', 'some')}",
     "erase-grower": lambda whom, detail: "erased a grower's name and particulars on request",
 }
+
+_WANTED: Mapping[str, str] = {
+    "disconnect": "disconnect",
+    "disconnect-agree": "agree to disconnect",
+    "disconnect-undo": "undo the disconnecting of",
+    "claim": "claim",
+    "release": "give up looking after",
+    "acknowledge": "acknowledge the alert about",
+    "assign": "assign the alert about",
+    "snooze": "snooze the alert about",
+    "end-snooze": "end the snooze of",
+    "show-link": "look at the link of",
+    "revoke-link": "take back the link of",
+    "use-account": "accept another FieldView account of",
+    "refuse-account": "refuse another FieldView account of",
+}
+"""What was not done because somebody may not: the words of the deed would say that it was."""
 
 _OWN_ENDING = {"consent-failed", "consent-denied", "unknown-command", "unknown-button", "unknown-form"}

@@ -243,7 +243,10 @@ def _of_which(done: Rehearsed) -> str | None:
         (done.connected, "about a new connection", "about new connections"),
         (done.digests, "digest", "digests"),
     )
-    return listing([count(number, one, many) for number, one, many in parts if number]) + "." if done.total else None
+    if not done.total:
+        return None
+    so_far = "So far: " if done.watched < DAY else ""
+    return f"{so_far}{listing([count(number, one, many) for number, one, many in parts if number])}."
 
 
 def _field(block: str, label: str, element: InputInteractiveElement) -> InputBlock:

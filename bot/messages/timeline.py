@@ -104,7 +104,7 @@ def _told(fact: TimelineFact) -> str:
 
 
 def _event(event: LeafEvent) -> str:
-    words = http_status(event.status_code)
+    words = http_status(event.status_code, event.summary)
     good = event.status_code is not None and 200 <= event.status_code < 300
     said = "" if good else _said(event.summary)
     return f"{words}: {escape(said, 100)}" if said else words

@@ -230,8 +230,10 @@ _HTTP = {
 }
 
 
-def http_status(status: int | None) -> str:
+def http_status(status: int | None, body: str = "") -> str:
     """What FieldView answered to Leaf, in words, with the number for those who know it."""
+    if status == 400 and "invalid_grant" in body:
+        return "FieldView no longer accepts the grower’s permission (400)"
     if status is None:
         return "FieldView’s answer came without a number"
     return f"{_HTTP.get(status) or _of_hundred(status)} ({status})"

@@ -171,6 +171,8 @@ async def test_who_wants_a_digest_alone_hears_nothing_at_once(stage: Stage) -> N
     await picks(stage, "delivery", "digest", "When the digest comes (America/Chicago)")
     told = text_of(await saves(stage, digest_hour="7"))
     assert "once a day at 07:00 (America/Chicago)" in told
+    listed = text_of(await stage.types("/fieldview subscriptions"))
+    assert "last changed" not in listed, "it was chosen as the channel was subscribed"
     await breaks(stage)
     assert alerts_in(stage, stage.growers) == []
 

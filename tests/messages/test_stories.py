@@ -393,6 +393,8 @@ def test_a_menu_carries_the_command_it_goes_on_with(rest: str) -> None:
             {"outcome": "refused", "target": None, "target_name": None, "typed": "Okafro"},
             "asked to connect Okafro, but that was refused",
         ),
+        ({"action": "disconnect", "outcome": "refused"}, "wanted to disconnect Okafor Family Farms, and was refused"),
+        ({"action": "first-data", "detail": '{"farms": 1, "fields": 2, "again": true}'}, "saw data again of Okafor"),
         ({"outcome": "refused", "detail": '{"because": "several"}'}, "and was asked which one of several"),
         ({"outcome": "refused", "detail": '{"because": "not-understood"}'}, "something was missing or not understood"),
         ({"outcome": "refused", "detail": '{"faults": ["email"]}'}, "something was missing or not understood"),
@@ -433,6 +435,12 @@ def test_what_fieldview_answered_is_told_in_words(body: str, sentence: str) -> N
     assert not set("{}[]") & set(told)
     if sentence.endswith(")"):
         assert "(401):" not in told
+
+
+def test_a_permission_that_is_over_is_not_told_as_a_mistake_of_leafs() -> None:
+    body = '{"error": "invalid_grant", "error_description": "Provided Authorization Grant is invalid"}'
+    told = seen(messages.timeline(a_timeline(facts=[LeafEvent("e", GROWER.id, before(hours=1), 400, body)]), NOW))
+    assert "FieldView no longer accepts the grower’s permission (400): Provided Authorization Grant is invalid" in told
 
 
 @pytest.mark.parametrize(("role", "offered"), [(Role.VIEWER, 0), (Role.OPERATOR, 1), (Role.ADMIN, 2)])
