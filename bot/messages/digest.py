@@ -63,7 +63,12 @@ def _head(r: DigestReport) -> str:
 def _connections(r: DigestReport) -> str:
     if not r.growers:
         return "No grower is connected yet."
-    return f"{r.healthy:,} of {count(r.growers, 'connection works', 'connections work')}."
+    works = f"{r.healthy:,} of {count(r.growers, 'connection works', 'connections work')}"
+    unheard = r.growers - r.healthy - len(r.fresh) - len(r.standing)
+    if r.digest.wishes.topics is None or unheard < 1:
+        return f"{works}."
+    others = count(unheard, "other is", "others are")
+    return f"{works}; {others} not named here, as this channel hears of some kinds only."
 
 
 def _part(title: str, lines: Sequence[str]) -> list[Block]:

@@ -434,6 +434,8 @@ def stories() -> Iterator[tuple[str, Shown]]:
             )
         ),
         an_entry("acknowledge", outcome="refused", detail='{"because": "second"}'),
+        an_entry("disconnect", outcome="refused"),
+        an_entry("first-data", detail='{"farms": 2, "fields": 31, "again": true}'),
         an_entry("acknowledge", outcome="refused", detail='{"because": "over"}'),
         an_entry("acknowledge", outcome="refused", detail='{"pressed": "again"}'),
         an_entry("status", target=None, target_name=None),
@@ -670,6 +672,8 @@ def digests() -> Iterator[tuple[str, Shown]]:
     still = Week([(NOW.date() - timedelta(days=number), 0) for number in range(7)], timedelta())
     yield "digest, all well on Monday", messages.digest(replace(well, week=still), NOW)
     yield "digest, FieldView ill", messages.digest(replace(well, healthy=2300, ill=[a_storm(StormKind.FIELDVIEW)]), NOW)
+    part = replace(busy.digest, wishes=replace(busy.digest.wishes, topics=(Topic.BROKEN,)))
+    yield "digest, of some kinds only", messages.digest(replace(busy, digest=part), NOW)
     yield "digest, as before", messages.digest(replace(busy, fresh=(), silent=(), waiting=()), NOW)
     one = replace(well, digest=replace(today, wishes=WISHES), growers=12, healthy=11, fresh=busy.fresh)
     yield "digest, of one colleague", messages.digest(one, NOW)
