@@ -61,6 +61,12 @@ AT_ONCE = 10
 NAP = 15.0
 """Seconds until a service that did not answer is asked again."""
 
+LONGEST_NAP = 600.0
+"""The longest of the naps between two tries to send the list: each is as long as all those before it."""
+
+TRIED = timedelta(hours=2)
+"""How long Slack is tried for the list before its message says that it did not come."""
+
 KEPT = timedelta(days=30)
 """How long a list is kept, with what people wrote in it."""
 
@@ -92,6 +98,8 @@ class BulkInviting:
         self._queue = queue
         self._clock = clock
         self._lookups = lookups
+        self._waiting: dict[str, datetime] = {}
+        """Since when a list could not be sent. Only here: after a restart it is tried a little more often again."""
 
     # The plan
 
@@ -165,12 +173,12 @@ class BulkInviting:
                 await self._queue.enqueue(session, HAND_BACK, bulk_id, f"{HAND_BACK}-{bulk_id}")
         return over
 
-    async def ask_for_list(self, bulk_id: str, by: str, request_id: str) -> Bulk:
-        """The list as it stands now, as a file. Raises UsageError."""
+    async def ask_for_list(self, bulk_id: str, by: str) -> Bulk:
+        """The list as it stands now, as a file; once a minute, however often it is asked for. Raises UsageError."""
         bulk = await self._own(bulk_id, by)
         async with self._database.transaction() as session:
             await self._journal.fulfil(session, bulk=bulk_id, listed=True)
-            await self._queue.enqueue(session, HAND_BACK, bulk_id, f"{HAND_BACK}-{bulk_id}-{request_id}")
+            await self._queue.enqueue(session, HAND_BACK, bulk_id, f"{HAND_BACK}-{bulk_id}-{self._clock():%Y%m%d%H%M}")
         return bulk
 
     async def _own(self, bulk_id: str, by: str) -> Bulk:
@@ -352,22 +360,34 @@ class BulkInviting:
             return None
         if told.posted_channel is None:
             return 1.0
-        content, links = await self._list(bulk)
+        content, letters = await self._list(bulk)
+        links = len(letters)
         words = messages.bulk_list_words(bulk, links)
         try:
             await self._slack.send_file(told.posted_channel, messages.bulk_list_name(bulk), content, words)
         except ProviderUnavailable as failure:
             log.warning("a list waits", bulk=bulk_id, detail=failure.detail)
-            return failure.retry_after or NAP
+            if not failure.maybe_done:
+                await self._correspondence.unsent(letters)
+            return await self._later(bulk, links, failure)
         except (ProviderRefusedUs, ProviderRejected, ChannelUnreachable) as failure:
             log.error("a list could not be sent", bulk=bulk_id, failure=str(failure))
+            await self._correspondence.unsent(letters)
             await self._listed(bulk, links, trouble=type(failure).__name__)
             return None
         await self._listed(bulk, links, trouble=None)
         return None
 
-    async def _list(self, bulk: Bulk) -> tuple[bytes, int]:
-        """The file, and how many links are in it."""
+    async def _later(self, bulk: Bulk, links: int, failure: ProviderUnavailable) -> float | None:
+        """When Slack is asked again to take the list; None when that has gone on for too long."""
+        waited = self._clock() - self._waiting.setdefault(bulk.id, self._clock())
+        if waited < TRIED:
+            return failure.retry_after or min(LONGEST_NAP, max(NAP, waited.total_seconds()))
+        await self._listed(bulk, links, trouble=type(failure).__name__)
+        return None
+
+    async def _list(self, bulk: Bulk) -> tuple[bytes, list[Letter]]:
+        """The file, and the letters whose links are in it."""
         async with self._database.reading() as session:
             lines = await bulks.lines(session, bulk.id)
             known = await bulks.consents_of(session, bulk.id)
@@ -380,9 +400,10 @@ class BulkInviting:
             messages.bulk_list_row(line, known.get(line.consent_id or ""), letters.get(line.consent_id or ""), now)
             for line in lines
         ]
-        return written(messages.BULK_COLUMNS, rows), sum(letter.url is not None for letter in letters.values())
+        return written(messages.BULK_COLUMNS, rows), [letter for letter in letters.values() if letter.url]
 
     async def _listed(self, bulk: Bulk, links: int, *, trouble: str | None) -> None:
+        self._waiting.pop(bulk.id, None)
         async with self._database.transaction() as session:
             if trouble != bulk.trouble:
                 await bulks.note(session, bulk.id, trouble)

@@ -7,7 +7,7 @@ working.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -60,6 +60,12 @@ class Correspondence:
                 link = self.new_link()
                 await consents.add_link(session, consent_id, link.token_hash, now)
         return Letter(consent, self.company, link.url if link else None, was_connected(consent, connection))
+
+    async def unsent(self, letters: Iterable[Letter]) -> None:
+        """Nobody saw these letters, and nobody will: their links go."""
+        tokens = [letter.url.rpartition("/")[2] for letter in letters if letter.url]
+        async with self._database.transaction() as session:
+            await consents.remove_links(session, [digest(token) for token in tokens])
 
     async def invitation(self, consent_id: str) -> Message | None:
         """The message that carried the link; None when there is nothing to change in it."""

@@ -73,6 +73,13 @@ async def add_link(session: AsyncSession, consent_id: str, token_hash: str, at: 
     await session.execute(delete(ConsentLinkRow).where(ConsentLinkRow.token_hash.in_(too_old)))
 
 
+async def remove_links(session: AsyncSession, token_hashes: Sequence[str]) -> None:
+    """These later links work no more."""
+    for start in range(0, len(token_hashes), 500):
+        these = token_hashes[start : start + 500]
+        await session.execute(delete(ConsentLinkRow).where(ConsentLinkRow.token_hash.in_(these)))
+
+
 async def open_of_grower(session: AsyncSession, grower_id: str) -> list[Consent]:
     """The grower's consents that may still be completed, newest first."""
     rows = await session.scalars(

@@ -240,6 +240,11 @@ def _answered(report: BulkReport) -> str | None:
 
 
 def _about_the_file(report: BulkReport, links: int) -> str:
+    if report.bulk.trouble == "ProviderUnavailable":
+        return (
+            "⚠ *I could not send you the file with the links.* Slack did not answer for two hours. Press the button "
+            "again once Slack is well. `/fieldview links` shows each link too."
+        )
     if report.bulk.trouble:
         return (
             "⚠ *I could not send you the file with the links.* Slack did not take it: an admin should see whether the "

@@ -335,7 +335,9 @@ def _failure(method: str, failure: SlackApiError, place: str) -> ProviderError |
     if code == "ratelimited" or status == 429:
         return ProviderUnavailable("Slack", detail=f"{method}: ratelimited", retry_after=_retry_after(response))
     if status >= 500 or code in ILL or not code:
-        return ProviderUnavailable("Slack", detail=f"{method}: {code or f'HTTP {status}'}", maybe_done=True)
+        # A file takes several calls, and only the last of them shows it.
+        reached = str(getattr(response, "api_url", method)).endswith(method)
+        return ProviderUnavailable("Slack", detail=f"{method}: {code or f'HTTP {status}'}", maybe_done=reached)
     if code in REFUSED:
         needed = f" {data.get('needed')}" if isinstance(data, dict) and data.get("needed") else ""
         return ProviderRefusedUs("Slack", detail=f"{code}{needed} for {method}")

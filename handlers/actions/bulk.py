@@ -26,5 +26,5 @@ async def stop(click: Click, bot: Bot) -> Reply:
 
 async def send_list(click: Click, bot: Bot) -> Reply:
     """Every line as a file."""
-    bulk = await bot.bulk_inviting.ask_for_list(click.value, click.user, click.request_id)
+    bulk = await bot.bulk_inviting.ask_for_list(click.value, click.user)
     return Reply(messages.bulk_list_coming(bulk), detail={"bulk": bulk.id})

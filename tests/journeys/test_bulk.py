@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 from starlette.responses import JSONResponse
 
 from bot.bulk_inviting import NAP
@@ -15,6 +17,7 @@ from bot.errors import UsageError
 from bot.sandbox.slack.workspace import Message
 from storage import bulks
 from storage.records import BulkState
+from storage.tables import ConsentLinkRow
 from tests.stage import ADA, Stage, buttons_of, days, text_of
 
 LIST = f"""name,email,notes
@@ -150,8 +153,12 @@ async def test_pasted_lines_do_as_well_and_a_list_can_be_had_again(stage_on_sqli
     await press(stage, plan, "bulk-start")
     done = await says(stage, ": 1 link made")
     await files(stage, 2)
+    stage.world.clock.advance(timedelta(minutes=1))
     await press(stage, done, "bulk-list")
+    await press(stage, done, "bulk-list")
+    await stage.delivered()
     lists = await files(stage, 3)
+    assert len(lists) == 3, "pressed twice within a minute it comes once"
     links = [rows[0]["link"] for rows in lists[1:]]
     assert len(set(links)) == 2, "of links only hashes are kept, so a list has its own"
     stage.world.fieldview.add_account("bob@farms.example", "Bob", "Barn")
@@ -304,6 +311,31 @@ async def test_a_list_ends_when_whoever_made_it_has_left(stage_on_sqlite: Stage,
     assert ("bulk-abandoned", "done") in await stage.deeds()
 
 
+async def test_a_slack_that_takes_no_file_is_asked_ever_more_rarely_and_costs_no_links(stage_on_sqlite: Stage) -> None:
+    stage, bot = stage_on_sqlite, stage_on_sqlite.running.bot
+    await peopled(stage)
+    bulk_id = await running(stage, b"Bob's Barn")
+    while await bot.bulk_inviting.make(bulk_id) is not None:
+        pass
+    await files(stage)
+    before = await later_links(stage)
+    stage.world.slack.faults.outage("files")
+    waits: list[float] = []
+    while len(waits) < 40 and (wait := await bot.bulk_inviting.hand_back(bulk_id)) is not None:
+        waits.append(wait)
+        stage.world.clock.advance(timedelta(seconds=wait))
+    assert ([round(wait) for wait in waits[:4]], max(waits)) == ([15, 15, 30, 60], 600)
+    assert 7200 <= sum(waits) < 8000, "two hours, and no more"
+    assert await later_links(stage) == before
+    await says(stage, "Slack did not answer for two hours")
+
+
+async def later_links(stage: Stage) -> int:
+    """How many links there are besides each consent's first."""
+    async with stage.running.bot.database.reading() as session:
+        return await session.scalar(select(func.count()).select_from(ConsentLinkRow)) or 0
+
+
 async def test_a_plan_that_is_cancelled_makes_nothing_and_cannot_be_begun(stage_on_sqlite: Stage) -> None:
     stage = stage_on_sqlite
     await peopled(stage)
@@ -315,9 +347,9 @@ async def test_a_plan_that_is_cancelled_makes_nothing_and_cannot_be_begun(stage_
     with pytest.raises(UsageError, match="cancelled already"):
         await stage.running.bot.bulk_inviting.start(bulk_id, stage.grace)
     with pytest.raises(UsageError, match="belongs to somebody else"):
-        await stage.running.bot.bulk_inviting.ask_for_list(bulk_id, stage.linus, "r1")
+        await stage.running.bot.bulk_inviting.ask_for_list(bulk_id, stage.linus)
     with pytest.raises(UsageError, match="no longer have"):
-        await stage.running.bot.bulk_inviting.ask_for_list("gone", stage.grace, "r2")
+        await stage.running.bot.bulk_inviting.ask_for_list("gone", stage.grace)
     assert await stage.running.bot.inviting.working() == []
 
 

@@ -292,6 +292,8 @@ def bulks() -> Iterator[tuple[str, Shown]]:
     answers = {ConsentState.CONNECTED: 3, ConsentState.DECLINED: 1, ConsentState.OPEN: 40}
     yield "bulk: done", messages.bulk(a_bulk(BulkState.DONE, lines=made, answers=answers), NOW)
     yield "bulk: done, the file refused", messages.bulk(a_bulk(BulkState.DONE, lines=made, trouble="refused"), NOW)
+    away = a_bulk(BulkState.DONE, lines=made, trouble="ProviderUnavailable")
+    yield "bulk: done, Slack away too long for the file", messages.bulk(away, NOW)
     for title, words in (("links", 44), ("one link", 1), ("no link", 0)):
         told = messages.bulk_list_words(a_bulk().bulk, words)
         yield f"bulk: above the file, {title}", Message(told, (section(told),))
