@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 
 import httpx
@@ -174,7 +175,8 @@ class Story:
                 link = await self._asks_for_link(farm) or ""
             elif state is ConsentState.OPEN:
                 with contextlib.suppress(httpx.HTTPError, ValueError, KeyError):
-                    await self._presses(link, farm)
+                    # A late answer may have brought the link that a newer one replaced: its page says so.
+                    link = link if await self._presses(link, farm) else ""
             await asyncio.sleep(0.5)
 
     async def _consent_state(self, farm: Farm) -> ConsentState | None:
@@ -196,11 +198,13 @@ class Story:
             return (await slack.until(answers, timeout=8))[-1]
         return None
 
-    async def _presses(self, link: str, farm: Farm) -> None:
+    async def _presses(self, link: str, farm: Farm) -> bool:
+        """False when the page says that the link is good for nothing any more."""
         async with httpx.AsyncClient(trust_env=False, timeout=10) as browser:
             left = await browser.post(link)
             if left.status_code == 303:
                 await browser.get(self.world.fieldview.approve(left.headers["location"], farm.user.email))
+        return left.status_code != HTTPStatus.GONE
 
     # What people type, and what Leaf says that is not so
 
