@@ -183,6 +183,7 @@ async def test_a_list_goes_on_where_it_was_and_nobody_gets_two(stage: Stage, mon
     slack.faults.outage("chat.postMessage", times=3)
     await says(stage, ": 12 links made")
     await files(stage)
+    await stage.delivered()
     for person in people:
         assert len(slack.posted(slack.dm(person))) == 1
     made = [row.target_name for row in await stage.audit() if row.action == "connect"]
