@@ -13,6 +13,6 @@ def _the_bots_own_loop(engine: BackgroundEventLoop) -> asyncio.AbstractEventLoop
     return engine._main_loop or engine._loop
 
 
-# Between a fixture and its test nobody turns the loop, and the engine would run a job that comes due just then on its own
-# one, with connections that nobody can close afterwards. The loop of a served bot never pauses; here the job waits.
+# Between a fixture and its test nobody turns the loop, and the engine would run a job that comes due then on its own,
+# with connections that nobody can close afterwards. The loop of a served bot never pauses; here the job waits.
 BackgroundEventLoop.target_loop = _the_bots_own_loop  # type: ignore[assignment,method-assign]
