@@ -1,0 +1,79 @@
+"""A link for a grower, and what becomes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class ConsentState(StrEnum):
+    """Where a consent stands. OPEN may have been begun any number of times; the last four are final.
+
+    HELD: FieldView agreed, but for another account than before or for another grower's, and somebody has to say whether
+    that is right.
+    """
+
+    OPEN = "open"
+    EXCHANGING = "exchanging"
+    HELD = "held"
+    DELIVERING = "delivering"
+    CONNECTED = "connected"
+    DECLINED = "declined"
+    REVOKED = "revoked"
+    FAILED = "failed"
+
+
+class Trouble(StrEnum):
+    """Why a consent is not through yet, kept in `Consent.trouble`."""
+
+    DENIED = "denied-at-fieldview"
+    CODE_REFUSED = "code-refused"
+    ANSWER_LOST = "answer-lost"
+    FIELDVIEW_DOWN = "fieldview-down"
+    OUR_CONFIGURATION = "our-configuration"
+    LEAF_DOWN = "leaf-down"
+    LEAF_REFUSED = "leaf-refused"
+    OTHER_ACCOUNT = "other-account"
+    SOMEBODY_ELSES = "somebody-elses-account"
+    UNDECIDED = "nobody-decided"
+    UNDELIVERED = "undelivered"
+
+
+@dataclass(frozen=True)
+class Consent:
+    """One consent link and what became of it. The link's token is never here.
+
+    `opened_at` is a hint: when a browser that looked like a person's first showed the page. `language` is the one that
+    the team chose for the grower, `time_zone` the grower's in Slack, or else that of whoever asked. `remind_at` is when
+    the next thing falls due by the clock, `reminders` how many of them have been.
+    """
+
+    id: str
+    grower_id: str
+    grower_name: str
+    asked_by: str
+    asked_by_name: str
+    channel: str | None
+    code_word: str
+    created_at: datetime
+    expires_at: datetime
+    state: ConsentState = ConsentState.OPEN
+    begun_at: datetime | None = None
+    finished_at: datetime | None = None
+    trouble: str | None = None
+    account_email: str | None = None
+    granted_scopes: tuple[str, ...] = ()
+    replaces_credential: str | None = None
+    incident_id: str | None = None
+    sent_to: str | None = None
+    message_channel: str | None = None
+    message_ts: str | None = None
+    opened_at: datetime | None = None
+    language: str | None = None
+    time_zone: str | None = None
+    revoked_by: str | None = None
+    renewal_asked_at: datetime | None = None
+    remind_at: datetime | None = None
+    reminders: int = 0
+    reminders_stopped_at: datetime | None = None
