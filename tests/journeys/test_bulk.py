@@ -358,6 +358,28 @@ async def test_a_plan_that_is_cancelled_makes_nothing_and_cannot_be_begun(stage_
     assert await stage.running.bot.inviting.working() == []
 
 
+async def test_a_list_is_sent_once_a_minute_however_often_it_is_asked_for(
+    stage_on_sqlite: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = stage_on_sqlite
+    await stage.sweeps_now()
+    inviting = stage.running.bot.bulk_inviting
+    bulk_id = await running(stage, b"Ada Lovelace Farms")
+    noon = stage.world.clock().replace(hour=12, minute=0, second=0)
+    started: list[str] = []
+
+    async def enqueue(session: object, job: str, subject: str, key: str) -> None:
+        started.append(key)
+
+    monkeypatch.setattr(inviting._queue, "enqueue", enqueue)
+    for seconds in (0, 20, 59, 60):
+        monkeypatch.setattr(inviting, "_clock", lambda at=noon + timedelta(seconds=seconds): at)
+        await inviting.ask_for_list(bulk_id, stage.grace)
+    assert len(started) == 4
+    assert len(set(started[:3])) == 1, "a job of one name runs once"
+    assert started[3] != started[0], "a minute later it comes anew"
+
+
 async def test_from_the_bots_own_page(stage_on_sqlite: Stage) -> None:
     stage, slack = stage_on_sqlite, stage_on_sqlite.world.slack
     await peopled(stage)
