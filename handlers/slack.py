@@ -192,7 +192,9 @@ class SlackEdge:
         pressed = (click.user, click.message, click.action, click.block, click.value)
         if pressed in self._under_way:
             # A double click: whoever pressed gets the answer to the first one.
-            return await self._audit(asked, asked.errand(), Reply(detail={"pressed": "again"}), "refused")
+            if not in_form:
+                await self._audit(asked, asked.errand(), Reply(detail={"pressed": "again"}), "refused")
+            return
         self._under_way.add(pressed)
         try:
             await self._carry_out(asked, work)
@@ -240,7 +242,9 @@ class SlackEdge:
             reply, outcome = await self._worked(asked, work)
         waiting.cancel()
         try:
-            await self._audit(asked, errand, reply, outcome)
+            # A choice in a form that goes on standing there has no effect before the form is sent: like a menu's offers.
+            if not asked.in_form or outcome != "done":
+                await self._audit(asked, errand, reply, outcome)
             await self._answer(asked, reply)
         except Exception:
             # The database or Slack is ill: whoever waits gets at least a sentence, if that can be had.

@@ -29,7 +29,7 @@ class Action:
     """One button or menu: the name it has in the audit trail, who may press it, and what carries it out.
 
     `name_of` and `role_of` give the name and the role where they depend on what was chosen. `in_form`: it is chosen in
-    a form that goes on standing there, whatever comes of the choice.
+    a form that goes on standing there, whatever comes of the choice; it has no effect, and so no row.
     """
 
     name: str

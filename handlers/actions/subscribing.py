@@ -19,4 +19,4 @@ async def change(click: Click, bot: Bot) -> Reply:
     zone = zone_in(click.metadata.partition(" ")[2])
     wishes = wishes_in(click.values, click.user, zone)
     draft = await bot.subscribing.draft(channel_in(click.values), wishes, zone)
-    return Reply(refresh=messages.subscribe_modal(draft, private_metadata=click.metadata), detail={"asked": True})
+    return Reply(refresh=messages.subscribe_modal(draft, private_metadata=click.metadata))

@@ -453,6 +453,29 @@ async def test_from_the_home_a_channel_is_chosen_without_typing(stage_on_sqlite:
     assert "FieldView or Leaf is ill" in text_of(await stage.types("/fieldview subscriptions"))
 
 
+async def test_what_is_only_tried_in_the_form_leaves_no_row(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await opens(stage)
+    await picks(stage, "whose", "one", "Which colleague")
+    await picks(stage, "whose", "all", "All growers")
+    await picks(stage, "delivery", "digest", "When the digest comes")
+    await saves(stage)
+    rows = [(row.via, row.action, row.outcome) for row in await stage.audit()]
+    assert rows == [("command", "subscribe", "done"), ("form", "subscribe", "done")]
+
+
+async def test_who_may_not_choose_is_noted_also_in_the_form(stage_on_sqlite: Stage) -> None:
+    stage, slack = stage_on_sqlite, stage_on_sqlite.world.slack
+    view = await opens(stage)
+    await stage.types("/fieldview access members viewer", stage.linus)
+    assert (await slack.click(stage.grace, action_id=ACTION, view_id=view["id"], block_id="whose", selected="one")).ok
+
+    async def noted() -> bool:
+        return ("subscribe", "refused") in await stage.deeds()
+
+    await eventually(noted)
+
+
 @pytest.mark.parametrize("typed", ["optionss", "#growers option", "options #growers"])
 async def test_what_is_typed_wrong_is_refused(stage_on_sqlite: Stage, typed: str) -> None:
     await stage_on_sqlite.types(f"/fieldview subscribe {typed}")
