@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -242,7 +244,7 @@ class SlackEdge:
             reply, outcome = await self._worked(asked, work)
         waiting.cancel()
         try:
-            # A choice in a form that goes on standing there has no effect before the form is sent: like a menu's offers.
+            # What is only tried in a form has no effect before the form is sent, like what a menu offers.
             if not asked.in_form or outcome != "done":
                 await self._audit(asked, errand, reply, outcome)
             await self._answer(asked, reply)
@@ -371,15 +373,16 @@ def bolt_app(bot: Bot, workspace: Workspace, background: Background, signing_sec
             bot_scopes=sorted(workspace.scopes),
         )
 
-    app = AsyncApp(
-        signing_secret=signing_secret,
-        authorize=authorize,
-        client=AsyncWebClient(base_url=bot.slack.web.base_url),
-        # Listeners only acknowledge and hand over, so nothing is gained by Bolt running them as tasks of its own.
-        process_before_response=True,
-        request_verification_enabled=signing_secret is not None,
-        logger=None,
-    )
+    with _no_settings_of_bolts_own():
+        app = AsyncApp(
+            signing_secret=signing_secret,
+            authorize=authorize,
+            client=AsyncWebClient(base_url=bot.slack.web.base_url),
+            # Listeners only acknowledge and hand over, so nothing is gained by Bolt running them as tasks of its own.
+            process_before_response=True,
+            request_verification_enabled=signing_secret is not None,
+            logger=None,
+        )
     app.command(COMMAND)(edge.command)
     app.action({"type": "block_actions", "action_id": _ANY})(edge.click)
     app.view(_ANY)(edge.submission)
@@ -389,6 +392,16 @@ def bolt_app(bot: Bot, workspace: Workspace, background: Background, signing_sec
     app.event(_ANY)(_nothing_to_do)
     app.error(_refuse)
     return app
+
+
+@contextmanager
+def _no_settings_of_bolts_own() -> Iterator[None]:
+    """Bolt looks into the environment for a token, of which it then warns, and for an OAuth app that it would begin."""
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("SLACK_")}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
 
 
 async def _nothing_to_do() -> None:

@@ -38,6 +38,16 @@ async def test_an_empty_folder_is_enough(tmp_path: Path) -> None:
     async with outside(f"sqlite:///{tmp_path / 'new.db'}", tmp_path, LOG_FORMAT="json") as story:
         assert (tmp_path / "new.db").exists()
         assert '"event": "serving"' in story.program.output
+        assert '"level": "warning"' not in story.program.output
+
+
+async def test_the_library_for_slack_takes_no_settings_from_the_environment(sqlite_url: str, tmp_path: Path) -> None:
+    """It would warn of the token, and begin to serve an OAuth app's installation, had it that app's id and secret."""
+    more = {"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "secret", "LOG_LEVEL": "info"}
+    async with outside(sqlite_url, tmp_path, **more) as story:
+        assert "serving" in story.program.output
+        assert "unused" not in story.program.output
+        assert "oauth" not in story.program.output.lower()
 
 
 async def test_the_settings_may_stand_in_a_dotenv_file(sqlite_url: str, tmp_path: Path) -> None:
