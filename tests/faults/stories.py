@@ -69,18 +69,19 @@ class HastyJobs(Jobs):
     """The real engine, in a hurry.
 
     `at_start` is done once when a job of that name begins which no timer started, about the subject that is `meant` if
-    one is; `struck` has the names of those whose
-    try that began so has ended.
+    one is; `struck` has the names of those whose try that began so has ended. `under_way` counts the tries of each job
+    about each subject.
     """
 
     at_start: dict[str, Callable[[], Awaitable[None]]]
     meant: dict[str, str]
     struck: set[str]
     crashes: Counter[str]
+    under_way: Counter[tuple[str, str]]
 
     @classmethod
     def forget(cls) -> None:
-        cls.at_start, cls.meant, cls.struck, cls.crashes = {}, {}, set(), Counter()
+        cls.at_start, cls.meant, cls.struck, cls.crashes, cls.under_way = {}, {}, set(), Counter(), Counter()
 
     @property
     def names(self) -> set[str]:
@@ -91,9 +92,11 @@ class HastyJobs(Jobs):
         begin = None if is_another else self.at_start.pop(name, None)
         if begin is not None:
             await begin()
+        self.under_way[name, subject] += 1
         try:
             wait, crashed = await super()._run(name, job, subject, crashes)
         finally:
+            self.under_way[name, subject] -= 1
             # Also when it is cancelled, because the bot stops itself in the middle of it.
             if begin is not None:
                 self.struck.add(name)
@@ -388,7 +391,7 @@ class ConsentStory(Story):
 class FirstDataStory(ConsentStory):
     """A grower has consented, and the first data comes in."""
 
-    deeds: ClassVar[dict[Service, bytes]] = {}
+    deeds: ClassVar[dict[Service, bytes]] = {Service.LEAF: b"/resources?"}
     touches: ClassVar[tuple[Service, ...]] = (Service.LEAF, Service.POSTGRESQL)
 
     async def prepare(self) -> None:
@@ -399,6 +402,11 @@ class FirstDataStory(ConsentStory):
         assert consent is not None
         # Consents of other stories are followed at the same time.
         HastyJobs.meant[FOLLOW] = consent.id
+        # A look that began before the fault might find the data, and leave nothing to the one that the fault strikes.
+        await self.place.until(self._nobody_looks, "the looks that began earlier end")
+
+    async def _nobody_looks(self) -> bool:
+        return not HastyJobs.under_way[FOLLOW, HastyJobs.meant[FOLLOW]]
 
     async def begin(self) -> None:
         consent = await self.place.consent(self.farm)
