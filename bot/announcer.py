@@ -12,9 +12,9 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import digest, messages
-from bot.audience import for_operators, hearing, in_nobodys_stead
+from bot.audience import PRIVATE, Audience
 from bot.correspondence import Correspondence
-from bot.errors import BotError, ChannelUnreachable, ProviderRefusedUs, ProviderRejected, ProviderUnavailable
+from bot.errors import ChannelUnreachable, ProviderRefusedUs, ProviderRejected, ProviderUnavailable
 from bot.jobs import Queue
 from bot.messages import Message
 from bot.reports import BulkReport, DataFlow, IncidentCard
@@ -59,30 +59,8 @@ DELIVER = "deliver"
 EDITS_APART = 3.0
 """Seconds between two edits of one message: what changes in between is shown by the second. See `has_news`."""
 
-
 UNFIT = {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"}
 """Slack's words for a message that it will show nowhere as it is; its plain text it may."""
-
-PRIVATE = (
-    AnnouncementKind.CONSENT_INVITATION,
-    AnnouncementKind.CONSENT_OUTCOME,
-    AnnouncementKind.CONSENT_REMINDER,
-    AnnouncementKind.CONSENT_RENEWAL,
-    AnnouncementKind.NO_DATA_YET,
-    AnnouncementKind.HANDOVER,
-    AnnouncementKind.BULK,
-)
-"""What is meant for one person and for nobody else."""
-
-FOR_OPERATORS = (
-    AnnouncementKind.OPERATOR_NOTICE,
-    AnnouncementKind.DISCONNECTION,
-    AnnouncementKind.AUDIT_ANCHOR,
-)
-"""What goes where operators look, whatever channels chose to hear."""
-
-TROUBLE = (AnnouncementKind.INCIDENT, AnnouncementKind.STORM)
-"""What somebody must hear of, whatever channels chose, as soon as any channel is subscribed."""
 
 BUSY = 2.0
 """Seconds after which a message that somebody else is delivering is looked at again."""
@@ -90,12 +68,12 @@ BUSY = 2.0
 LONGEST_LEFT = 600.0
 """Seconds at most until a message that only a newer version can show comes round again."""
 
-
 FROZEN = {"is_inactive"}
 """Slack's word for an edit in a channel that was archived."""
 
 NOTICE_RANK, STORM_RANK, OUTBOX_RANK = 0, 0, 1
 """When in a transaction notices, storms and messages are locked: after everything else, before the audit trail."""
+
 SHARING_REMEMBERED = 5.0
 """Seconds for which a channel counts as ours alone without asking Slack again."""
 
@@ -136,28 +114,26 @@ class Announcer:
         self._data = data
         self._correspondence = correspondence
         self._clock = clock
-        self._alert_channel = alert_channel
         self._executor = executor
+        self._audience = Audience(database, slack, alert_channel)
         self._pace = SlackPace(database, rates)
         self._edits_apart = timedelta(seconds=edits_apart)
         self._standing = Standing(slack, remembered=SHARING_REMEMBERED)
 
     async def to_channels(self, session: AsyncSession, kind: AnnouncementKind, subject: str, *also: str | None) -> None:
         """Owe this message to every channel that wants to hear of it, to the alert channel, and to those named."""
-        self._owe(session, kind, subject, await self._channels(session, kind, subject, *also))
+        self._owe(session, kind, subject, await self._audience.channels(session, kind, subject, *also))
 
     async def to_newcomers(
         self, session: AsyncSession, kind: AnnouncementKind, subject: str, *also: str | None
     ) -> None:
         """The same for what has changed, and concerns channels that it did not concern: the others have the message."""
-        channels = await self._channels(session, kind, subject, *also)
+        channels = await self._audience.channels(session, kind, subject, *also)
         self._owe(session, kind, subject, channels, only_new=True)
 
     async def to_operators(self, session: AsyncSession, kind: AnnouncementKind, subject: str) -> None:
         """Owe this message to the alert channel; without one, to the channels that hear everything, or else to all."""
-        self._owe(
-            session, kind, subject, [self._alert_channel] if self._alert_channel else await for_operators(session)
-        )
+        self._owe(session, kind, subject, await self._audience.operators(session))
 
     async def to_channel(self, session: AsyncSession, kind: AnnouncementKind, subject: str, channel: str) -> None:
         """Owe this message, once, to one channel, which need not be subscribed to anything."""
@@ -291,15 +267,6 @@ class Announcer:
 
         at_end(session, (OUTBOX_RANK, kind, subject), want)
 
-    async def _channels(
-        self, session: AsyncSession, kind: AnnouncementKind, subject: str, *also: str | None
-    ) -> list[str]:
-        named = filter(None, (*also, self._alert_channel))
-        told = [*await hearing(session, kind, subject), *named]
-        if told or kind not in TROUBLE or await outbox.stands(session, kind, subject):
-            return told
-        return await in_nobodys_stead(session, kind, subject)
-
     async def _start(self, session: AsyncSession, announcement: Announcement, again: str = "") -> None:
         key = f"{DELIVER}-{announcement.id}-{announcement.wanted}{again}"
         await self._queue.enqueue(session, DELIVER, announcement.id, key)
@@ -395,8 +362,7 @@ class Announcer:
 
     async def _read_by_somebody(self, owed: Announcement) -> None:
         """Slack may take messages for who has left. Raises ChannelUnreachable for trouble that nobody would read."""
-        in_person = owed.channel.startswith(("U", "W")) and not owed.shown
-        asked = in_person and owed.kind in TROUBLE and self._alert_channel is None
+        asked = not owed.shown and self._audience.is_perhaps_a_stand_in(owed)
         if asked and (await self._slack.person(owed.channel)).is_gone:
             raise ChannelUnreachable(owed.channel, "user_disabled")
 
@@ -447,59 +413,18 @@ class Announcer:
     async def _fall_back(self, owed: Announcement, reason: str) -> None:
         why = f"Slack says `{reason}`" if reason != OUTSIDERS else "people of another organisation read it"
         text = f"I cannot post to {_place(owed.channel)} any more: {why}. What was meant for it comes here."
-        operator = await self._operator_for(owed.channel)
+        operator = await self._audience.in_person(owed.channel)
         async with self._database.transaction() as session:
             await subscriptions.mark_broken(session, owed.channel, reason)
             if owed.kind is not AnnouncementKind.DIGEST:
                 # What a digest sums up can be asked for, and nobody else wants to read it.
-                elsewhere = await self._elsewhere(session, owed)
-                self._owe(session, owed.kind, owed.subject, elsewhere or operator or await self._instead(session, owed))
+                elsewhere = await self._audience.elsewhere(session, owed)
+                told = elsewhere or operator or await self._audience.instead(session, owed)
+                self._owe(session, owed.kind, owed.subject, told)
             notice = await notices.raise_once(session, _unreachable(owed.channel), text, self._clock())
             if notice is not None:
-                told = [*await self._operators(session, owed.channel), *operator]
+                told = [*await self._audience.operators(session, lost=owed.channel), *operator]
                 self._owe(session, AnnouncementKind.OPERATOR_NOTICE, notice.id, told)
-
-    async def _operator_for(self, channel: str) -> list[str]:
-        """Who is told in person that this channel is lost: whoever subscribed it, or else an admin of the workspace.
-
-        An admin also when it is them who cannot be written to, and there is no alert channel.
-        """
-        async with self._database.reading() as session:
-            subscription = await subscriptions.get(session, channel)
-            makers = {each.made_by for each in await subscriptions.everyone(session)}
-        stood_in = self._alert_channel is None and channel in makers
-        if subscription is None and channel != self._alert_channel and not stood_in:
-            return []
-        try:
-            if subscription is not None and not (await self._slack.person(subscription.made_by)).is_gone:
-                return [subscription.made_by]
-        except BotError as failure:
-            log.warning("slack does not tell who subscribed a channel", channel=channel, detail=str(failure))
-        try:
-            admins = await self._slack.admins()
-            return [] if channel in admins else admins[:1]
-        except BotError as failure:
-            log.warning("slack does not tell who its admins are", channel=channel, detail=str(failure))
-            return []
-
-    async def _elsewhere(self, session: AsyncSession, owed: Announcement) -> list[str]:
-        """Who reads what was meant for a lost channel: the alert channel, or without it all that want to hear of it."""
-        if owed.kind in FOR_OPERATORS or (self._alert_channel and owed.channel != self._alert_channel):
-            return await self._operators(session, owed.channel)
-        return [channel for channel in await hearing(session, owed.kind, owed.subject) if channel != owed.channel]
-
-    async def _instead(self, session: AsyncSession, owed: Announcement) -> list[str]:
-        """Who is told of trouble when there is nobody else: see `_channels`. Never from person to person: a circle."""
-        if self._alert_channel or owed.kind not in TROUBLE or not owed.channel.startswith(("C", "G")):
-            return []
-        found = await in_nobodys_stead(session, owed.kind, owed.subject)
-        return [place for place in found if place != owed.channel]
-
-    async def _operators(self, session: AsyncSession, lost: str) -> list[str]:
-        """Where operators look when this channel is lost."""
-        if self._alert_channel and lost != self._alert_channel:
-            return [self._alert_channel]
-        return [channel for channel in await for_operators(session) if channel != lost]
 
     async def notify(self, session: AsyncSession, kind: str, text: str) -> None:
         """`tell_operators` in the caller's transaction."""
