@@ -6,9 +6,11 @@ handed back has links of its own, which lead to the same consents.
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -31,7 +33,7 @@ from bot.journal import Journal
 from bot.pace import Pace
 from bot.reports import Letter
 from bot.slack.client import Person, SlackClient
-from bot.spreadsheet import MOST_BYTES, Line, lines_of, written
+from bot.spreadsheet import MOST_BYTES, Line, sheet_of, written
 from storage import bulks, connections, consents, growers, outbox
 from storage.database import Database
 from storage.records import (
@@ -69,6 +71,8 @@ TRIED = timedelta(hours=2)
 
 KEPT = timedelta(days=30)
 """How long a list is kept, with what people wrote in it."""
+
+_ADDRESS = re.compile(r"[^\s@,;]+@[^\s@,;]+")
 
 
 class BulkInviting:
@@ -117,10 +121,10 @@ class BulkInviting:
 
     async def plan(self, name: str, content: bytes, by: str, channel: str | None) -> Bulk:
         """Say to whoever asks what would happen with each line; nothing else happens. Raises UsageError."""
-        lines, now = lines_of(content), self._clock()
-        bulk = Bulk(uuid.uuid4().hex, name, by, channel, now)
+        sheet, now = sheet_of(content), self._clock()
+        bulk = Bulk(uuid.uuid4().hex, name, by, channel, now, left_out=tuple(sheet.left_out))
         async with self._database.transaction() as session:
-            planned = await self._planned(session, lines, now)
+            planned = await self._planned(session, sheet.lines, now)
             await bulks.add(session, bulk, planned)
             await self._announcer.to_person(session, AnnouncementKind.BULK, bulk.id, by)
             await self._journal.fulfil(session, bulk=bulk.id, planned=True, **_counted(planned))
@@ -137,7 +141,7 @@ class BulkInviting:
         seen: dict[str, int] = {}
         for line in lines:
             means = _meant(line.words, found)
-            planned.append(_fate(line, means, known, links, seen))
+            planned.append(_doubted(_fate(line, means, known, links, seen), line.words, found))
             if len(means) == 1:
                 seen.setdefault(means[0].id, line.number)
         return planned
@@ -324,7 +328,7 @@ class BulkInviting:
         self, bulk: Bulk, line: BulkLine, *, fate: LineFate, note: str | None = None, consent: Consent | None = None
     ) -> None:
         async with self._database.transaction() as session:
-            await bulks.settle(session, bulk.id, line.number, fate=fate, note=note)
+            await bulks.settle(session, bulk.id, line.number, fate=fate, **({"note": note} if note else {}))
             if fate is LineFate.TO_SHARE and consent and may_press_again(consent, self._clock()):
                 # Nobody is reminded in person of each of so many: the list tells who has not answered.
                 await consents.note(session, consent.id, remind_at=consent.expires_at)
@@ -391,13 +395,20 @@ class BulkInviting:
         async with self._database.reading() as session:
             lines = await bulks.lines(session, bulk.id)
             known = await bulks.consents_of(session, bulk.id)
+            meant = await growers.get_many(session, {line.grower_id for line in lines if line.grower_id})
         letters: dict[str, Letter] = {}
         for consent in known.values():
             if consent.state is ConsentState.OPEN and (letter := await self._correspondence.letter(consent.id)):
                 letters[consent.id] = letter
         now = self._clock()
         rows = [
-            messages.bulk_list_row(line, known.get(line.consent_id or ""), letters.get(line.consent_id or ""), now)
+            messages.bulk_list_row(
+                line,
+                meant.get(line.grower_id or ""),
+                known.get(line.consent_id or ""),
+                letters.get(line.consent_id or ""),
+                now,
+            )
             for line in lines
         ]
         return written(messages.BULK_COLUMNS, rows), [letter for letter in letters.values() if letter.url]
@@ -450,6 +461,23 @@ def _fate(
     if link := links.get(grower.id):
         return BulkLine(line.number, line.text, LineFate.HAS_LINK, **whose, consent_id=link.id)
     return BulkLine(line.number, line.text, LineFate.TO_INVITE, **whose)
+
+
+def _doubted(line: BulkLine, words: Sequence[str], found: Mapping[str, Sequence[Grower]]) -> BulkLine:
+    """The line with a word on what on it speaks against the rest of it, where something does."""
+    fitting = [word for word in words if word in found]
+    strange = [word for word in words if _ADDRESS.fullmatch(word) and word not in found]
+    if line.fate is LineFate.AMBIGUOUS and not set.intersection(*({each.id for each in found[it]} for it in fitting)):
+        doubt = f"Its cells do not mean one and the same grower: {_quoted(fitting)}."
+    elif line.fate is not LineFate.AMBIGUOUS and fitting and strange:
+        doubt = f"Nobody at Leaf has the address {_quoted(strange)}."
+    else:
+        return line
+    return replace(line, note=f"{line.note} {doubt}" if line.note else doubt)
+
+
+def _quoted(words: Sequence[str]) -> str:
+    return ", ".join(f"“{word[:60]}”" for word in words[:3])
 
 
 def _is_well(connection: Connection | None) -> bool:

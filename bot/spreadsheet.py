@@ -45,6 +45,14 @@ class Line:
     fault: str | None = None
 
 
+@dataclass(frozen=True)
+class Sheet:
+    """A list as it was read. `left_out` are the headings of columns that are not understood."""
+
+    lines: Sequence[Line]
+    left_out: Sequence[str] = ()
+
+
 def harmless(value: object) -> object:
     """A cell that no spreadsheet takes for a formula, nor a part of it, wherever it splits the line."""
     if not isinstance(value, str):
@@ -62,7 +70,7 @@ def written(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     return text.getvalue().encode("utf-8-sig", "replace")
 
 
-def lines_of(content: bytes) -> list[Line]:
+def sheet_of(content: bytes) -> Sheet:
     """The lines of a CSV file, or of pasted text, that have something on them. Raises UsageError when it is neither.
 
     Commas, semicolons and tabs are understood, with or without headings. A cell over several lines is not: so every
@@ -77,9 +85,10 @@ def lines_of(content: bytes) -> list[Line]:
         raise UsageError(
             f"That list has {len(numbered):,} lines, and I take {MOST_LINES:,} at a time. Split it, please."
         )
-    if not (lines := list(_read(numbered))):
+    left_out: list[str] = []
+    if not (lines := list(_read(numbered, left_out))):
         raise UsageError("There is nothing in that list but its headings.")
-    return lines
+    return Sheet(lines, left_out)
 
 
 def _split(content: bytes) -> list[bytes]:
@@ -94,7 +103,7 @@ def _split(content: bytes) -> list[bytes]:
     return unmarked.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
 
 
-def _read(numbered: list[tuple[int, bytes]]) -> Iterator[Line]:
+def _read(numbered: list[tuple[int, bytes]], left_out: list[str]) -> Iterator[Line]:
     delimiter, ranks = _delimiter(numbered[0][1]), None
     for position, (number, raw) in enumerate(numbered):
         try:
@@ -112,6 +121,7 @@ def _read(numbered: list[tuple[int, bytes]]) -> Iterator[Line]:
             continue
         if ranks is None and (found := _headings(cells)):
             ranks = found
+            left_out += [cell for place, cell in enumerate(cells) if cell and place not in found]
             continue
         ranks = ranks or {}
         words = _words(cells, ranks, _tidy(text))

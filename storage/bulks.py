@@ -22,6 +22,7 @@ async def add(session: AsyncSession, bulk: Bulk, lines: Sequence[BulkLine]) -> N
             channel=bulk.channel,
             made_at=bulk.made_at,
             state=bulk.state,
+            left_out=list(bulk.left_out),
         )
     )
     await session.flush()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.messages.access import access, access_changed
 from bot.messages.bulk import (
     BULK_COLUMNS,
+    PASTED,
     bulk,
     bulk_list_coming,
     bulk_list_name,
@@ -67,6 +68,7 @@ __all__ = [
     "FIRST_HOUR",
     "MORE",
     "NAMED",
+    "PASTED",
     "Message",
     "access",
     "access_changed",

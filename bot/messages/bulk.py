@@ -16,15 +16,21 @@ from bot.messages.text import code, count, escape, listing, literal
 from bot.messages.times import in_utc
 from bot.messages.vocabulary import unreachable
 from bot.reports import BulkReport, Letter
-from storage.records import Bulk, BulkLine, BulkState, Consent, ConsentState, LineFate, StormKind
+from storage.records import Bulk, BulkLine, BulkState, Consent, ConsentState, Grower, LineFate, StormKind
 
 LISTED = 25
 """Lines that the plan names one by one; all of them are in the file."""
 
+SHOWN = 10
+"""Columns that are not understood and named all the same."""
+
 BAR = 20
 """Letters of the progress bar."""
 
-BULK_COLUMNS = ("line", "given", "grower", "leaf_id", "state", "link", "works_until", "message")
+PASTED = "pasted list"
+"""The name of a list that came without a file's."""
+
+BULK_COLUMNS = ("line", "given", "grower", "email", "leaf_id", "state", "link", "works_until", "message")
 
 _PLANS = {
     LineFate.TO_INVITE: ("gets a link", "get a link"),
@@ -95,14 +101,14 @@ def _input(
 
 def bulk_planned(bulk: Bulk) -> Message:
     """To whoever sent the form: where to look."""
-    head = f"I have read {escape(bulk.name)}."
+    head = f"I have read {_named(bulk)}."
     then = "What would happen with each line stands in our direct messages. No link has been made yet."
     return Message(f"{head} {then}", (section(f"*{head}*", then),))
 
 
 def bulk_list_coming(bulk: Bulk) -> Message:
     """The button for the file was pressed."""
-    head = f"The file with every line of {escape(bulk.name)} is on its way."
+    head = f"The file with every line of {_named(bulk)} is on its way."
     return Message(head, (section(head, "You find it in our direct messages in a moment."),))
 
 
@@ -115,21 +121,21 @@ def bulk(report: BulkReport, now: datetime) -> Message:
         case BulkState.RUNNING:
             return _progress(report, fates)
         case BulkState.CANCELLED:
-            head = f"{escape(report.bulk.name)} was cancelled: no link was made."
+            head = f"{_heading(report.bulk)} was cancelled: no link was made."
             return Message(head, (section(f"*{head}*"),))
         case BulkState.DONE | BulkState.STOPPED:
             return _ended(report, fates)
 
 
 def _plan(report: BulkReport, fates: Counter[LineFate]) -> Message:
-    name, todo = escape(report.bulk.name), fates[LineFate.TO_INVITE]
+    name, todo = _heading(report.bulk), fates[LineFate.TO_INVITE]
     growers = count(todo, "grower")
     head = f"{name}: {growers} would get a link." if todo else f"{name}: there is nobody to make a link for."
     sums = [f"• {_many(fates[fate], *words)}" for fate, words in _PLANS.items() if fates[fate]]
     sums += [f"• {_many(fates[fate], *words, of='line')}" for fate, words in _FAULTS.items() if fates[fate]]
     blocks: list[Block] = [
-        section(f"*{head}* Nothing has been done yet.", *sums),
-        *paragraphs(*_named(report.lines)),
+        section(f"*{head}* Nothing has been done yet.", *sums, _left_out(report.bulk.left_out)),
+        *paragraphs(*_one_by_one(report.lines)),
     ]
     if todo:
         blocks.append(section(_ill(report), _how_they_get_it()))
@@ -150,8 +156,30 @@ def _many(number: int, one: str, several: str, of: str = "grower") -> str:
 def _how_they_get_it() -> str:
     return (
         "Growers who are in this Slack get theirs from me by direct message. All the others’ are for you to pass on: "
-        "you get a file with every link, which nobody else sees."
+        "you get a file with every link, which nobody else sees. Growers who have no owner yet become yours, so that "
+        "alerts about them mention you."
     )
+
+
+def _named(bulk: Bulk) -> str:
+    """The list in the middle of a sentence."""
+    return f"the {PASTED}" if bulk.name == PASTED else escape(bulk.name)
+
+
+def _heading(bulk: Bulk) -> str:
+    """The list at the head of a sentence."""
+    return f"The {PASTED}" if bulk.name == PASTED else escape(bulk.name)
+
+
+def _left_out(columns: Sequence[str]) -> str | None:
+    if not columns:
+        return None
+    names = [code(name, 40) for name in columns[:SHOWN]]
+    if len(columns) > SHOWN:
+        names.append(f"{len(columns) - SHOWN} more")
+    if len(columns) == 1:
+        return f"⚠ I do not know the column {names[0]} and left it out."
+    return f"⚠ I do not know these columns and left them out: {listing(names)}."
 
 
 def _ill(report: BulkReport) -> str | None:
@@ -161,9 +189,9 @@ def _ill(report: BulkReport) -> str | None:
     return f"🟡 *{who} is ill right now:* whoever opens a link may not get through. Better wait until that is over."
 
 
-def _named(lines: Sequence[BulkLine]) -> list[str]:
+def _one_by_one(lines: Sequence[BulkLine]) -> list[str]:
     """Lines one by one: first those with which something is the matter."""
-    ordered = sorted(lines, key=lambda line: (line.fate not in _FAULTS, line.number))
+    ordered = sorted(lines, key=lambda line: (line.fate not in _FAULTS, line.note is None, line.number))
     shown = [_told(line) for line in ordered[:LISTED]]
     if len(lines) > LISTED:
         shown.append(f"…and {count(len(lines) - LISTED, 'more line', 'more lines')}, all in the file.")
@@ -174,16 +202,17 @@ def _told(line: BulkLine) -> str:
     if line.fate in _FAULTS:
         why = line.note.rstrip(".") if line.note else _FAULTS[line.fate][0]
         return f"Line {line.number} {code(line.typed, 60)}: ⚠ {escape(why, 200)}"
-    return (
-        f"Line {line.number} *{escape(line.grower_name or '')}*: {_PLANS[line.fate][0]}" if line.fate in _PLANS else ""
-    )
+    if line.fate not in _PLANS:
+        return ""
+    doubt = f". ⚠ {escape(line.note.rstrip('.'), 200)}" if line.note else ""
+    return f"Line {line.number} *{escape(line.grower_name or '')}*: {_PLANS[line.fate][0]}{doubt}"
 
 
 def _progress(report: BulkReport, fates: Counter[LineFate]) -> Message:
     left = fates[LineFate.TO_INVITE]
     done = fates[LineFate.SENT] + fates[LineFate.TO_SHARE]
     filled = BAR * done // max(1, done + left)
-    head = f"{escape(report.bulk.name)}: {done:,} of {count(done + left, 'link')} made."
+    head = f"{_heading(report.bulk)}: {done:,} of {count(done + left, 'link')} made."
     bar = "▓" * filled + "░" * (BAR - filled)
     blocks = (
         section(f"*{head}*", bar, "This message changes as they are made. The file with every link comes at the end."),
@@ -195,7 +224,7 @@ def _progress(report: BulkReport, fates: Counter[LineFate]) -> Message:
 def _ended(report: BulkReport, fates: Counter[LineFate]) -> Message:
     sent, to_pass_on, left = fates[LineFate.SENT], fates[LineFate.TO_SHARE], fates[LineFate.TO_INVITE]
     made = sent + to_pass_on
-    name = escape(report.bulk.name)
+    name = _heading(report.bulk)
     head = f"{name}: {count(made, 'link')} made."
     if report.bulk.state is BulkState.STOPPED:
         head = f"{name} was stopped: {count(made, 'link')} made, {left:,} not."
@@ -260,7 +289,7 @@ def _about_the_file(report: BulkReport, links: int) -> str:
 
 def bulk_list_words(bulk: Bulk, links: int) -> str:
     """What stands above the file."""
-    of = f"every line of {escape(bulk.name)}"
+    of = f"every line of {_named(bulk)}"
     if not links:
         return f"Here is {of}, and what is to become of it."
     work = "works" if links == 1 else "work"
@@ -273,13 +302,16 @@ def bulk_list_name(bulk: Bulk) -> str:
     return f"{stem.removesuffix('-csv') or 'growers'} with links.csv"
 
 
-def bulk_list_row(line: BulkLine, consent: Consent | None, letter: Letter | None, now: datetime) -> tuple[object, ...]:
+def bulk_list_row(
+    line: BulkLine, grower: Grower | None, consent: Consent | None, letter: Letter | None, now: datetime
+) -> tuple[object, ...]:
     """One line of the file; a link only where pressing it leads somewhere."""
     url = letter.url if letter else None
     return (
         line.number,
         line.typed,
         line.grower_name or "",
+        (grower.email if grower else None) or "",
         line.grower_id or "",
         _state(line, consent, now),
         url or "",
@@ -290,9 +322,12 @@ def bulk_list_row(line: BulkLine, consent: Consent | None, letter: Letter | None
 
 def _state(line: BulkLine, consent: Consent | None, now: datetime) -> str:
     state = _STATES[line.fate]
-    if line.note:
-        note = unreachable(line.note) if line.fate is LineFate.TO_SHARE else line.note.rstrip(".")
-        state = f"{state}: {note}" if line.fate is LineFate.TO_SHARE else note
+    if line.note and line.fate in _FAULTS:
+        state = line.note.rstrip(".")
+    elif line.note:
+        # Slack's word for why a message did not arrive, or what was doubtful in the plan already.
+        is_doubt = " " in line.note
+        state = f"{state}: {line.note.rstrip('.') if is_doubt else unreachable(line.note)}"
     if consent is None:
         return state
     if consent.state in _ANSWERS:

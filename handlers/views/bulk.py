@@ -8,9 +8,6 @@ from bot import messages
 from bot.bot import Bot
 from handlers.call import Reply, Submission
 
-PASTED = "pasted list"
-"""What a list is called that came without a file's name."""
-
 
 def faults(form: Submission) -> Mapping[str, str]:
     """What to mend, by block id."""
@@ -26,5 +23,5 @@ async def plan(form: Submission, bot: Bot) -> Reply:
         bulk = await bot.bulk_inviting.plan_file(files[0], form.user, form.channel)
     else:
         pasted = form.texts["lines"].encode("utf-8", "replace")
-        bulk = await bot.bulk_inviting.plan(PASTED, pasted, form.user, form.channel)
+        bulk = await bot.bulk_inviting.plan(messages.PASTED, pasted, form.user, form.channel)
     return Reply(messages.bulk_planned(bulk), detail={"bulk": bulk.id})

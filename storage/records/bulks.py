@@ -33,7 +33,8 @@ class LineFate(StrEnum):
 
 @dataclass(frozen=True)
 class Bulk:
-    """A list of growers that somebody wants links for. `trouble` is why the list with the links could not be sent."""
+    """A list of growers that somebody wants links for. `trouble` is why the list with the links could not be sent,
+    `left_out` are the headings of columns that nobody looked at."""
 
     id: str
     name: str
@@ -43,6 +44,7 @@ class Bulk:
     state: BulkState = BulkState.PLANNED
     finished_at: datetime | None = None
     trouble: str | None = None
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import String, Text
+from sqlalchemy import JSON, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.records import Bulk, BulkLine, BulkState, LineFate
@@ -22,6 +22,7 @@ class BulkRow(Row):
     state: Mapped[str] = mapped_column(String(16))
     finished_at: Mapped[datetime | None]
     trouble: Mapped[str | None] = mapped_column(String(64))
+    left_out: Mapped[list[str] | None] = mapped_column(JSON)
 
     def to_record(self) -> Bulk:
         return Bulk(
@@ -33,6 +34,7 @@ class BulkRow(Row):
             state=BulkState(self.state),
             finished_at=self.finished_at,
             trouble=self.trouble,
+            left_out=tuple(self.left_out or ()),
         )
 
 

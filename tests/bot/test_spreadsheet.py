@@ -8,12 +8,12 @@ import io
 import pytest
 
 from bot.errors import UsageError
-from bot.spreadsheet import MOST_BYTES, Line, lines_of, written
+from bot.spreadsheet import MOST_BYTES, Line, sheet_of, written
 
 
 def words(content: str | bytes) -> list[tuple[int, tuple[str, ...]]]:
     """What may say who is meant, by the line's number; no line is at fault."""
-    lines = lines_of(content.encode() if isinstance(content, str) else content)
+    lines = sheet_of(content.encode() if isinstance(content, str) else content).lines
     assert [line for line in lines if line.fault] == []
     return [(line.number, line.words) for line in lines]
 
@@ -44,8 +44,15 @@ def test_a_word_of_headings_among_others_swallows_no_line() -> None:
     assert words("name,,\nAda,,") == [(2, ("Ada",))]
 
 
+def test_columns_under_a_heading_that_nobody_knows_are_left_out_by_name() -> None:
+    sheet = sheet_of(b"Name,Phone,,E-mail,Field notes\nAda,555,x,ada@example.com,nice\n")
+    assert sheet.left_out == ["Phone", "Field notes"]
+    assert [line.words for line in sheet.lines] == [("ada@example.com", "Ada")]
+    assert sheet_of(b"Ada,555,nice\n").left_out == [], "without headings every cell counts"
+
+
 def test_a_bad_line_costs_one_line_and_is_named_by_its_number() -> None:
-    lines = lines_of(b'name\nAda\n"Bob\nCl\xe9o\n""\nDora\n')
+    lines = sheet_of(b'name\nAda\n"Bob\nCl\xe9o\n""\nDora\n').lines
     assert [(line.number, line.words) for line in lines if not line.fault] == [(2, ("Ada",)), (6, ("Dora",))]
     faults = {line.number: line.fault for line in lines if line.fault}
     assert "quotation mark" in str(faults[3])
@@ -54,7 +61,7 @@ def test_a_bad_line_costs_one_line_and_is_named_by_its_number() -> None:
 
 
 def test_control_characters_and_endless_cells_are_cut() -> None:
-    [line] = lines_of(b"A\x07d\x1ba\t" + b"x" * 5000)
+    [line] = sheet_of(b"A\x07d\x1ba\t" + b"x" * 5000).lines
     assert line.words[0] == "A d a"
     assert max(map(len, line.words)) <= 300
     assert len(line.text) <= 300
@@ -75,7 +82,7 @@ def test_control_characters_and_endless_cells_are_cut() -> None:
 )
 def test_what_is_no_list_is_refused_as_a_whole(content: bytes, why: str) -> None:
     with pytest.raises(UsageError, match=why):
-        lines_of(content)
+        sheet_of(content)
 
 
 def test_no_cell_that_goes_out_starts_a_formula() -> None:
@@ -98,5 +105,5 @@ def test_nor_does_a_part_of_one_where_a_spreadsheet_splits_lines_elsewhere(
 
 
 def test_what_went_out_can_come_in_again() -> None:
-    back = lines_of(written(("line", "grower", "leaf_id", "link"), [(2, "Ada", "id-1", "https://x")]))
-    assert back == [Line(2, "2,Ada,id-1,https://x", ("id-1", "Ada"))]
+    back = sheet_of(written(("line", "grower", "leaf_id", "link"), [(2, "Ada", "id-1", "https://x")]))
+    assert back.lines == [Line(2, "2,Ada,id-1,https://x", ("id-1", "Ada"))]

@@ -140,13 +140,42 @@ async def test_from_a_file_to_links_and_back(stage: Stage) -> None:
     assert [row.action for row in await stage.audit() if row.actor == "job:bulk"] == ["bulk-done", "bulk-listed"]
 
 
+async def test_what_is_left_out_or_does_not_fit_together_is_told_before_a_link_is_made(
+    stage_on_sqlite: Stage,
+) -> None:
+    stage = stage_on_sqlite
+    await peopled(stage)
+    listed = f"""name,phone,e-mail,Crop
+Ada Lovelace Farms,555,old@lovelace.example,wheat
+Bob's Barn,556,{ADA},barley
+Ada Lovelace Farms,555,other@lovelace.example,
+Sato Family Orchards,557,,
+"""
+    await sends(stage, listed)
+    plan = await says(stage, "1 grower would get a link")
+    shown = text_of(plan)
+    assert "I do not know these columns and left them out: `phone` and `Crop`." in shown
+    assert "Line 2 *Ada Lovelace Farms*: gets a link. ⚠ Nobody at Leaf has the address “old@lovelace.example”" in shown
+    assert f"Its cells do not mean one and the same grower: “{ADA}”, “Bob's Barn”" in shown
+    assert "The same grower as line 2. Nobody at Leaf has the address “other@lovelace.example”" in shown
+    assert "Line 5 *Sato Family Orchards*: is connected already, and is left alone\n" in f"{shown}\n"
+    assert "Growers who have no owner yet become yours" in shown
+    await press(stage, plan, "bulk-start")
+    [rows] = await files(stage)
+    assert [row["email"] for row in rows] == [ADA, "", ADA, "hana@sato.example"]
+    assert rows[0]["state"] == "sent by direct message: Nobody at Leaf has the address “old@lovelace.example”"
+    ada = await stage.running.bot.directory.by_id(stage.world.leaf.find(ADA).id)
+    assert ada.owner == stage.grace
+
+
 async def test_pasted_lines_do_as_well_and_a_list_can_be_had_again(stage_on_sqlite: Stage) -> None:
     stage, slack = stage_on_sqlite, stage_on_sqlite.world.slack
     await peopled(stage)
     view = await opened(stage)
     assert (await slack.submit(stage.grace, view["id"])).errors == {"lines": "Choose a file, or paste lines here."}
     assert (await slack.submit(stage.grace, view["id"], {"lines": {"lines": "bob's barn\nSATO family orchards"}})).ok
-    plan = await says(stage, "1 grower would get a link")
+    plan = await says(stage, "The pasted list: 1 grower would get a link")
+    assert "I have read the pasted list." in text_of(stage.answers(stage.grace)[-1])
     await press(stage, plan, "bulk-list")
     [planned] = await files(stage)
     assert [row["state"] for row in planned] == ["no link yet", "connected already"]

@@ -280,6 +280,16 @@ def bulks() -> Iterator[tuple[str, Shown]]:
     yield "bulk: read", messages.bulk_planned(a_bulk().bulk)
     yield "bulk: the file is coming", messages.bulk_list_coming(a_bulk().bulk)
     yield "bulk: plan", messages.bulk(a_bulk(), NOW)
+    odd = replace(a_bulk().bulk, left_out=("Phone", "Field *notes*"))
+    yield "bulk: plan of a file with columns nobody knows", messages.bulk(a_bulk(bulk=odd), NOW)
+    odd = replace(odd, left_out=tuple(f"Column {number}" for number in range(1, 31)))
+    yield "bulk: plan of a file with many such columns", messages.bulk(a_bulk(bulk=odd), NOW)
+    pasted = replace(a_bulk().bulk, name=messages.PASTED)
+    yield "bulk: read, pasted", messages.bulk_planned(pasted)
+    yield "bulk: the file of a pasted list is coming", messages.bulk_list_coming(pasted)
+    yield "bulk: plan of a pasted list", messages.bulk(a_bulk(bulk=pasted), NOW)
+    gone = replace(pasted, state=BulkState.CANCELLED)
+    yield "bulk: a pasted list cancelled", messages.bulk(a_bulk(bulk=gone), NOW)
     yield "bulk: plan while FieldView is ill", messages.bulk(a_bulk(ill=frozenset({StormKind.FIELDVIEW})), NOW)
     nobody = [line for line in bulk_lines() if line.fate is not LineFate.TO_INVITE]
     yield "bulk: plan with nobody to invite", messages.bulk(a_bulk(lines=nobody), NOW)
@@ -297,6 +307,8 @@ def bulks() -> Iterator[tuple[str, Shown]]:
     for title, words in (("links", 44), ("one link", 1), ("no link", 0)):
         told = messages.bulk_list_words(a_bulk().bulk, words)
         yield f"bulk: above the file, {title}", Message(told, (section(told),))
+    told = messages.bulk_list_words(pasted, 0)
+    yield "bulk: above the file of a pasted list", Message(told, (section(told),))
 
 
 def links() -> Iterator[tuple[str, Shown]]:

@@ -286,6 +286,20 @@ def bulk_lines() -> list[BulkLine]:
         BulkLine(5, "Okafor, Ada", LineFate.TWICE, GROWER.id, GROWER.name, note="The same grower as line 2."),
         BulkLine(6, "Green Acres", LineFate.AMBIGUOUS),
         BulkLine(7, "Nobody's Farm", LineFate.UNKNOWN),
+        BulkLine(
+            9,
+            "Bob's Barn,ada@okafor.example",
+            LineFate.AMBIGUOUS,
+            note="Its cells do not mean one and the same grower: “ada@okafor.example”, “Bob's Barn”.",
+        ),
+        BulkLine(
+            10,
+            "Hopper Grain,old@hopper.example",
+            LineFate.CONNECTED,
+            "hopper",
+            "Hopper Grain",
+            note="Nobody at Leaf has the address “old@hopper.example”.",
+        ),
         BulkLine(8, '"Half a name', LineFate.UNREADABLE, note="A quotation mark on it is not closed."),
     ]
 
