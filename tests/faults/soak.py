@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import contextlib
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -22,6 +23,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 
@@ -38,6 +40,7 @@ from storage.database import Database
 from storage.records import AnnouncementKind, ConsentState, StormKind
 from storage.tables import AnnouncementRow, StormRow
 from tests.databases import Databases, migrate
+from tests.faults.backlog import backlog, consents_of
 from tests.faults.frontdoor import front_door
 from tests.faults.lives import Lives, Spot
 from tests.faults.truth import MENDED, announcement_of, judge
@@ -50,7 +53,7 @@ ALIKE = 250
 """Growers for whom nothing ever happens; there must be some, and more than a page of them."""
 
 QUIET = 240.0
-"""Seconds that the program gets at the end to catch up with everything."""
+"""Seconds at the end in which something must get less of what the program has to catch up with."""
 
 SETTINGS = {"SWEEP_INTERVAL": "2", "LOG_LEVEL": "warning"}
 """Looks often, so that there is much to interrupt."""
@@ -78,12 +81,13 @@ class Story:
     farms: list[Farm] = field(default_factory=list)
     kills: int = 0
     counts: Counter[str] = field(default_factory=Counter)
-    meanwhile: set[asyncio.Task[None]] = field(default_factory=set)
+    meanwhile: set[asyncio.Future[None]] = field(default_factory=set)
+    journeys: dict[str, Farm] = field(default_factory=dict)
+    """Growers who are not through with their consent, by name."""
 
     def aside(self, deed: Awaitable[None]) -> None:
         """Goes on while everything else goes on."""
-        task = asyncio.ensure_future(deed)
-        self.meanwhile.add(task)
+        self.meanwhile.add(asyncio.ensure_future(deed))
 
     # What happens to growers
 
@@ -161,6 +165,7 @@ class Story:
 
     def _consents(self, farm: Farm) -> None:
         farm.consented = True
+        self.journeys[farm.name] = farm
         self.aside(self._journey(farm))
 
     async def _journey(self, farm: Farm) -> None:
@@ -169,6 +174,7 @@ class Story:
         while True:
             state = await self._consent_state(farm)
             if state is ConsentState.CONNECTED:
+                del self.journeys[farm.name]
                 return
             if not link or state in (None, ConsentState.REVOKED, ConsentState.FAILED):
                 # Without an answer there may be a new link all the same, and then the one before is good for nothing.
@@ -422,32 +428,53 @@ async def _subscribe(story: Story, channel: str) -> None:
 
 
 async def _quiet(story: Story) -> None:
-    """The bad moments end, and the program gets time to catch up."""
+    """The bad moments end, and the program gets time to catch up: as long as it gets on. Raises TimeoutError."""
     for faults in (story.world.leaf.faults, story.world.fieldview.faults, story.world.slack.faults):
         faults.heal()
     story.world.slack.rate_limits.clear()
-    async with asyncio.timeout(QUIET):
-        await asyncio.gather(*story.meanwhile)
-        story.meanwhile.clear()
-        for _ in range(3):
-            await _one_whole_sweep(story)
-        await eventually(lambda: _nothing_owed(story), within=QUIET)
+    await _gets_done("growers consent", lambda: _under_way(story))
+    await asyncio.gather(*story.meanwhile)
+    story.meanwhile.clear()
+    for number in range(3):
+        since = story.world.clock()
+        await _gets_done(f"sweep {number + 1} of 3", lambda since=since: _unswept(story, since))  # type: ignore[misc]
+    await _gets_done("messages are delivered", lambda: _owed(story))
 
 
-async def _one_whole_sweep(story: Story) -> None:
-    since = story.world.clock()
+async def _gets_done(what: str, how_much: Callable[[], Awaitable[int]]) -> None:
+    """Wait until nothing of it is left. Raises TimeoutError when it was never less for so long."""
+    left, since = await how_much(), time.monotonic()
+    while left:
+        if time.monotonic() > since + QUIET:
+            raise TimeoutError(what)
+        await asyncio.sleep(0.1)
+        if (now := await how_much()) < left:
+            left, since = now, time.monotonic()
 
-    async def swept() -> bool:
-        async with story.database.reading() as session:
-            last = await sweeps.last_finished(session)
-        return last is not None and last.started_at > since
 
-    await eventually(swept, within=QUIET)
+async def _under_way(story: Story) -> int:
+    return sum(not deed.done() for deed in story.meanwhile)
 
 
-async def _nothing_owed(story: Story) -> bool:
+async def _unswept(story: Story, since: datetime) -> int:
+    """One until a whole sweep has begun and ended since then."""
     async with story.database.reading() as session:
-        return await outbox.depth(session) == 0
+        last = await sweeps.last_finished(session)
+    return int(last is None or last.started_at <= since)
+
+
+async def _owed(story: Story) -> int:
+    async with story.database.reading() as session:
+        return await outbox.depth(session)
+
+
+async def _unfinished(story: Story) -> list[str]:
+    """In words, what the program or a grower has not got done."""
+    growers = []
+    for farm in story.journeys.values():
+        consents = "; ".join(await consents_of(story.database, farm.user.id)) or "no consent"
+        growers.append(f"a grower tries in vain: {consents}")
+    return growers + await backlog(story.database)
 
 
 async def _lists_of_storms(story: Story) -> dict[str, set[str]]:
@@ -514,18 +541,19 @@ async def soak(
             dead = await story.kill()
             # The world does not wait until they are back.
             await asyncio.gather(something_happens(story), *(story.is_started(program) for program in dead))
-        timed_out = ""
+        last_fault, unfinished = time.monotonic(), []
         try:
             await _quiet(story)
-        except TimeoutError:
-            timed_out = f"not caught up {QUIET:.0f} s after the last fault"
+        except TimeoutError as gave_up:
+            unfinished = [f"for {QUIET:.0f} s nothing got on: {gave_up}", *await _unfinished(story)]
+        caught_up = time.monotonic() - last_fault
         lists = await _lists_of_storms(story)
         for program in story.programs:
             program.is_told_to_stop()
             await program.exit_code()
         verdict = await judge(story.world, story.database, story.farms, story.channels, story.lives, lists)
-        if timed_out:
-            verdict.fault(timed_out)
+        verdict.count("seconds to catch up after the last fault", round(caught_up))
+        verdict.broken_promises += unfinished
         await _audit_verifies(story, verdict)
         crashes = sum("Traceback" in program.output for program in story.programs)
         verdict.count("processes that logged a crash", crashes)
@@ -565,7 +593,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--storms", action="store_true", help="let many break at once, and storms form")
-    parser.add_argument("--keep", type=Path, help="copy what the programs logged to this folder")
+    parser.add_argument("--keep", type=Path, help="copy what the programs logged, and SQLite's file, to this folder")
     given = parser.parse_args(arguments)
     seed = given.seed if given.seed is not None else random.randrange(1_000_000)  # noqa: S311 - no secret
     broken = 0
@@ -597,7 +625,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _keep(made: Path, where: Path) -> None:
     where.mkdir(parents=True, exist_ok=True)
     for output in made.glob("replica-*/output"):
-        (where / f"{output.parent.name}.log").write_bytes(output.read_bytes())
+        shutil.copy(output, where / f"{output.parent.name}.log")
+    for file in made.glob("fieldview.db*"):
+        shutil.copy(file, where)
 
 
 if __name__ == "__main__":

@@ -9,11 +9,13 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.sandbox.clock import Clock
 from bot.sandbox.world import World
 from storage.database import Database
+from tests.faults.backlog import backlog, consents_of
 from tests.faults.lives import Lives
 from tests.faults.soak import report, soak
 from tests.faults.storm_truth import judge_list, judge_storm
 from tests.faults.truth import judge
 from tests.faults.verdicts import Farm, Verdict
+from tests.stage import ADA, Stage
 
 KILLS = 4
 
@@ -43,6 +45,24 @@ async def test_the_judge_sees_a_lost_alert_and_a_consent_that_came_to_nothing(sq
     assert len(verdict.broken_promises) == 2, report(verdict)
     assert "told in 0 of 1 channels" in verdict.broken_promises[0]
     assert "Farm 2 consented: 0 consents connected" in verdict.broken_promises[1]
+
+
+async def test_what_is_left_undone_is_told_in_words(stage_on_sqlite: Stage) -> None:
+    """Slack takes nothing, a connection has died, and a grower has a link: a soak that gives up names all of it."""
+    stage, sato = stage_on_sqlite, stage_on_sqlite.world.leaf.find("hana@sato.example")
+    await stage.types("/fieldview connect Ada Lovelace Farms")
+    stage.world.slack.faults.outage("chat")
+    stage.world.leaf.set_status(sato, "UNAUTHENTICATED")
+    await stage.running.bot.monitor.check(sato.id, "status")
+    said = await backlog(stage.running.bot.database)
+    told = {kind: [each for each in said if each.startswith(kind)] for kind in ("owed", "open", "job", "on its way")}
+    assert [each.split()[1] for each in told["owed"]] == ["incident"]
+    assert told["open"][0].endswith(f"of {sato.name}")
+    assert [each for each in told["job"] if "deliver" in each], told["job"]
+    assert not told["on its way"], "a link that nobody has pressed keeps nobody waiting"
+    [link] = await consents_of(stage.running.bot.database, stage.world.leaf.find(ADA).id)
+    assert "of Ada Lovelace Farms, made " in link
+    assert link.endswith(", open")
 
 
 async def test_storms_survive_kills(sqlite_url: str, tmp_path: Path) -> None:
