@@ -473,7 +473,8 @@ class Announcer:
             case AnnouncementKind.DISCONNECTION:
                 async with self._database.reading() as session:
                     wanted = await disconnections.get(session, owed.subject)
-                return messages.disconnection(wanted, now) if wanted else None
+                    grower = await growers.get(session, wanted.grower_id) if wanted else None
+                return messages.disconnection(wanted, now, grower) if wanted else None
             case AnnouncementKind.OPERATOR_NOTICE:
                 async with self._database.reading() as session:
                     notice = await notices.get(session, owed.subject)
@@ -530,14 +531,16 @@ class Announcer:
     async def _no_data_yet(self, consent_id: str) -> Message | None:
         async with self._database.reading() as session:
             consent = await consents.get(session, consent_id)
+            grower = await growers.get(session, consent.grower_id) if consent else None
         first = await self._first_data(consent_id)
-        return messages.no_data_yet(consent, first) if consent and first else None
+        return messages.no_data_yet(consent, first, grower) if consent and first else None
 
     async def _renewal(self, consent_id: str, now: datetime) -> Message | None:
         async with self._database.reading() as session:
             consent = await consents.get(session, consent_id)
             latest = await consents.latest_of_grower(session, consent.grower_id) if consent else None
-        return messages.renewal_asked(consent, latest, now) if consent else None
+            grower = await growers.get(session, consent.grower_id) if consent else None
+        return messages.renewal_asked(consent, latest, now, grower) if consent else None
 
     async def _storm(self, storm_id: str, now: datetime) -> Message | None:
         async with self._database.reading() as session:

@@ -15,7 +15,7 @@ from bot import messages
 from bot.messages import Message
 from bot.reports import Letter, was_connected
 from bot.vault import digest
-from storage import connections, consents
+from storage import connections, consents, growers
 from storage.database import Database
 from storage.records import Consent, ConsentState
 
@@ -81,17 +81,19 @@ class Correspondence:
         letter, now = await self.letter(subject.partition(":")[0]), self._clock()
         if letter is None:
             return None
-        if not may_press_again(letter.consent, now):
-            return self._pointless(letter, now)
         if letter.consent.sent_to is None:
-            return messages.reminder_to_pass_on(letter, now)
+            return await self._to_pass_on(letter, now)
+        if not may_press_again(letter.consent, now):
+            return messages.invitation_dm_closed(letter, now)
         is_last = letter.consent.expires_at - now <= DAY_BEFORE
         return messages.reminder(letter, now, last=is_last)
 
-    def _pointless(self, letter: Letter, now: datetime) -> Message | None:
-        if letter.consent.sent_to is None:
-            return messages.reminder_over(letter.consent, now)
-        return messages.invitation_dm_closed(letter, now)
+    async def _to_pass_on(self, letter: Letter, now: datetime) -> Message:
+        async with self._database.reading() as session:
+            grower = await growers.get(session, letter.consent.grower_id)
+        if not may_press_again(letter.consent, now):
+            return messages.reminder_over(letter.consent, now, grower)
+        return messages.reminder_to_pass_on(letter, now, grower)
 
 
 def reminder_name(consent_id: str, number: int) -> str:

@@ -12,7 +12,7 @@ from bot.dataflow import DataFlows
 from bot.errors import ProviderError
 from bot.monitor import Monitor
 from bot.reports import History, Overview, StatusReport, Timeline, TimelineFact
-from storage import audit, care, connections, consents, first_data, incidents, leaf_events, silences, sweeps
+from storage import audit, care, connections, consents, first_data, growers, incidents, leaf_events, silences, sweeps
 from storage.database import Database
 from storage.records import AuditEntry, Connection, CredentialStatus, Grower, Transition
 
@@ -173,9 +173,12 @@ class Health:
                 limit=HISTORY_PAGE + 1,
                 before=before,
             )
-        shown = found[:HISTORY_PAGE]
+            shown = found[:HISTORY_PAGE]
+            about = [target, *(sealed.entry.target for sealed in shown)]
+            known = await growers.get_many(session, {grower_id for grower_id in about if grower_id})
         older = shown[-1].seq if len(found) > HISTORY_PAGE else None
-        return History([sealed.entry for sealed in shown], grower, actor, action, since, older, before is not None)
+        entries = [sealed.entry for sealed in shown]
+        return History(entries, known.get(target or "", grower), actor, action, since, older, before is not None, known)
 
 
 def _moment(fact: TimelineFact) -> datetime:

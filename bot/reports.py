@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
@@ -164,7 +164,10 @@ class StatusReport:
 
 @dataclass(frozen=True)
 class History:
-    """One page of the audit trail, newest first, and what was asked for. `older` is the entry to go on from."""
+    """One page of the audit trail, newest first, and what was asked for. `older` is the entry to go on from.
+
+    `known` are the growers it is about, by id.
+    """
 
     entries: Sequence[AuditEntry]
     grower: Grower | None = None
@@ -173,6 +176,7 @@ class History:
     since: datetime | None = None
     older: int | None = None
     page_on: bool = False
+    known: Mapping[str, Grower] = field(default_factory=dict)
 
 
 TimelineFact = LeafEvent | Transition | AuditEntry

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, case, func, or_, select, true, union, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from storage.records import ConsentState, CredentialStatus, Grower
 from storage.tables import ConnectionRow, ConsentRow, GrowerRow
@@ -33,13 +34,16 @@ LONGEST_SOUGHT = 1000
 
 
 async def get(session: AsyncSession, grower_id: str) -> Grower | None:
-    row = await session.get(GrowerRow, grower_id, populate_existing=True)
-    return row.to_record() if row else None
+    """The grower, with a word on whether another one is called the same."""
+    return (await get_many(session, [grower_id])).get(grower_id)
 
 
 async def get_many(session: AsyncSession, ids: Iterable[str]) -> dict[str, Grower]:
-    rows = await session.scalars(select(GrowerRow).where(GrowerRow.id.in_(list(ids))))
-    return {row.id: row.to_record() for row in rows}
+    other = aliased(GrowerRow)
+    namesake = select(other.id).where(other.folded_name == GrowerRow.folded_name, other.id != GrowerRow.id).exists()
+    chosen = select(GrowerRow, namesake).where(GrowerRow.id.in_(list(ids)))
+    rows = await session.execute(chosen.execution_options(populate_existing=True))
+    return {row.id: replace(row.to_record(), has_namesake=shared) for row, shared in rows}
 
 
 async def by_slack_user(session: AsyncSession, user: str) -> Grower | None:

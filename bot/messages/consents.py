@@ -8,7 +8,7 @@ from typing import TypeGuard
 from slack_sdk.models.blocks import ButtonElement
 
 from bot.messages.first_data import first_data_line
-from bot.messages.pieces import Message, actions, button, quiet, section, told_apart
+from bot.messages.pieces import Message, actions, button, called, quiet, section, told_apart
 from bot.messages.text import count, escape, mention, often, unmarked
 from bot.messages.times import lasting, moment
 from bot.messages.vocabulary import missing_parts, trouble
@@ -170,7 +170,7 @@ def connected(
     ]
     left_out = missing_parts(connection.missing_scopes) if connection.missing_scopes else None
     blocks = (section(*lines, left_out), actions(button("Show status", "show-status", grower.id)))
-    return Message(f"{name} connected FieldView.", blocks)
+    return Message(f"{called(grower)} connected FieldView.", blocks)
 
 
 def account_line(account: str | None, grower: Grower) -> str:
@@ -208,7 +208,7 @@ def consent_outcome(
     `connection` is what Leaf has said of it since; without it, nothing is claimed about how well it works. `whose` is
     another grower who is known by the FieldView account that is held.
     """
-    sign, head, then = _outcome(consent, escape(consent.grower_name), now, connection, first, grower, whose)
+    sign, head, then = _outcome(consent, called(grower, consent.grower_name), now, connection, first, grower, whose)
     show = button("Show status", "show-status", consent.grower_id)
     code_word = f"Code word of this link: {escape(consent.code_word)}"
     text = head if "<@" in then else unmarked(f"{head} {then}")

@@ -10,13 +10,13 @@ from typing import Any
 from slack_sdk.models.blocks import Block
 
 from bot.messages.access import whom
-from bot.messages.pieces import Message, button, paragraphs, quiet, section
+from bot.messages.pieces import Message, button, called, paragraphs, quiet, section
 from bot.messages.pieces import actions as buttons
-from bot.messages.text import channel, code, count, escape, mention, unmarked
+from bot.messages.text import channel, code, count, mention, unmarked
 from bot.messages.times import in_utc, moment
 from bot.messages.vocabulary import CAUSES, trouble
 from bot.reports import History
-from storage.records import AuditEntry
+from storage.records import AuditEntry, Grower
 
 Detail = Mapping[str, Any]
 
@@ -58,7 +58,7 @@ _NOT_DONE = {
 
 def history(page: History, now: datetime) -> Message:
     """One page of the audit trail: of one grower or of all, narrowed to what was asked for."""
-    whose = f" around {escape(page.grower.name)}" if page.grower else ""
+    whose = f" around {called(page.grower)}" if page.grower else ""
     narrowed = _narrowed(page)
     turning = _turning(page)
     if not page.entries:
@@ -69,7 +69,7 @@ def history(page: History, now: datetime) -> Message:
     head = several if len(shown) > 1 else f"One entry{whose}"
     blocks: list[Block] = [
         section(f"*{head}*{' ' if narrowed else ''}{narrowed}, newest first"),
-        *paragraphs(*map(line, shown)),
+        *paragraphs(*(f"{moment(entry.at)} · {told(entry, page.known.get(entry.target or ''))}" for entry in shown)),
         *turning,
     ]
     blocks.append(quiet("This list cannot be rewritten unnoticed: every entry is sealed with the one before it."))
@@ -104,18 +104,14 @@ def _turning(page: History) -> list[Block]:
     return [buttons(newest, older)]
 
 
-def line(entry: AuditEntry) -> str:
-    """One entry with its time."""
-    return f"{moment(entry.at)} · {told(entry)}"
-
-
-def told(entry: AuditEntry) -> str:
-    """Who did what to whom, and how it ended."""
+def told(entry: AuditEntry, grower: Grower | None = None) -> str:
+    """Who did what to whom, and how it ended; a `grower` who is given is told apart from others of the name."""
     detail = _detail(entry.detail)
-    who = actor(entry.actor, entry.target_name)
+    name = called(grower, entry.target_name) if entry.target_name else None
+    who = actor(entry.actor, name)
     action = _chosen_for(entry.action, detail)
     deed = _DEEDS.get(action)
-    whom = _whom(entry, detail)
+    whom = name or _whom(entry)
     words = deed(whom, detail) if deed else _unknown(action, whom)
     ending = "" if action in _OWN_ENDING else _ending(entry.outcome, detail)
     if action in _WANTED and ending == _OUTCOMES["refused"]:
@@ -128,19 +124,17 @@ def _chosen_for(action: str, detail: Detail) -> str:
     return str(detail["command"]) if action == "choose-grower" and detail.get("command") in _DEEDS else action
 
 
-def _whom(entry: AuditEntry, detail: Detail) -> str:
-    """The grower, or what was typed when nobody answered to it."""
-    if entry.target_name:
-        return escape(entry.target_name)
+def _whom(entry: AuditEntry) -> str:
+    """A grower without a name, or what was typed when nobody answered to it."""
     if entry.target:
         return "a grower"
     return code(entry.typed, 40) if entry.typed else ""
 
 
-def actor(name: str, grower_name: str | None = None) -> str:
-    """Who acted: a person in Slack, the grower, or one of the bot's own jobs."""
-    if name == "grower" and grower_name:
-        return escape(grower_name)
+def actor(name: str, grower: str | None = None) -> str:
+    """Who acted: a person in Slack, the grower (escaped), or one of the bot's own jobs."""
+    if name == "grower" and grower:
+        return grower
     if name in _ACTORS:
         return _ACTORS[name]
     return "the bot" if name.startswith("job") else mention(name)

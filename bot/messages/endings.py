@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from bot.messages.consents import account_line, data_line
-from bot.messages.pieces import Message, actions, button, quiet, section
+from bot.messages.pieces import Message, actions, button, called, quiet, section
 from bot.messages.text import count, escape, mention
 from bot.messages.times import lasting, moment
 from bot.reports import Loss
@@ -57,9 +57,9 @@ def _what_there_is(grower: Grower, connection: Connection | None) -> str:
     return f"{connected}{account_line(connection.account_email, grower) or ''}".strip() or "Leaf has a connection."
 
 
-def disconnection(wanted: Disconnection, now: datetime) -> Message:
+def disconnection(wanted: Disconnection, now: datetime, grower: Grower | None = None) -> Message:
     """A connection that somebody wants ended, as it stands."""
-    name, asker = escape(wanted.grower_name), mention(wanted.asked_by)
+    name, asker = called(grower, wanted.grower_name), mention(wanted.asked_by)
     undo = button("Undo", "disconnect-undo", wanted.id, style="primary")
     agreed = f" {mention(wanted.agreed_by)} agreed." if wanted.agreed_by else ""
     match wanted.state:
@@ -78,7 +78,7 @@ def disconnection(wanted: Disconnection, now: datetime) -> Message:
             trouble = "Leaf does not do it right now. I keep trying for a day." if wanted.trouble else None
             return Message(head, (section(f"*{head}*", trouble),))
         case DisconnectionState.DONE:
-            return _done(wanted, f"{asker} asked for it.{agreed}")
+            return _done(wanted, name, f"{asker} asked for it.{agreed}")
         case DisconnectionState.UNDONE:
             why = f"{mention(wanted.ended_by)} undid it before anything happened."
         case DisconnectionState.LAPSED:
@@ -91,8 +91,8 @@ def disconnection(wanted: Disconnection, now: datetime) -> Message:
     return Message(head, (section(f"*{head}*", why), quiet(f"{asker} had asked for it {moment(wanted.asked_at)}")))
 
 
-def _done(wanted: Disconnection, who: str) -> Message:
-    head = f"{escape(wanted.grower_name)} is disconnected."
+def _done(wanted: Disconnection, name: str, who: str) -> Message:
+    head = f"{name} is disconnected."
     lines = ["Leaf has removed the connection; what it already holds stays.", f"*One thing is left.* {_TELL_FIELDVIEW}"]
     offer = actions(button("What happened", "show-events", wanted.grower_id))
     done = f" Done {moment(wanted.ended_at)}." if wanted.ended_at else ""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bot.messages.pieces import Message, actions, button, quiet, section
+from bot.messages.pieces import Message, actions, button, called, quiet, section
 from bot.messages.text import count, escape
 from bot.messages.times import lasting, moment
-from storage.records import Consent, FirstData
+from storage.records import Consent, FirstData, Grower
 
 LOOK = (
     "Often the account holds no fields yet, or the grower signed in with another account than the one their tablet "
@@ -34,9 +34,9 @@ def _what(*, again: bool) -> str:
     return "new data" if again else "the first data"
 
 
-def no_data_yet(consent: Consent, first: FirstData) -> Message:
+def no_data_yet(consent: Consent, first: FirstData, grower: Grower | None = None) -> Message:
     """The agent hears once that nothing has come in; the message changes when something does."""
-    name = escape(consent.grower_name)
+    name = called(grower, consent.grower_name)
     show = actions(button("Show status", "show-status", consent.grower_id))
     if first.came_at:
         head = f"Data from {name} has come in after all."

@@ -8,7 +8,7 @@ from slack_sdk.models.blocks import ActionsBlock, Block
 
 from bot.messages.casework import called_upon, care_lines, case_menu
 from bot.messages.consents import UNDER_WAY, account_doubt, data_line, needs_operator, next_repair, standing
-from bot.messages.pieces import Message, actions, button, heading, quiet, section, told_apart
+from bot.messages.pieces import Message, actions, button, called, heading, quiet, section, told_apart
 from bot.messages.text import code, count, escape, literal, mention
 from bot.messages.times import lasting, moment
 from bot.messages.vocabulary import CAUSES, explained, missing_parts, parts
@@ -46,7 +46,7 @@ def _open(card: IncidentCard, now: datetime) -> Message:
         blocks.append(
             quiet("Others broke within minutes of this one. One message in the channel stands for all of them.")
         )
-    text = f"{escape(card.grower.name)}: {words.title}. {_lock_screen(card, now)}"
+    text = f"{called(card.grower)}: {words.title}. {_lock_screen(card, now)}"
     return Message(f"{called_upon(card, now)}{text}", tuple(blocks))
 
 
@@ -77,7 +77,7 @@ def _flapping(card: IncidentCard, now: datetime) -> Message:
         _buttons(card, now),
         quiet("I sum it up in the thread every 6 hours. After 6 hours without a change, I say here how it ended."),
     ]
-    text = f"{escape(name)}: {head}, {count(card.changes, 'change')} in 24 hours. {then}"
+    text = f"{called(card.grower)}: {head}, {count(card.changes, 'change')} in 24 hours. {then}"
     return Message(f"{called_upon(card, now)}{text}", tuple(blocks))
 
 
@@ -166,7 +166,7 @@ def _recovered(card: IncidentCard, at: datetime) -> Message:
         ),
         actions(button("What happened", "show-events", card.grower.id)),
     )
-    return Message(f"{escape(card.grower.name)}: FieldView works again, after {down}.", blocks)
+    return Message(f"{called(card.grower)}: FieldView works again, after {down}.", blocks)
 
 
 def _what_it_was(was: Incident) -> str:
@@ -216,4 +216,4 @@ def _disconnected(card: IncidentCard, at: datetime) -> Message:
         ),
         actions(button("What happened", "show-events", card.grower.id)),
     )
-    return Message(f"{escape(card.grower.name)}: disconnected by the team.", blocks)
+    return Message(f"{called(card.grower)}: disconnected by the team.", blocks)

@@ -8,7 +8,7 @@ from datetime import datetime
 from slack_sdk.models.blocks import ActionsBlock, Block
 
 from bot.messages.consents import link_name, standing
-from bot.messages.pieces import Message, actions, button, quiet, section, told_apart
+from bot.messages.pieces import Message, actions, button, called, quiet, section, told_apart
 from bot.messages.text import count, escape, mention
 from bot.messages.times import moment
 from storage.records import Consent, ConsentState, Grower
@@ -68,9 +68,9 @@ def link_taken_back(consent: Consent) -> Message:
     )
 
 
-def renewal_asked(consent: Consent, latest: Consent | None, now: datetime) -> Message:
+def renewal_asked(consent: Consent, latest: Consent | None, now: datetime, grower: Grower | None = None) -> Message:
     """The grower wants a new link; later, that somebody made one."""
-    name = escape(consent.grower_name)
+    name = called(grower, consent.grower_name)
     if latest and latest.created_at > consent.created_at:
         head = f"{name} has a new link."
         by = mention(latest.asked_by, latest.asked_by_name)

@@ -163,6 +163,14 @@ def named(grower: Grower) -> str:
     return " · ".join(filter(None, [f"*{escape(grower.name)}*", told_apart(grower)]))
 
 
+def called(grower: Grower | None, name: str | None = None) -> str:
+    """The name for where nothing stands below it, escaped: with what tells apart growers who are called the same."""
+    plain = escape(name or (grower.name if grower else ""))
+    if grower is None or not grower.has_namesake:
+        return plain
+    return f"{plain} ({escape((particulars(grower) or [f'Leaf id {grower.id}'])[0], 60)})"
+
+
 def told_apart(grower: Grower | None) -> str | None:
     """E-mail and externalId for below a name, escaped; None when the grower has neither."""
     return " · ".join(escape(text, 60) for text in particulars(grower)) or None if grower else None

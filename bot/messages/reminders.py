@@ -6,16 +6,15 @@ from datetime import datetime
 
 from bot.messages.consents import standing
 from bot.messages.letters import to_paste
-from bot.messages.pieces import Message, actions, button, copyable, section
-from bot.messages.text import escape
+from bot.messages.pieces import Message, actions, button, called, copyable, section
 from bot.reports import Letter
-from storage.records import Consent
+from storage.records import Consent, Grower
 
 
-def reminder_to_pass_on(letter: Letter, now: datetime) -> Message:
+def reminder_to_pass_on(letter: Letter, now: datetime, grower: Grower | None = None) -> Message:
     """To whoever asked: the words to send, in the grower's language."""
     consent = letter.consent
-    head = f"{escape(consent.grower_name)} has not connected FieldView yet. Please remind them."
+    head = f"{called(grower, consent.grower_name)} has not connected FieldView yet. Please remind them."
     blocks = (
         section(f"*{head}*", standing(consent, now), "They are not in this Slack. These words are ready to be sent:"),
         copyable(to_paste(letter, now, reminds=True)),
@@ -27,7 +26,7 @@ def reminder_to_pass_on(letter: Letter, now: datetime) -> Message:
     return Message(head, blocks)
 
 
-def reminder_over(consent: Consent, now: datetime) -> Message:
+def reminder_over(consent: Consent, now: datetime, grower: Grower | None = None) -> Message:
     """The same message when there is nothing to remind of any more, without the link."""
-    head = f"{escape(consent.grower_name)} need not be reminded any more."
+    head = f"{called(grower, consent.grower_name)} need not be reminded any more."
     return Message(head, (section(f"*{head}*", standing(consent, now)),))

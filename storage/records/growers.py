@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 
@@ -11,6 +11,7 @@ class Grower:
     """A Leaf user: `id` is Leaf's id. `gone_at` is set when Leaf no longer has it.
 
     `owner` is the member of the team who looks after it; `channel` hears of it besides the subscribed ones.
+    `has_namesake`: another grower is called the same, as far as anybody looked.
     """
 
     id: str
@@ -21,3 +22,4 @@ class Grower:
     gone_at: datetime | None = None
     owner: str | None = None
     channel: str | None = None
+    has_namesake: bool = field(default=False, compare=False)

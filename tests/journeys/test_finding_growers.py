@@ -150,3 +150,25 @@ async def test_what_stands_behind_a_name_and_is_no_part_of_it_is_named(stage_on_
     chosen = await stage.presses(told, "choose-grower", selected=ada)
     assert "Ada Lovelace Farms" in text_of(chosen)
     assert await target(stage) == ada
+
+
+async def test_of_two_who_are_called_the_same_a_notification_and_the_history_say_which(stage: Stage) -> None:
+    emails = ("north@oaks.example", "south@oaks.example")
+    for name, email in zip(("Twin Oaks", "TWIN OAKS"), emails, strict=True):
+        stage.world.leaf.add_user(name, email)
+        stage.world.leaf.connect(email)
+    await stage.sweeps_now()
+    for email in (*emails, "hana@sato.example"):
+        await stage.world.leaf.revoke(email)
+    await stage.sweeps_now()
+    await stage.delivered()
+    texts = sorted(card.text.partition(":")[0] for card in stage.world.slack.posted(stage.alerts))
+    assert texts == ["Sato Family Orchards", "TWIN OAKS (south@oaks.example)", "Twin Oaks (north@oaks.example)"]
+
+    card = next(card for card in stage.world.slack.posted(stage.alerts) if "north@" in card.text)
+    told = await stage.presses(card, "acknowledge")
+    assert told.text.startswith("Twin Oaks (north@oaks.example): ")
+    history = text_of(await stage.types("/fieldview history"))
+    assert "acknowledged the alert about Twin Oaks (north@oaks.example)" in history
+    assert "found a broken connection: TWIN OAKS (south@oaks.example)" in history
+    assert "found a broken connection: Sato Family Orchards (permission ended)" in history

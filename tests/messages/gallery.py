@@ -153,6 +153,8 @@ def incidents() -> Iterator[tuple[str, Shown]]:
     working = a_card(incident=flapping, changes=5, connection=a_connection())
     yield "incident, flapping, works right now", messages.incident(working, NOW)
     settled = replace(flapping, opened_at=before(hours=20), recovered_at=before(hours=6), ended_by="leaf")
+    twin = replace(GROWER, has_namesake=True)
+    yield "incident, of one of two of the same name", messages.incident(a_card(grower=twin), NOW)
     yield "incident, flapping, settled", messages.incident(a_recovered_card(incident=settled, consent=None), NOW)
     yield "incident, over by repair", messages.incident(a_recovered_card(), NOW)
     manager = a_consent(incident_id="1nc1dent", account_email="manager@farms.example")
@@ -542,6 +544,8 @@ def stories() -> Iterator[tuple[str, Shown]]:
     ]
     yield "history", messages.history(History(entries), NOW)
     yield "history of one", messages.history(History(entries[:1], GROWER), NOW)
+    twins = {GROWER.id: replace(GROWER, has_namesake=True)}
+    yield "history of two of the same name", messages.history(History(entries[:2], known=twins), NOW)
     yield "history, empty", messages.history(History([], GROWER), NOW)
     narrow: dict[str, Any] = {"actor": "UMARIA", "action": "connect", "since": before(days=7)}
     yield "history, narrowed", messages.history(History(entries[:2], GROWER, older=812, **narrow), NOW)
