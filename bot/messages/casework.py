@@ -18,7 +18,7 @@ from slack_sdk.models.views import View
 
 from bot.errors import AlertOver, SomebodyWasFirst
 from bot.messages.consents import can_be_taken_back
-from bot.messages.pieces import Message, button, more, named, quiet, section
+from bot.messages.pieces import Message, button, called, more, named, quiet, section
 from bot.messages.text import capital, count, escape, mention
 from bot.messages.times import moment
 from bot.messages.vocabulary import CAUSES
@@ -46,8 +46,8 @@ def called_upon(card: IncidentCard, now: datetime) -> str:
 def care_lines(incident: Incident, grower: Grower, now: datetime) -> list[str]:
     """Whose it is, and what has been done about it so far."""
     care = incident.care
-    snoozed = [_snoozed(care)] if care.is_snoozed(now) else [owner_line(grower)]
-    return [*snoozed, *_assigned(care), *_acknowledged(care), *_escalated(care)]
+    snoozed = [_snoozed(care)] if care.is_snoozed(now) else []
+    return [owner_line(grower), *snoozed, *_assigned(care), *_acknowledged(care), *_escalated(care)]
 
 
 def owner_line(grower: Grower) -> str:
@@ -185,19 +185,19 @@ def not_done(problem: AlertOver | SomebodyWasFirst) -> Message:
         head = f"{capital(mention(problem.who))} was first and has {problem.did}{when}."
         return Message(f"Somebody was first and has {problem.did}.", (section(head, "Nothing was changed."),))
     over = "was disconnected" if problem.ended_by == "disconnect" else "works again"
-    head = f"{escape(problem.grower.name)} {over}, so this alert is over."
+    head = f"{called(problem.grower)} {over}, so this alert is over."
     return Message(
         f"{head} Nothing was changed.", (section(head, f"Since {moment(problem.since)}. Nothing was changed."),)
     )
 
 
 def _what(handled: Handled) -> str:
-    return f"{escape(handled.grower.name)}: {CAUSES[handled.incident.cause].title}"
+    return f"{called(handled.grower)}: {CAUSES[handled.incident.cause].title}"
 
 
 def _said(handled: Handled, what: str, then: str, *, plain: str = "") -> Message:
     """`plain` stands for `what` where mentions and moments would not show."""
-    name = escape(handled.grower.name)
+    name = called(handled.grower)
     return Message(f"{name}: {plain or what}.", (section(f"*{name}*: {what}.", then),))
 
 

@@ -149,7 +149,8 @@ async def test_a_snoozed_alert_says_until_when_by_whom_and_why_and_is_still_kept
     await stage.delivered()
     assert "Snoozed until" in text_of(card)
     assert f"by <@{stage.linus}>: In hospital until Friday" in text_of(card)
-    assert f"<@{stage.grace}>" not in text_of(card), "nobody is mentioned"
+    assert f"<@{stage.grace}>" not in card.text, "nobody is called"
+    assert f"*Owner:* <@{stage.grace}>" in text_of(card), "whose it is can still be seen"
     await recovers(stage)
     assert "works again" in text_of(card)
     assert "Snoozed" not in text_of(card)
