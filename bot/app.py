@@ -313,7 +313,7 @@ def _services(
     )
     monitor = Monitor(database, leaf, reducer, announcer, clock, storms)
     archive = Archive(database, leaf, clock)
-    directory = Directory(database, leaf, slack, clock)
+    directory = Directory(database, leaf, slack, journal, clock)
     subscribing = Subscribing(database, slack, journal, clock, settings.alert_channel)
     people = People(database, slack, announcer)
     data_watch = DataWatch(database, leaf, data, clock, settings.leaf_requests_per_second)

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from bot import messages
 from bot.messages import Message
 from bot.reports import Letter, was_connected
@@ -49,16 +51,20 @@ class Correspondence:
 
         Dying before it is sent does no harm: the next attempt makes another link, and nobody ever saw this one.
         """
-        now = self._clock()
         async with self._database.transaction() as session:
-            consent = await consents.get(session, consent_id)
-            if consent is None:
-                return None
-            connection = await connections.get(session, consent.grower_id)
-            link = None
-            if may_press_again(consent, now) or consent.state is ConsentState.CONNECTED:
-                link = self.new_link()
-                await consents.add_link(session, consent_id, link.token_hash, now)
+            return await self.write(session, consent_id)
+
+    async def write(self, session: AsyncSession, consent_id: str) -> Letter | None:
+        """`letter` in the caller's transaction."""
+        now = self._clock()
+        consent = await consents.get(session, consent_id)
+        if consent is None:
+            return None
+        connection = await connections.get(session, consent.grower_id)
+        link = None
+        if may_press_again(consent, now) or consent.state is ConsentState.CONNECTED:
+            link = self.new_link()
+            await consents.add_link(session, consent_id, link.token_hash, now)
         return Letter(consent, self.company, link.url if link else None, was_connected(consent, connection))
 
     async def unsent(self, letters: Iterable[Letter]) -> None:

@@ -16,6 +16,7 @@ from bot.errors import (
     UnknownGrower,
     UsageError,
 )
+from bot.journal import Journal
 from bot.leaf.client import LeafClient
 from bot.leaf.models import LeafUser
 from bot.monitor import grower_of
@@ -54,10 +55,18 @@ _LEAF_ID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}")
 class Directory:
     """Every way to say who is meant. What is typed must fit exactly; anything less is asked, never guessed."""
 
-    def __init__(self, database: Database, leaf: LeafClient, slack: SlackClient, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        leaf: LeafClient,
+        slack: SlackClient,
+        journal: Journal,
+        clock: Callable[[], datetime],
+    ) -> None:
         self._database = database
         self._leaf = leaf
         self._slack = slack
+        self._journal = journal
         self._clock = clock
 
     async def find(self, typed: str) -> Grower:
@@ -109,8 +118,12 @@ class Directory:
             if not (isinstance(failure, ProviderUnavailable) and failure.in_doubt):
                 await self._release(key, now)
             raise
-        grower = (await self._learned([user]))[0]
-        await self._release(key, now)
+        grower = grower_of(user)
+        async with self._database.transaction() as session:
+            await growers.save(session, [grower])
+            await creations.release(session, key, now)
+            if not same:
+                await self._journal.on_the_way(session, "grower-created", grower)
         return grower, not same
 
     async def _new(self, name: str, email: str, external_id: str | None) -> LeafUser:

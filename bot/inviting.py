@@ -226,28 +226,32 @@ class Inviting:
             raise ConsentUnknown
         return consent
 
-    async def shown_again(self, consent_id: str) -> Invitation:
-        """The invitation as it was, with one more link to it. Raises ConsentError when no link would work."""
-        letter = await self._correspondence.letter(consent_id)
+    async def shown_again(self, consent_id: str, grower: Grower) -> Invitation:
+        """The grower's invitation as it was, with one more link to it. Raises ConsentError when no link would work."""
+        async with self._database.transaction() as session:
+            invitation = await self._one_more(session, consent_id, grower)
+            await self._journal.fulfil(session, consent=consent_id)
+        return invitation
+
+    async def speak(self, consent_id: str, language: str, grower: Grower) -> Invitation:
+        """From here on the grower is written to in this language; `shown_again` in it. Raises ConsentError."""
+        async with self._database.transaction() as session:
+            await consents.note(session, consent_id, language=language)
+            await self._announcer.has_news(session, AnnouncementKind.CONSENT_INVITATION, consent_id)
+            invitation = await self._one_more(session, consent_id, grower)
+            await self._journal.fulfil(session, consent=consent_id, language=language)
+        return invitation
+
+    async def _one_more(self, session: AsyncSession, consent_id: str, grower: Grower) -> Invitation:
+        letter = await self._correspondence.write(session, consent_id)
         if letter is None:
             raise ConsentUnknown
         if letter.url is None or not may_press_again(letter.consent, self._clock()):
             raise ConsentExpired
-        consent = letter.consent
-        async with self._database.reading() as session:
-            connection = await connections.get(session, consent.grower_id)
-        grower = await self._directory.by_id(consent.grower_id)
+        consent, connection = letter.consent, await connections.get(session, grower.id)
         return Invitation(
             consent, grower, letter.url, letter.company, delivered_to=consent.sent_to, connection=connection
         )
-
-    async def speak(self, consent_id: str, language: str) -> Invitation:
-        """From here on the grower is written to in this language. Raises ConsentError."""
-        async with self._database.transaction() as session:
-            await consents.note(session, consent_id, language=language)
-            await self._announcer.has_news(session, AnnouncementKind.CONSENT_INVITATION, consent_id)
-            await self._journal.fulfil(session, consent=consent_id, language=language)
-        return await self.shown_again(consent_id)
 
     async def take_back(self, consent_id: str, by: str) -> Consent:
         """The link stops working at once. Raises ConsentError when it has stopped already, UsageError when the grower

@@ -10,7 +10,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -131,13 +131,22 @@ class Journal:
         if errand is not None and not errand.told:
             await self.done(session, errand.deed, errand.about(), **detail)
 
+    async def on_the_way(self, session: AsyncSession, action: str, grower: Grower) -> None:
+        """A row of its own for what the request that is being answered has brought about, whatever becomes of the rest.
+
+        Does nothing where no request is answered.
+        """
+        errand = _errand.get()
+        if errand is not None:
+            await self._tell(session, replace(errand.deed, action=action), "done", grower, None)
+
     async def settle(
         self, errand: Errand, outcome: str, detail: Mapping[str, Any] | None = None, typed: str | None = None
     ) -> None:
         """The row of a request that is over, unless a service wrote it in a transaction that was committed."""
         deed = errand.deed
         async with self._database.transaction() as session:
-            if errand.told and await audit.is_written(session, deed.request_id, deed.actor):
+            if errand.told and await audit.is_written(session, deed.request_id, deed.actor, deed.action):
                 return
             await self._tell(session, deed, outcome, errand.about(), detail, typed)
 

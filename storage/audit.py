@@ -77,10 +77,10 @@ async def latest(
     return [row.to_record() for row in rows]
 
 
-async def is_written(session: AsyncSession, request_id: str, actor: str) -> bool:
+async def is_written(session: AsyncSession, request_id: str, actor: str, action: str) -> bool:
     """Whether this person's request has its row already."""
-    query = select(AuditRow.seq).where(AuditRow.request_id == request_id, AuditRow.actor == actor)
-    return await session.scalar(query.limit(1)) is not None
+    whose = (AuditRow.request_id == request_id, AuditRow.actor == actor, AuditRow.action == action)
+    return await session.scalar(select(AuditRow.seq).where(*whose).limit(1)) is not None
 
 
 async def after(session: AsyncSession, seq: int, limit: int) -> list[SealedEntry]:

@@ -9,14 +9,14 @@ from bot.bot import Bot
 from bot.errors import UsageError
 from handlers.call import Click, Reply
 from handlers.replies import invited
+from storage.records import Grower
 
 
 async def show_link(click: Click, bot: Bot) -> Reply:
     """The link again, also when the grower has it by direct message: whoever asks may make a new one anyway."""
-    invitation = await bot.inviting.shown_again(click.value)
-    click.about(invitation.grower)
+    invitation = await bot.inviting.shown_again(click.value, await _about(click, bot))
     shown = replace(invitation, delivered_to=None)
-    return Reply(messages.invitation(shown, bot.clock()), detail={"consent": click.value})
+    return Reply(messages.invitation(shown, bot.clock()))
 
 
 async def renew(click: Click, bot: Bot) -> Reply:
@@ -38,8 +38,8 @@ async def choose_language(click: Click, bot: Bot) -> Reply:
     consent_id, language = messages.chosen_language(click.value)
     if not consent_id:
         raise UsageError("This menu is from an older version of me.", "/fieldview links")
-    await _about(click, bot, consent_id)
-    invitation = await bot.inviting.speak(consent_id, language)
+    grower = await _about(click, bot, consent_id)
+    invitation = await bot.inviting.speak(consent_id, language, grower)
     return Reply(messages.invitation(invitation, bot.clock()), replace=click.is_ephemeral)
 
 
@@ -63,6 +63,6 @@ async def refuse_account(click: Click, bot: Bot) -> Reply:
     return Reply(messages.account_decided(consent, used=False))
 
 
-async def _about(click: Click, bot: Bot, consent_id: str | None = None) -> None:
+async def _about(click: Click, bot: Bot, consent_id: str | None = None) -> Grower:
     consent = await bot.inviting.get(consent_id or click.value)
-    click.about(await bot.directory.by_id(consent.grower_id))
+    return click.about(await bot.directory.by_id(consent.grower_id))

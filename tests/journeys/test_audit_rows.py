@@ -212,7 +212,7 @@ class Killed(ConnectionError):
     """What the edge would have written, it does not live to write."""
 
 
-async def killed(*anything: object) -> None:
+async def killed(*anything: object, **more: object) -> None:
     raise Killed
 
 
@@ -225,13 +225,78 @@ async def test_what_became_of_a_link_is_in_writing_before_the_edge_comes_to_it(
     before = len(await stage.audit())
     monkeypatch.setattr(stage.running.bot.journal, "settle", killed)
     await stage.presses(said, "choose-language", selected=f"{consent.id}:pt")
+    await stage.presses(listed, "show-link")
     await stage.presses(listed, "revoke-link")
     rows = [row for row in (await stage.audit())[before:] if row.via == "button"]
     assert [(row.action, row.outcome, row.target_name) for row in rows] == [
         ("choose-language", "done", "Ada Lovelace Farms"),
+        ("show-link", "done", "Ada Lovelace Farms"),
         ("revoke-link", "done", "Ada Lovelace Farms"),
     ]
     assert json.loads(rows[0].detail or "{}") == {"consent": consent.id, "language": "pt"}
+
+
+async def test_without_its_row_no_link_is_shown_and_no_language_chosen(stage: Stage) -> None:
+    """As if the program had been killed between the change and its row, each time."""
+    said = await stage.types("/fieldview connect Ada Lovelace Farms")
+    consent, listed = await consent_of(stage), await stage.types("/fieldview links")
+    async with stage.running.bot.database.transaction() as session:
+        await session.execute(text("DELETE FROM audit_head"))
+    told = [await stage.presses(listed, "show-link")]
+    told.append(await stage.presses(said, "choose-language", selected=f"{consent.id}:pt"))
+    assert "/connect/" not in "".join(map(text_of, told))
+    assert (await consent_of(stage)).language is None
+    async with stage.running.bot.database.reading() as session:
+        assert await session.scalar(text("SELECT count(*) FROM consent_links")) == 0
+
+
+async def form_for(stage: Stage, name: str) -> str:
+    """Grace asks for somebody whom nobody knows, and has the form for a new grower before her; its id."""
+    slack, was = stage.world.slack, stage.world.slack.view(stage.grace)
+    asked = await stage.types(f"/fieldview connect {name}")
+    assert (await slack.click(stage.grace, asked.channel, asked.ts, "create-grower")).ok
+    await eventually(lambda: is_over(stage, "create-grower"))
+    view = slack.view(stage.grace)
+    assert view is not None
+    assert view != was
+    return str(view["id"])
+
+
+async def is_over(stage: Stage, action: str) -> bool:
+    return (action, "done") in await stage.deeds()
+
+
+async def sends(stage: Stage, form: str, name: str, email: str) -> None:
+    """The form, filled in; until she is told what came of it."""
+    slack, seen = stage.world.slack, len(stage.answers(stage.grace))
+    assert (await slack.submit(stage.grace, form, {"name": {"name": name}, "email": {"email": email}})).ok
+    await slack.until(lambda: len(stage.answers(stage.grace)) > seen)
+
+
+async def test_a_grower_who_was_created_is_in_writing_also_when_nothing_comes_of_the_link(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the program had been killed between the two."""
+    form = await form_for(stage, "Finca Rosa")
+    monkeypatch.setattr(stage.running.bot.inviting, "invite", killed)
+    monkeypatch.setattr(stage.running.bot.journal, "settle", killed)
+    await sends(stage, form, "Finca Rosa", "rosa@finca.example")
+    made = stage.world.leaf.find("rosa@finca.example")
+    rows = [row for row in await stage.audit() if row.via == "form"]
+    assert [(row.actor, row.action, row.outcome, row.target, row.target_name) for row in rows] == [
+        (stage.grace, "grower-created", "done", made.id, "Finca Rosa")
+    ]
+
+
+async def test_without_its_row_no_created_grower_is_learned(stage: Stage) -> None:
+    """Killed in the middle of it: whoever sends the form again finds the one at Leaf and makes no second one."""
+    form = await form_for(stage, "Finca Rosa")
+    async with stage.running.bot.database.transaction() as session:
+        await session.execute(text("DELETE FROM audit_head"))
+    await sends(stage, form, "Finca Rosa", "rosa@finca.example")
+    assert stage.world.leaf.find("rosa@finca.example").name == "Finca Rosa"
+    async with stage.running.bot.database.reading() as session:
+        assert await session.scalar(text("SELECT count(*) FROM growers WHERE name = 'Finca Rosa'")) == 0
 
 
 async def test_whoever_changes_something_has_written_the_row_before_the_edge_comes_to_it(

@@ -98,7 +98,7 @@ async def test_a_new_grower_is_made_at_leaf_and_invited(stage: Stage) -> None:
     assert (made.name, made.email) == ("Finca Rosa & Söhne", "rosa@finca.example")
 
     async def all_written() -> bool:
-        return len(await stage.deeds()) == 4
+        return len(await stage.deeds()) == 5
 
     await eventually(all_written)
     assert sorted(await stage.deeds()) == [
@@ -106,6 +106,7 @@ async def test_a_new_grower_is_made_at_leaf_and_invited(stage: Stage) -> None:
         ("create-grower", "done"),
         ("create-grower", "done"),
         ("create-grower", "refused"),
+        ("grower-created", "done"),
     ]
     assert made.id in [entry.target for entry in await stage.audit()]
 

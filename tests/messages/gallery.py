@@ -519,6 +519,7 @@ def stories() -> Iterator[tuple[str, Shown]]:
         an_entry("storm", target=None, target_name=None),
         an_entry(detail='{"link": "held back"}'),
         an_entry("create-grower"),
+        an_entry("grower-created"),
         an_entry("help", target=None, target_name=None, outcome="crashed"),
         an_entry("acknowledge", via="button"),
         an_entry("assign", detail='{"asked": true}'),

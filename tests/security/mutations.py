@@ -30,6 +30,7 @@ class Mutation:
 
 SLACK, WEB = "tests/security/test_slack_requests.py", "tests/security/test_web_requests.py"
 ROUTES, CONSENT = "tests/security/test_every_route.py", "tests/journeys/test_consent.py"
+AUDIT_ROWS = "tests/journeys/test_audit_rows.py"
 JOURNAL, RETENTION = "tests/bot/test_journal.py", "tests/bot/test_retention.py"
 FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 
@@ -254,14 +255,30 @@ MUTATIONS = (
     Mutation(
         "the row comes with the effect",
         "bot/inviting.py",
-        "            await self._journal.fulfil(",
-        "            dict(",
-        ("tests/journeys/test_audit_rows.py", "-k", "before_the_edge and sqlite"),
+        "            await self._journal.fulfil(\n                session,\n",
+        "            dict(\n",
+        (AUDIT_ROWS, "-k", "before_the_edge and sqlite"),
+    ),
+    Mutation(
+        "the row comes with a link that is shown again",
+        "bot/inviting.py",
+        """            invitation = await self._one_more(session, consent_id, grower)
+            await self._journal.fulfil(session, consent=consent_id)
+""",
+        "            invitation = await self._one_more(session, consent_id, grower)\n",
+        (AUDIT_ROWS, "-k", "before_the_edge and sqlite"),
+    ),
+    Mutation(
+        "the row comes with a grower who is created",
+        "bot/directory.py",
+        'await self._journal.on_the_way(session, "grower-created", grower)',
+        "pass",
+        (AUDIT_ROWS, "-k", "created and sqlite"),
     ),
     Mutation(
         "one row for each request",
         "bot/journal.py",
-        "if errand.told and await audit.is_written(session, deed.request_id, deed.actor):",
+        "if errand.told and await audit.is_written(session, deed.request_id, deed.actor, deed.action):",
         "if False:",
         (JOURNAL, "-k", "sqlite"),
     ),
