@@ -186,9 +186,11 @@ class Story:
             await asyncio.sleep(0.5)
 
     async def _consent_state(self, farm: Farm) -> ConsentState | None:
+        """Of the one that led to a connection, whatever links were made meanwhile; else of the latest."""
         async with self.database.reading() as session:
-            latest = await consents.latest_of_grower(session, farm.user.id)
-        return latest.state if latest else None
+            found = await consents.latest_connected(session, farm.user.id)
+            found = found or await consents.latest_of_grower(session, farm.user.id)
+        return found.state if found else None
 
     async def _asks_for_link(self, farm: Farm) -> str | None:
         slack = self.world.slack

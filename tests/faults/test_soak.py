@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 from pathlib import Path
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -9,13 +11,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.sandbox.clock import Clock
 from bot.sandbox.world import World
 from storage.database import Database
+from storage.records import Trouble
 from tests.faults.backlog import backlog, consents_of
 from tests.faults.lives import Lives
-from tests.faults.soak import report, soak
+from tests.faults.soak import Story, report, soak
 from tests.faults.storm_truth import judge_list, judge_storm
 from tests.faults.truth import judge
 from tests.faults.verdicts import Farm, Verdict
-from tests.stage import ADA, Stage
+from tests.stage import ADA, Stage, eventually, link_in
 
 KILLS = 4
 
@@ -63,6 +66,34 @@ async def test_what_is_left_undone_is_told_in_words(stage_on_sqlite: Stage) -> N
     [link] = await consents_of(stage.running.bot.database, stage.world.leaf.find(ADA).id)
     assert "of Ada Lovelace Farms, made " in link
     assert link.endswith(", open")
+
+
+async def test_a_grower_is_through_also_when_a_later_link_was_made_for_nothing(stage_on_sqlite: Stage) -> None:
+    """Late answers make links while an earlier one is being used; what counts is that one of them led to a connection.
+
+    Here Leaf does not take the token at first, and the link that is made meanwhile ends with the connection.
+    """
+    stage, world = stage_on_sqlite, stage_on_sqlite.world
+    database = stage.running.bot.database
+    chance = random.Random(1)  # noqa: S311 - no secret
+    lives, channels = Lives(world.slack.app), [stage.growers]
+    story = Story(world, [], lives, "", database, chance, stage.grace, stage.growers, channels, storms=False)
+    farm = story.newcomer(connected=False)
+    connect = f"/fieldview connect {farm.name}"
+    outage = world.leaf.faults.outage("POST /services/usermanagement")
+    assert await story._presses(link_in(await stage.types(connect)), farm)
+
+    async def is_being_handed_over() -> bool:
+        return (await consents_of(database, farm.user.id))[0].endswith(f"delivering, {Trouble.LEAF_DOWN}")
+
+    await eventually(is_being_handed_over)
+    await stage.types(connect)
+    world.leaf.faults.active.remove(outage)
+    await stage.until_status(farm.user.email, "healthy")
+    assert [each.rsplit(", ", 1)[-1] for each in await consents_of(database, farm.user.id)] == ["connected", "revoked"]
+    story._consents(farm)
+    async with asyncio.timeout(20):
+        await asyncio.gather(*story.meanwhile)
 
 
 async def test_storms_survive_kills(sqlite_url: str, tmp_path: Path) -> None:
