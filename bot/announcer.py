@@ -6,50 +6,24 @@ import random
 import uuid
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import digest, messages
+from bot import messages
 from bot.audience import PRIVATE, Audience
 from bot.correspondence import Correspondence
 from bot.errors import ChannelUnreachable, ProviderRefusedUs, ProviderRejected, ProviderUnavailable
 from bot.jobs import Queue
 from bot.messages import Message
-from bot.reports import BulkReport, DataFlow, IncidentCard
-from bot.sealing import Anchor
+from bot.rendering import DataSource, Rendering
 from bot.slack.client import Posted, SlackClient
 from bot.slack_pace import Rates, SlackPace
 from bot.standing import Standing
-from storage import (
-    audit,
-    bulks,
-    connections,
-    consents,
-    disconnections,
-    first_data,
-    growers,
-    handovers,
-    incidents,
-    notices,
-    outbox,
-    silences,
-    storms,
-    subscriptions,
-    thread_notes,
-)
+from storage import bulks, consents, notices, outbox, subscriptions, thread_notes
 from storage.database import Database, at_end
-from storage.records import (
-    Announcement,
-    AnnouncementKind,
-    ConsentState,
-    FirstData,
-    NoteKind,
-    StormKind,
-    ThreadNote,
-    Trouble,
-)
+from storage.records import Announcement, AnnouncementKind, ConsentState, NoteKind, ThreadNote, Trouble
 
 log = structlog.get_logger(__name__)
 
@@ -85,14 +59,8 @@ class Gone(Exception):
     """A message that was posted again was taken away again, by a person or by Slack's retention: so be it."""
 
 
-class DataSource(Protocol):
-    """Who knows what Leaf holds of a grower's data."""
-
-    async def data_flow(self, grower_id: str) -> DataFlow | None: ...
-
-
 class Announcer:
-    """Owes, renders and delivers living messages: one per subject and channel, edited as things change."""
+    """Owes and delivers living messages: one per subject and channel, edited as things change."""
 
     def __init__(
         self,
@@ -111,11 +79,10 @@ class Announcer:
         self._database = database
         self._slack = slack
         self._queue = queue
-        self._data = data
-        self._correspondence = correspondence
         self._clock = clock
         self._executor = executor
         self._audience = Audience(database, slack, alert_channel)
+        self._rendering = Rendering(database, data, correspondence, clock)
         self._pace = SlackPace(database, rates)
         self._edits_apart = timedelta(seconds=edits_apart)
         self._standing = Standing(slack, remembered=SHARING_REMEMBERED)
@@ -295,7 +262,7 @@ class Announcer:
         await self._read_by_somebody(owed)
         if owed.kind is AnnouncementKind.THREAD:
             return await self._reply(owed)
-        message = await self._render(owed)
+        message = await self._rendering.of(owed)
         place = (
             await self._told(owed, message) if message else Posted(owed.posted_channel or owed.channel, owed.ts or "")
         )
@@ -450,141 +417,6 @@ class Announcer:
         """End the notice of this kind, if one stands, and say so in its message; with `text`, in other words."""
         async with self._database.transaction() as session:
             await self._clear(session, kind, text)
-
-    async def _render(self, owed: Announcement) -> Message | None:
-        """The message as it must look now; None when its subject is gone and there is nothing to say."""
-        now = self._clock()
-        match owed.kind:
-            case AnnouncementKind.INCIDENT:
-                card = await self._incident_card(owed.subject, may_stand=owed.may_stand)
-                return messages.incident(card, now) if card else None
-            case AnnouncementKind.STORM:
-                return await self._storm(owed.subject, now)
-            case AnnouncementKind.CONNECTED:
-                return await self._connected(owed.subject, now)
-            case AnnouncementKind.CONSENT_OUTCOME:
-                return await self._outcome(owed.subject, now)
-            case AnnouncementKind.CONSENT_INVITATION:
-                return await self._correspondence.invitation(owed.subject)
-            case AnnouncementKind.CONSENT_REMINDER:
-                return await self._correspondence.reminder(owed.subject)
-            case AnnouncementKind.CONSENT_RENEWAL:
-                return await self._renewal(owed.subject, now)
-            case AnnouncementKind.DISCONNECTION:
-                async with self._database.reading() as session:
-                    wanted = await disconnections.get(session, owed.subject)
-                    grower = await growers.get(session, wanted.grower_id) if wanted else None
-                return messages.disconnection(wanted, now, grower) if wanted else None
-            case AnnouncementKind.OPERATOR_NOTICE:
-                async with self._database.reading() as session:
-                    notice = await notices.get(session, owed.subject)
-                return messages.operator_notice(notice, now) if notice else None
-            case AnnouncementKind.HANDOVER:
-                async with self._database.reading() as session:
-                    handover = await handovers.get(session, owed.subject)
-                    names = await growers.names_of(session, handover.moved.growers) if handover else []
-                return messages.handover_received(handover, names) if handover else None
-            case AnnouncementKind.THREAD:
-                raise AssertionError("a thread is replied to, not rendered")
-            case AnnouncementKind.SILENCES:
-                async with self._database.reading() as session:
-                    told = await silences.of_round(session, owed.subject)
-                return messages.silences(told) if told else None
-            case AnnouncementKind.NO_DATA_YET:
-                return await self._no_data_yet(owed.subject)
-            case AnnouncementKind.AUDIT_ANCHOR if owed.ts:
-                # It proves something because nobody changes it: not even the bot, when the database tells it to.
-                return None
-            case AnnouncementKind.AUDIT_ANCHOR:
-                async with self._database.reading() as session:
-                    sealed = await audit.one(session, int(owed.subject))
-                return messages.audit_anchor(sealed.seq, str(Anchor.of(sealed))) if sealed else None
-            case AnnouncementKind.BULK:
-                return await self._bulk(owed.subject, now)
-            case AnnouncementKind.DIGEST:
-                async with self._database.reading() as session:
-                    report = await digest.report(session, owed.subject, now)
-                return messages.digest(report, now) if report else None
-
-    async def _outcome(self, consent_id: str, now: datetime) -> Message | None:
-        async with self._database.reading() as session:
-            consent = await consents.get(session, consent_id)
-            if consent is None:
-                return None
-            grower = await growers.get(session, consent.grower_id)
-            connection = await connections.get(session, consent.grower_id)
-            whose = None
-            if consent.state is ConsentState.HELD and consent.account_email:
-                whose = await growers.with_account(session, consent.account_email, but=consent.grower_id)
-        first = await self._first_data(consent_id)
-        return messages.consent_outcome(consent, now, connection, first=first, grower=grower, whose=whose)
-
-    async def _bulk(self, bulk_id: str, now: datetime) -> Message | None:
-        async with self._database.reading() as session:
-            bulk = await bulks.get(session, bulk_id)
-            if bulk is None:
-                return None
-            lines, answers = await bulks.lines(session, bulk_id), await bulks.answers(session, bulk_id)
-            ill = {storm.kind for storm in await storms.standing(session)} - {StormKind.GROWERS}
-        return messages.bulk(BulkReport(bulk, lines, answers, frozenset(ill)), now)
-
-    async def _no_data_yet(self, consent_id: str) -> Message | None:
-        async with self._database.reading() as session:
-            consent = await consents.get(session, consent_id)
-            grower = await growers.get(session, consent.grower_id) if consent else None
-        first = await self._first_data(consent_id)
-        return messages.no_data_yet(consent, first, grower) if consent and first else None
-
-    async def _renewal(self, consent_id: str, now: datetime) -> Message | None:
-        async with self._database.reading() as session:
-            consent = await consents.get(session, consent_id)
-            latest = await consents.latest_of_grower(session, consent.grower_id) if consent else None
-            grower = await growers.get(session, consent.grower_id) if consent else None
-        return messages.renewal_asked(consent, latest, now, grower) if consent else None
-
-    async def _storm(self, storm_id: str, now: datetime) -> Message | None:
-        async with self._database.reading() as session:
-            storm = await storms.get(session, storm_id)
-            if storm is None:
-                return None
-            ill = [each.kind for each in await storms.standing(session) if each.kind is not StormKind.GROWERS]
-            return messages.storm(storm, await storms.tally(session, storm, messages.NAMED), now, ill)
-
-    async def _incident_card(self, incident_id: str, *, may_stand: bool) -> IncidentCard | None:
-        async with self._database.reading() as session:
-            incident = await incidents.get(session, incident_id)
-            if incident is None:
-                return None
-            in_storm = await storms.of_incident(session, incident_id) is not None
-            if in_storm and not may_stand:
-                # The storm's message stands for it; but a card that a channel may have is told to its end.
-                return None
-            grower = await growers.get(session, incident.grower_id)
-            changes = 0
-            if incident.flapping_since is not None:
-                changes = await connections.flaps(session, incident.grower_id, self._clock())
-            connection = await connections.get(session, incident.grower_id)
-            consent = await consents.latest_for_incident(session, incident.id)
-        if grower is None:
-            return None
-        data = await self._data.data_flow(grower.id) if incident.recovered_at else None
-        return IncidentCard(incident, grower, connection, consent, data, changes, in_storm)
-
-    async def _connected(self, consent_id: str, now: datetime) -> Message | None:
-        async with self._database.reading() as session:
-            consent = await consents.get(session, consent_id)
-            grower = await growers.get(session, consent.grower_id) if consent else None
-            connection = await connections.get(session, consent.grower_id) if consent else None
-        if consent is None or grower is None or connection is None:
-            return None
-        first = await self._first_data(consent_id)
-        # Who is followed is told of from what we know; Leaf need not be asked once more.
-        data = None if first else await self._data.data_flow(grower.id)
-        return messages.connected(consent, grower, connection, data, now, first)
-
-    async def _first_data(self, consent_id: str) -> FirstData | None:
-        async with self._database.reading() as session:
-            return await first_data.get(session, consent_id)
 
 
 def _place(channel: str) -> str:
