@@ -6,6 +6,7 @@ Where none can be found a test is skipped with a sentence; with `REQUIRE_BROWSER
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,11 @@ from typing import Any, NoReturn
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, WebError, async_playwright
+
+from bot.demo import Demo, performing
+
+PATIENCE = 20_000
+"""Milliseconds: a busy machine is no fault."""
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ON_MACOS = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
@@ -133,3 +139,31 @@ async def phone_without_javascript(browser: Browser, complaints: Complaints) -> 
     """The same phone with scripts off."""
     async with _one_page(browser, complaints, java_script_enabled=False, **PHONE) as page:
         yield page
+
+
+@pytest.fixture
+async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
+    """What `make demo` shows, with a database of the test's own."""
+    async with performing(tmp_path) as show:
+        yield show
+
+
+async def open_demo(page: Page, demo: Demo) -> None:
+    """The demo's page, as somebody sees it who has been through the tour."""
+    await page.add_init_script("localStorage.setItem('demo.tour', 'skipped')")
+    await page.goto(demo.url)
+    await page.locator("body.ready").wait_for()
+
+
+async def open_as_agent(page: Page, demo: Demo) -> None:
+    """The demo's page as Grace sees it, who looks after the growers."""
+    await open_demo(page, demo)
+    await page.locator(f'.face[data-user="{demo.cast.agent}"]').click()
+
+
+async def open_home(page: Page, demo: Demo) -> None:
+    """The bot's own page in Slack, as Grace sees it."""
+    await open_as_agent(page, demo)
+    await page.get_by_role("button", name=re.compile("FieldView")).first.click()
+    if await page.locator('[data-tab="home"]').count():
+        await page.locator('[data-tab="home"]').click()

@@ -6,16 +6,11 @@ import csv
 import io
 import os
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 
-import pytest
 from playwright.async_api import FilePayload, Page, expect
 
-from bot.demo import Demo, performing
-
-PATIENCE = 20_000
-"""Milliseconds: a busy machine is no fault."""
+from bot.demo import Demo
+from tests.browser.conftest import PATIENCE, open_as_agent
 
 LIST = """name,e-mail
 Ada Lovelace Farms,ada@example.com
@@ -26,17 +21,8 @@ Nobody's Farm,
 """
 
 
-@pytest.fixture
-async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
-    async with performing(tmp_path) as show:
-        yield show
-
-
 async def test_from_a_file_to_a_file_without_typing_a_name(demo: Demo, page: Page) -> None:
-    await page.add_init_script("localStorage.setItem('demo.tour', 'skipped')")
-    await page.goto(demo.url)
-    await page.locator("body.ready").wait_for()
-    await page.locator(f'.face[data-user="{demo.cast.agent}"]').click()
+    await open_as_agent(page, demo)
     await page.locator('.room-link[data-name="growers"]').click()
     await page.locator("#composer-text").fill("/fieldview bulk")
     await page.locator("#composer-text").press("Enter")

@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
-from pathlib import Path
 
-import pytest
 from playwright.async_api import Page, expect
 
-from bot.demo import Demo, performing
-
-
-@pytest.fixture
-async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
-    async with performing(tmp_path) as show:
-        yield show
+from bot.demo import Demo
+from tests.browser.conftest import open_as_agent
 
 
 async def test_an_alert_is_claimed_acknowledged_and_snoozed_on_its_card(demo: Demo, page: Page) -> None:
-    await page.add_init_script("localStorage.setItem('demo.tour', 'skipped')")
-    await page.goto(demo.url)
-    await page.locator("body.ready").wait_for()
-    await page.locator(f'.face[data-user="{demo.cast.agent}"]').click()
+    await open_as_agent(page, demo)
     await page.locator('.room-link[data-name="fieldview-alerts"]').click()
     await page.locator('.grower .verb[data-verb="revoke"]:not([disabled])').first.click()
     card = page.locator("#messages .message").first

@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
-import pytest
 from playwright.async_api import Browser, Page, expect
 
-from bot.demo import Demo, performing
-from tests.browser.conftest import PHONE
+from bot.demo import Demo
+from tests.browser.conftest import PHONE, open_demo
 
 ADA = "Ada Lovelace Farms"
-SKIP_TOUR = "localStorage.setItem('demo.tour', 'skipped')"
-
-
-@pytest.fixture
-async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
-    async with performing(tmp_path) as show:
-        yield show
 
 
 async def test_from_slash_command_to_connected_to_revoked_to_repaired(demo: Demo, page: Page, browser: Browser) -> None:
-    await page.add_init_script(SKIP_TOUR)
-    await page.goto(demo.url)
-    await page.locator("body.ready").wait_for()
-
+    await open_demo(page, demo)
     await page.locator('.room-link[data-name="growers"]').click()
     await page.locator("#composer-text").fill(f"/fieldview connect {ADA}")
     await page.locator("#composer-text").press("Enter")

@@ -5,24 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from bot.demo import Demo, performing
+from bot.demo import Demo
 from bot.reports import Invitation
-from tests.browser.conftest import PHONE
+from tests.browser.conftest import PATIENCE, PHONE
 from tests.stage import text_of
-
-PATIENCE = 20_000
-"""Milliseconds: a busy machine is no fault."""
-
-
-@pytest.fixture
-async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
-    async with performing(tmp_path) as show:
-        yield show
 
 
 @pytest.fixture

@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import AsyncIterator
 from contextlib import suppress
-from pathlib import Path
 
-import pytest
 from playwright.async_api import Page, expect
 from playwright.async_api import TimeoutError as PatienceLost
 
-from bot.demo import Demo, performing
-
-PATIENCE = 20_000
-"""Milliseconds: a busy machine is no fault."""
+from bot.demo import Demo
+from tests.browser.conftest import PATIENCE, open_home
 
 TRIES = 5
 
 
-@pytest.fixture
-async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
-    async with performing(tmp_path) as show:
-        yield show
-
-
 async def test_from_the_home_a_channel_gets_a_digest_of_two_kinds(demo: Demo, page: Page) -> None:
-    await page.add_init_script("localStorage.setItem('demo.tour', 'skipped')")
-    await page.goto(demo.url)
-    await page.locator("body.ready").wait_for()
-    await page.locator(f'.face[data-user="{demo.cast.agent}"]').click()
-    await page.get_by_role("button", name=re.compile("FieldView")).first.click()
-    if await page.locator('[data-tab="home"]').count():
-        await page.locator('[data-tab="home"]').click()
+    await open_home(page, demo)
     await page.locator('#home .btn[data-action-id="subscribe-options"]').click()
     dialog = page.locator("dialog.modal")
     await expect(dialog).to_contain_text("this channel would", timeout=PATIENCE)
