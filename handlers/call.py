@@ -110,7 +110,7 @@ class Click(Request):
     """One press of a button or choice in a menu; `value` is the button's value or the chosen option's.
 
     `message` is the timestamp of the message that was pressed in, empty in a view; `modal` is the id of the modal,
-    `values` is what is filled in there by block id, and `metadata` what it remembers.
+    `values` is what is filled in there by block id, and `metadata` what it remembers. `chosen_at` is Slack's timestamp.
     """
 
     via = "button"
@@ -124,6 +124,7 @@ class Click(Request):
     modal: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
     metadata: str = ""
+    chosen_at: str = ""
 
 
 @dataclass(frozen=True)

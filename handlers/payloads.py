@@ -58,6 +58,7 @@ def clicks(body: Body) -> Iterator[Click]:
             modal=_modal(body),
             values=_values(_part(_part(_part(body, "view"), "state"), "values")) if _modal(body) else {},
             metadata=_text(_part(body, "view"), "private_metadata"),
+            chosen_at=_text(action, "action_ts"),
             home=_home(_part(body, "view")),
         )
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -46,6 +47,7 @@ from handlers.call import Call, Click, Reply, Request, Shortcut, Submission
 from handlers.commands import COMMAND, COMMANDS
 from handlers.commands.help import overview
 from handlers.menus import MENUS
+from handlers.redrawing import Redraws
 from handlers.shortcuts import SHORTCUTS
 from handlers.views import FORMS, Form
 from storage.records import Role
@@ -113,6 +115,7 @@ class SlackEdge:
         self._workspace = workspace
         self._background = background
         self._under_way: set[Pressed] = set()
+        self._redraws = Redraws()
 
     async def command(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
         """A slash command. Raises Malformed."""
@@ -289,7 +292,8 @@ class SlackEdge:
             if reply.filled is not None:
                 await self._refreshed(opened, await reply.filled())
         if reply.refresh is not None and isinstance(request, Click) and request.modal:
-            await self._refreshed(request.modal, reply.refresh)
+            drawing = partial(self._refreshed, request.modal, reply.refresh)
+            await self._redraws.draw(request.modal, request.chosen_at, drawing)
         return reply
 
     async def _refreshed(self, modal: str, view: View) -> None:

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from bot import messages
 from bot.app import Running, Tuning, running
+from bot.sandbox.clock import Clock
 from bot.sandbox.serving import Door, serving
 from bot.sandbox.slack.workspace import Message, Version
 from bot.sandbox.world import World
@@ -29,6 +30,9 @@ ADA = "ada@example.com"
 STILL_AT_IT = messages.working().text
 PATIENCE = 20.0
 """Seconds that an answer may take on a busy machine."""
+
+CURTAIN = datetime(2026, 11, 26, 10, 0, tzinfo=UTC)
+"""When every story begins, a Thursday, at night in Chicago: none depends on the day and hour at which it is told."""
 
 
 @dataclass
@@ -243,7 +247,7 @@ async def set_up(
     `around` may put something between the bot and the world, and returns settings that lead there; `host` runs the bot.
     """
     door = Door()
-    async with World.running() as world, serving(door) as url, around(world) as detours:
+    async with World.running(Clock.beginning(CURTAIN)) as world, serving(door) as url, around(world) as detours:
         slack = world.slack
         grace = slack.add_user("grace", "Grace Okafor", "grace@greenacres.example")
         linus = slack.add_user("linus", "Linus Berg", "linus@greenacres.example", admin=True)

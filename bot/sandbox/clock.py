@@ -16,6 +16,13 @@ class Clock:
     def __call__(self) -> datetime:
         return (self._frozen_at or datetime.now(UTC)) + self._ahead
 
+    @classmethod
+    def beginning(cls, at: datetime) -> Clock:
+        """A clock that shows `at` now and goes on from there as real time does."""
+        clock = cls()
+        clock._ahead = at - datetime.now(UTC)
+        return clock
+
     def advance(self, by: timedelta) -> datetime:
         """Jump ahead and return the new time. Raises ValueError for a jump into the past."""
         if by < timedelta():

@@ -22,6 +22,7 @@ from bot.leaf.client import LeafClient
 from bot.monitor import Monitor
 from bot.pace import Unpaced
 from bot.reducer import Reducer
+from bot.sandbox.clock import Clock
 from bot.sandbox.leaf import NEEDED_SCOPES, LeafUser
 from bot.sandbox.slack.workspace import Message
 from bot.sandbox.world import World
@@ -31,6 +32,7 @@ from bot.storms import Storms
 from storage import connections, incidents, outbox, subscriptions
 from storage.database import Database
 from storage.records import Announcement, Connection, Incident
+from tests.stage import CURTAIN
 
 
 @dataclass
@@ -156,7 +158,7 @@ async def watching(
     storm_size: int = 5,
 ) -> AsyncIterator[Watch]:
     """The watching part of the bot until the block ends."""
-    async with World.running() as world:
+    async with World.running(Clock.beginning(CURTAIN)) as world:
         watch = _composed(world, Database(database_url, pool_size=20), alert_channel, agreeing_reads, storm_size)
         if connected:
             world.leaf.connect(watch.ada)
