@@ -31,6 +31,15 @@ class Admitted:
     role: Role
 
 
+@dataclass(frozen=True)
+class Sight:
+    """What somebody may see of a channel: everything, or only its name, or nothing; `in_doubt`: Slack does not say."""
+
+    is_open: bool = False
+    name: str | None = None
+    in_doubt: bool = False
+
+
 class Access:
     """The gate in front of everything that is typed, clicked or opened in Slack."""
 
@@ -83,6 +92,22 @@ class Access:
         except BotError:
             why += f" Slack does not tell me who has. {TRY_AGAIN}"
         raise NotAllowed("do this", why=why, admins=self._named(await self._rules()))
+
+    async def sight(self, user: str, channel: str) -> Sight:
+        """What somebody may see of a channel: of a private one only its members see more than nothing.
+
+        Admins see that it is there.
+        """
+        try:
+            found = await self._standing.channel(channel)
+            if not found.is_private or await self._standing.is_in_channel(user, channel):
+                return Sight(is_open=True)
+            is_admin = await self.role_of(user) is Role.ADMIN
+        except ChannelUnreachable:
+            return Sight()
+        except BotError:
+            return Sight(in_doubt=True)
+        return Sight(name=found.name) if is_admin else Sight()
 
     async def role_of(self, user: str) -> Role:
         """The role of somebody who was admitted. Raises BotError when Slack does not answer."""

@@ -314,7 +314,8 @@ def _services(
     monitor = Monitor(database, leaf, reducer, announcer, clock, storms)
     archive = Archive(database, leaf, clock)
     directory = Directory(database, leaf, slack, journal, clock)
-    subscribing = Subscribing(database, slack, journal, clock, settings.alert_channel)
+    access = Access(database, slack, settings.first_admins)
+    subscribing = Subscribing(database, slack, journal, clock, settings.alert_channel, access)
     people = People(database, slack, announcer)
     data_watch = DataWatch(database, leaf, data, clock, settings.leaf_requests_per_second)
     first_data = FirstDataWatch(database, data, announcer, journal, clock)
@@ -397,7 +398,6 @@ def _services(
     if secret:
         alerts = Alerts(database, jobs, secret, leaf, settings.alerts_address, clock, announcer)
         jobs.register(TEND, alerts.tend_job, Lane.PATIENT)
-    access = Access(database, slack, settings.first_admins)
     selfcheck = SelfCheck(database, leaf, slack, vault, clock, premises(settings, running=True), jobs.backlog)
     bot = Bot(
         database=database,

@@ -333,7 +333,8 @@ class Rehearsed:
 class Draft:
     """What somebody is about to choose for a channel, and what that would have meant; `now` is how it is today.
 
-    `by_default`: it is the alert channel and gets every alert anyway.
+    `by_default`: it is the alert channel and gets every alert anyway. `hidden`: it hears something today, and only its
+    members see what.
     """
 
     channel: str | None
@@ -342,6 +343,7 @@ class Draft:
     zone: str
     now: Subscription | None = None
     by_default: bool = False
+    hidden: bool = False
 
 
 @dataclass(frozen=True)
@@ -358,10 +360,15 @@ class Subscribed:
 
 @dataclass(frozen=True)
 class Subscriptions:
-    """Every channel that is subscribed, and the one that gets everything by the settings."""
+    """Every channel that is subscribed, and the one that gets everything by the settings, as far as somebody may see.
+
+    `hidden` are the names of private channels whose members alone see more; of those `in_doubt` Slack does not say.
+    """
 
     listed: Sequence[Subscription]
     alert_channel: str | None = None
+    hidden: Sequence[str] = ()
+    in_doubt: int = 0
 
 
 Case = tuple[Incident, Grower]

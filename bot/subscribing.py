@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from bot import workhours
+from bot.access import Access, Sight
 from bot.errors import BotError, ChannelUnreachable, UsageError
 from bot.journal import Journal
 from bot.people import teammate
@@ -32,12 +34,14 @@ class Subscribing:
         journal: Journal,
         clock: Callable[[], datetime],
         alert_channel: str | None,
+        access: Access,
     ) -> None:
         self._database = database
         self._journal = journal
         self._slack = slack
         self._clock = clock
         self._alert_channel = alert_channel
+        self._access = access
 
     async def subscribe(self, channel: str, by: str, wishes: Wishes | None = None) -> Subscribed:
         """Alerts go to this channel from now on: those it wishes, or all at once. Raises UsageError.
@@ -68,10 +72,19 @@ class Subscribing:
             await self._journal.fulfil(session, channel=channel, before=was, after=False)
         return was
 
-    async def everywhere(self) -> Subscriptions:
-        """Every subscription, the oldest first."""
+    async def everywhere(self, user: str) -> Subscriptions:
+        """Every subscription that this person may see, the oldest first."""
         async with self._database.reading() as session:
-            return Subscriptions(await subscriptions.everyone(session), self._alert_channel)
+            found = await subscriptions.everyone(session)
+        channels = {each.channel for each in found} | ({self._alert_channel} if self._alert_channel else set())
+        sights = await asyncio.gather(*(self._access.sight(user, channel) for channel in channels))
+        seen = dict(zip(channels, sights, strict=True))
+        return Subscriptions(
+            [each for each in found if seen[each.channel].is_open],
+            self._alert_channel if self._alert_channel and seen[self._alert_channel].is_open else None,
+            hidden=sorted(sight.name for sight in sights if sight.name),
+            in_doubt=sum(sight.in_doubt for sight in sights),
+        )
 
     async def begin(self, channel: str | None, user: str) -> Draft:
         """What this channel hears now, to be changed by somebody: hours are in its zone, or else in theirs.
@@ -79,18 +92,21 @@ class Subscribing:
         A direct message is no channel.
         """
         channel = channel if channel and CHANNEL.fullmatch(channel) else None
+        sight = await self._access.sight(user, channel) if channel else Sight()
         async with self._database.reading() as session:
-            now = await subscriptions.get(session, channel) if channel else None
+            now = await subscriptions.get(session, channel) if channel and sight.is_open else None
         zone = now.wishes.zone if now else None
-        return await self.draft(channel, now.wishes if now else EVERYTHING, zone or await self._zone_of(user))
+        return await self.draft(channel, now.wishes if now else EVERYTHING, zone or await self._zone_of(user), user)
 
-    async def draft(self, channel: str | None, wishes: Wishes, zone: str) -> Draft:
-        """What these wishes would have meant for the channel."""
+    async def draft(self, channel: str | None, wishes: Wishes, zone: str, user: str) -> Draft:
+        """What these wishes would have meant for the channel, and of what it hears now what this person may see."""
+        sight = await self._access.sight(user, channel) if channel else Sight()
         async with self._database.reading() as session:
             now: Subscription | None = await subscriptions.get(session, channel) if channel else None
             rehearsed = await rehearse(session, wishes, self._clock())
-        by_default = channel is not None and channel == self._alert_channel
-        return Draft(channel, wishes, rehearsed, zone, now, by_default)
+        by_default = sight.is_open and channel == self._alert_channel
+        hidden = now is not None and sight.name is not None
+        return Draft(channel, wishes, rehearsed, zone, now if sight.is_open else None, by_default, hidden)
 
     async def _zone_of(self, user: str) -> str:
         try:

@@ -104,8 +104,9 @@ def subscriptions(all_of_them: Subscriptions) -> Message:
     usage = "`/fieldview subscribe` in a channel subscribes it; `/fieldview subscribe options` chooses what it hears."
     always = "is the alert channel of this bot’s settings: it gets every alert at once."
     lines = [f"{place(default)} {always}"] if default else []
+    lines += _not_listed(all_of_them)
     if not listed:
-        head = "No channel is subscribed."
+        head = "No channel that you can see is subscribed."
         return Message(head, (section(f"*{head}*", *lines, usage),))
     head = f"{count(len(listed), 'channel is', 'channels are')} subscribed."
     blocks: list[Block] = [section(f"*{head}*", *lines)]
@@ -113,7 +114,19 @@ def subscriptions(all_of_them: Subscriptions) -> Message:
         blocks.append(row(button("Change…", "subscribe-options", each.channel), *_listed(each)))
     if len(listed) > LISTED:
         blocks.append(quiet(f"…and {count(len(listed) - LISTED, 'more', 'more')}."))
-    return Message(head, (*blocks, quiet("A subscription goes on when whoever made it leaves.", usage)))
+    private = "A private channel is listed for its members only."
+    return Message(head, (*blocks, quiet(f"A subscription goes on when whoever made it leaves. {private}", usage)))
+
+
+def _not_listed(some: Subscriptions) -> list[str]:
+    lines = []
+    if some.hidden:
+        names = listing([f"#{escape(name)}" for name in some.hidden[:LISTED]])
+        lines.append(f"Subscribed too, and seen by their members only: {names}.")
+    if some.in_doubt:
+        number = count(some.in_doubt, "channel")
+        lines.append(f"🟡 I left out {number}: Slack does not tell me who may see them. Try again in a minute.")
+    return lines
 
 
 def _listed(each: Subscription) -> list[str]:
@@ -196,6 +209,7 @@ def subscribe_modal(draft: Draft, *, private_metadata: str) -> View:
     blocks: list[Block] = [
         _field("channel", "Channel", _channels(draft.channel)),
         *([quiet(f"It hears now: {in_short(draft.now.wishes)}. Saving replaces that.")] if draft.now else []),
+        *([quiet("It hears something already, and only its members see what. Saving replaces that.")] * draft.hidden),
         _field("whose", "Whose", menu(CHANGE, "Choose…", WHOSE, chosen="one" if wishes.owner else "all")),
     ]
     if wishes.owner:

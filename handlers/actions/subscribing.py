@@ -18,5 +18,5 @@ async def change(click: Click, bot: Bot) -> Reply:
     """Something else is chosen: say what that would have meant."""
     zone = zone_in(click.metadata.partition(" ")[2])
     wishes = wishes_in(click.values, click.user, zone)
-    draft = await bot.subscribing.draft(channel_in(click.values), wishes, zone)
+    draft = await bot.subscribing.draft(channel_in(click.values), wishes, zone, click.user)
     return Reply(refresh=messages.subscribe_modal(draft, private_metadata=click.metadata))

@@ -8,5 +8,5 @@ from handlers.call import Call, Reply
 
 
 async def subscriptions(call: Call, bot: Bot) -> Reply:
-    """All of them, each with "Change…"."""
-    return Reply(messages.subscriptions(await bot.subscribing.everywhere()))
+    """Those that whoever asks may see, each with "Change…"."""
+    return Reply(messages.subscriptions(await bot.subscribing.everywhere(call.user)))

@@ -277,14 +277,14 @@ async def test_only_who_may_subscribe_a_channel_may_choose_for_it(stage_on_sqlit
     await opens(stage, typed="#finance options")
     assert "joined" in text_of(await saves(stage))
     listed = text_of(await stage.types("/fieldview subscriptions"))
-    assert "No channel is subscribed" in listed
+    assert "No channel that you can see is subscribed" in listed
 
 
 async def test_an_outsider_is_nobodys_colleague(stage_on_sqlite: Stage) -> None:
     stage = stage_on_sqlite
     stage.world.slack.user(stage.ada).guest = "single"
     assert "guest" in await chooses(stage, owner=stage.ada)
-    assert "No channel is subscribed" in text_of(await stage.types("/fieldview subscriptions"))
+    assert "No channel that you can see is subscribed" in text_of(await stage.types("/fieldview subscriptions"))
 
 
 async def test_the_plain_command_is_everything_at_once_and_says_what_it_was(stage: Stage) -> None:
@@ -451,6 +451,43 @@ async def test_from_the_home_a_channel_is_chosen_without_typing(stage_on_sqlite:
     assert (await slack.submit(stage.grace, view["id"], {"topics": {ACTION: ["ill"]}})).ok
     await stage.posted(stage.growers)
     assert "FieldView or Leaf is ill" in text_of(await stage.types("/fieldview subscriptions"))
+
+
+async def test_what_a_private_channel_hears_only_its_members_see(stage: Stage) -> None:
+    slack = stage.world.slack
+    board = slack.add_channel("board", [stage.grace], private=True)
+    jo = slack.add_user("jo", "Jo Larsen", "jo@greenacres.example")
+    slack.invite(stage.growers, jo)
+    await stage.types("/fieldview subscribe")
+    await opens(stage, typed=f"<#{board}|board> options")
+    await saves(stage, topics=["connected"])
+
+    def list_for(user: str) -> Any:
+        return stage.types("/fieldview subscriptions", user)
+
+    assert f"<#{board}>*: new connections" in text_of(await list_for(stage.grace))
+    for user in (jo, stage.linus):
+        told = text_of(await list_for(user))
+        assert "1 channel is subscribed" in told
+        assert f"<#{stage.growers}>" in told
+        assert board not in told
+        assert ("seen by their members only: #board" in told) is (user == stage.linus), "an admin sees that it is"
+
+    view = await opens(stage, stage.grace, f"<#{board}|board> options")
+    assert "It hears now: new connections" in repr(view)
+    view = await opens(stage, jo, f"<#{board}|board> options")
+    assert "hears" not in repr(view["blocks"][1:])
+    assert "shares only a part" in repr(view["blocks"][2]["element"]["initial_options"]).lower(), (
+        "all, as for any other"
+    )
+    view = await opens(stage, stage.linus, f"<#{board}|board> options")
+    assert "It hears something already, and only its members see what" in repr(view)
+
+    slack.faults.outage("conversations.members")
+    stage.running.bot.access._standing._known.clear()
+    told = text_of(await list_for(stage.grace))
+    assert board not in told, "when Slack does not say who is in it, nobody is shown it"
+    assert "I left out 1 channel" in told
 
 
 async def test_what_is_only_tried_in_the_form_leaves_no_row(stage_on_sqlite: Stage) -> None:
