@@ -27,6 +27,7 @@ async def report(session: AsyncSession, digest_id: str, now: datetime) -> Digest
     if digest is None:
         return None
     wishes, owner = digest.wishes, digest.wishes.owner
+    earlier = await digests.latest(session, digest.channel, before=digest.day)
     counts = await connections.counts(session, owner)
     open_ones = _covered(digest, await digests.standing(session, owner))
     hears_of_silence = wishes.covers(About(Topic.SILENT, owner))
@@ -45,6 +46,7 @@ async def report(session: AsyncSession, digest_id: str, now: datetime) -> Digest
         silent=await silences.standing(session, owner) if hears_of_silence else (),
         ill=ill if hears_of_illness else (),
         week=await _week(session, digest) if digest.day.weekday() == MONDAY else None,
+        untold_since=earlier[1] if earlier and earlier[1] < digest.since else None,
     )
 
 

@@ -404,7 +404,10 @@ class Week:
 
 @dataclass(frozen=True)
 class DigestReport:
-    """What stands in a digest. `fresh` has broken since the last one, `standing` before; on Mondays with the week."""
+    """What stands in a digest. `fresh` has broken since the last one, `standing` before; on Mondays with the week.
+
+    `untold_since`: the last one was longer ago than any of them looks back, and here is where it ended.
+    """
 
     digest: Digest
     growers: int
@@ -417,6 +420,7 @@ class DigestReport:
     silent: Sequence[tuple[Grower, Silence]] = ()
     ill: Sequence[Storm] = ()
     week: Week | None = None
+    untold_since: datetime | None = None
 
     @property
     def is_all_well(self) -> bool:

@@ -34,13 +34,14 @@ async def get(session: AsyncSession, digest_id: str) -> Digest | None:
     return row.to_record() if row else None
 
 
-async def latest(session: AsyncSession, channel: str) -> tuple[date, datetime] | None:
-    """The day of the channel's newest digest, and the moment from which on nothing was told: one that Slack does not
-    show has told nothing."""
+async def latest(session: AsyncSession, channel: str, before: date | None = None) -> tuple[date, datetime] | None:
+    """The day of the channel's newest digest (`before` that one), and the moment from which on nothing was told: one
+    that Slack does not show has told nothing."""
     about_it = and_(AnnouncementRow.kind == AnnouncementKind.DIGEST, AnnouncementRow.subject == DigestRow.id)
     shown = select(AnnouncementRow.id).where(about_it, AnnouncementRow.shown > 0).exists()
-    newest = select(DigestRow, shown).where(DigestRow.channel == channel).order_by(DigestRow.day.desc()).limit(1)
-    found = (await session.execute(newest)).one_or_none()
+    earlier = [DigestRow.day < before.isoformat()] if before else []
+    newest = select(DigestRow, shown).where(DigestRow.channel == channel, *earlier).order_by(DigestRow.day.desc())
+    found = (await session.execute(newest.limit(1))).one_or_none()
     if found is None:
         return None
     row, is_told = found

@@ -11,7 +11,7 @@ from bot.messages.pieces import Message, actions, chart, grower_menu, named, par
 from bot.messages.silences import silence_line
 from bot.messages.subscriptions import whose
 from bot.messages.text import count, listing, mention
-from bot.messages.times import ago, lasting, moment
+from bot.messages.times import DAY, ago, lasting, moment
 from bot.messages.vocabulary import CAUSES
 from bot.reports import Case, DigestReport, Load, Week
 from storage.records import Consent, ConsentState, Grower, StormKind
@@ -28,6 +28,8 @@ def digest(r: DigestReport, now: datetime) -> Message:
     sign = "✅" if r.is_all_well else "🟡" if not (r.fresh or r.standing) else "🔴"
     about = f"Of {whose(r.digest.wishes)}, since {moment(r.digest.since)}"
     blocks: list[Block] = [section(f"{sign} *{head}*"), quiet(f"{about}. {_connections(r)}")]
+    if r.untold_since:
+        blocks.append(section(_gap(r.digest.since, r.untold_since, r.digest.until)))
     for storm in r.ill:
         blocks.append(section(f"🟡 *{_ILL[storm.kind]}* since {moment(storm.began_at)}. Nobody must act."))
     blocks += _part("New", [_broken(case, now) for case in r.fresh])
@@ -58,6 +60,15 @@ def _head(r: DigestReport) -> str:
     ]
     told = ", and ".join(filter(None, parts))
     return told or ("Nobody needs you today" if r.ill else "All well")
+
+
+def _gap(since: datetime, untold_since: datetime, until: datetime) -> str:
+    """Why something that came and went may be missing: nobody should take a short list for a quiet time."""
+    days = count(round((until - since) / DAY), "day")
+    return (
+        f"⚠ *This covers the last {days} only.* The digest before it ended {moment(untold_since)}. In between I was "
+        "not running, could not write here, or was not asked to. What came and went before these days is not in it."
+    )
 
 
 def _connections(r: DigestReport) -> str:

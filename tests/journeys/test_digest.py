@@ -84,6 +84,25 @@ async def test_one_a_day_whatever_is_restarted_and_however_many_look(database_ur
         assert len(set(days)) == 2
 
 
+async def test_after_a_long_absence_it_says_what_it_leaves_out(stage: Stage) -> None:
+    blip = await farm(stage, "Blip")
+    await wants(stage)
+    await it_is(stage, 8)
+    await round_of(stage)
+    await it_is(stage, 12, days=2)
+    await say(stage, "UNAUTHENTICATED", blip)
+    await say(stage, "OK", blip)
+    await it_is(stage, 8, days=20)
+    await round_of(stage)
+    await it_is(stage, 8)
+    await round_of(stage)
+    first, late, next_day = map(shown, digests(stage))
+    assert "This covers the last 7 days only. The digest before it ended" in late
+    assert "I was not running, could not write here, or was not asked to" in late
+    assert "Blip" not in late
+    assert "only" not in first + next_day
+
+
 async def test_it_tells_what_is_new_what_stands_what_is_over_and_who_waits(stage: Stage) -> None:
     old, over = await farm(stage, "Old", "linus"), await farm(stage, "Over")
     await say(stage, "UNAUTHENTICATED", old, over)
