@@ -18,6 +18,7 @@ from typing import Any
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.appending import Appending
 from bot.sealing import Anchor, Seal, committed
 from bot.verifying import Progress, Verdict, Verification, no_progress
 from storage import audit
@@ -68,6 +69,7 @@ class Journal:
         self.seal = Seal(key)
         self._clock = clock
         self._anchors = anchors
+        self._alone = Appending(self._append)
 
     async def record(
         self, session: AsyncSession, actor: str, via: str, action: str, outcome: str, request_id: str, **more: Any
@@ -76,8 +78,9 @@ class Journal:
 
         `detail` may be any JSON value. What was `typed` is kept where it can be erased.
         """
-        entry = committed(self._entry(actor, via, action, outcome, request_id, **more))
+        self._at_end(session, self._entry(actor, via, action, outcome, request_id, **more))
 
+    def _at_end(self, session: AsyncSession, entry: AuditEntry) -> None:
         async def append() -> None:
             await audit.append(session, entry, self.seal.of_entry)
 
@@ -85,21 +88,26 @@ class Journal:
 
     def _entry(self, actor: str, via: str, action: str, outcome: str, request_id: str, **more: Any) -> AuditEntry:
         detail = more.pop("detail", None)
-        return AuditEntry(
-            at=self._clock(),
-            actor=actor,
-            via=via,
-            action=action,
-            outcome=outcome,
-            request_id=request_id,
-            detail=None if detail is None else json.dumps(detail, sort_keys=True, ensure_ascii=False),
-            **more,
+        return committed(
+            AuditEntry(
+                at=self._clock(),
+                actor=actor,
+                via=via,
+                action=action,
+                outcome=outcome,
+                request_id=request_id,
+                detail=None if detail is None else json.dumps(detail, sort_keys=True, ensure_ascii=False),
+                **more,
+            )
         )
 
     async def write(self, actor: str, via: str, action: str, outcome: str, request_id: str, **more: Any) -> None:
-        """Append in a transaction of its own."""
+        """Append without a change that it would come with; committed when this returns."""
+        await self._alone.add(self._entry(actor, via, action, outcome, request_id, **more))
+
+    async def _append(self, entries: Sequence[AuditEntry]) -> None:
         async with self._database.transaction() as session:
-            await self.record(session, actor, via, action, outcome, request_id, **more)
+            await audit.append_all(session, entries, self.seal.of_entry)
 
     # One row for each request
 
@@ -120,7 +128,8 @@ class Journal:
         errand = _errand.get()
         if errand is not None and errand.deed.request_id == deed.request_id:
             errand.told = True
-        await self._tell(session, deed, "done", grower, detail, detail.pop("reason", None))
+        reason = detail.pop("reason", None)
+        self._at_end(session, self._row(deed, "done", grower, detail, reason))
 
     async def fulfil(self, session: AsyncSession, **detail: Any) -> None:
         """`done` for the request that is being answered, whichever it is; once for each.
@@ -138,29 +147,29 @@ class Journal:
         """
         errand = _errand.get()
         if errand is not None:
-            await self._tell(session, replace(errand.deed, action=action), "done", grower, None)
+            self._at_end(session, self._row(replace(errand.deed, action=action), "done", grower, None))
 
     async def settle(
         self, errand: Errand, outcome: str, detail: Mapping[str, Any] | None = None, typed: str | None = None
     ) -> None:
         """The row of a request that is over, unless a service wrote it in a transaction that was committed."""
-        deed = errand.deed
+        deed, row = errand.deed, self._row(errand.deed, outcome, errand.about(), detail, typed)
+        if not errand.told:
+            await self._alone.add(row)
+            return
         async with self._database.transaction() as session:
-            if errand.told and await audit.is_written(session, deed.request_id, deed.actor, deed.action):
-                return
-            await self._tell(session, deed, outcome, errand.about(), detail, typed)
+            if not await audit.is_written(session, deed.request_id, deed.actor, deed.action):
+                self._at_end(session, row)
 
-    async def _tell(
+    def _row(
         self,
-        session: AsyncSession,
         deed: Deed,
         outcome: str,
         grower: Grower | None,
         detail: Mapping[str, Any] | None,
         typed: str | None = None,
-    ) -> None:
-        await self.record(
-            session,
+    ) -> AuditEntry:
+        return self._entry(
             deed.actor,
             deed.via,
             deed.action,

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy import Select, bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.records import AuditEntry, SealedEntry
@@ -26,26 +26,40 @@ _ENTRY = [
 ]
 """An entry's columns in the order of its fields."""
 
+# Every writer waits for these three: made once, and without what an object of each row would cost.
+_HEAD = select(AuditHeadRow.seq, AuditHeadRow.mac).where(AuditHeadRow.id == 1).with_for_update()
+_ADD = insert(AuditRow)
+_MOVE_HEAD = update(AuditHeadRow).where(AuditHeadRow.id == 1).values(seq=bindparam("last"), mac=bindparam("of_last"))
+
 
 async def append(session: AsyncSession, entry: AuditEntry, seal: Callable[[int, AuditEntry, str], str]) -> SealedEntry:
     """Add the entry at the end of the chain; `seal` makes its mac from its number, itself and the mac before it.
 
     Writers wait for each other here until their transactions end: call it last.
     """
+    [sealed] = await append_all(session, [entry], seal)
+    return sealed
+
+
+async def append_all(
+    session: AsyncSession, entries: Sequence[AuditEntry], seal: Callable[[int, AuditEntry, str], str]
+) -> list[SealedEntry]:
+    """`append` for several at once, in their order."""
     last, previous = await locked_head(session)
-    sealed = SealedEntry(last + 1, entry, previous, seal(last + 1, entry, previous))
-    await session.execute(
-        insert(AuditRow).values(seq=sealed.seq, previous=previous, mac=sealed.mac, **_columns(entry)),
-    )
-    await session.execute(update(AuditHeadRow).where(AuditHeadRow.id == 1).values(seq=sealed.seq, mac=sealed.mac))
+    sealed: list[SealedEntry] = []
+    for seq, entry in enumerate(entries, last + 1):
+        sealed.append(SealedEntry(seq, entry, previous, seal(seq, entry, previous)))
+        previous = sealed[-1].mac
+    connection = await session.connection()
+    rows = [{"seq": one.seq, "previous": one.previous, "mac": one.mac, **_columns(one.entry)} for one in sealed]
+    await connection.execute(_ADD, rows)
+    await connection.execute(_MOVE_HEAD, {"last": last + len(entries), "of_last": previous})
     return sealed
 
 
 async def locked_head(session: AsyncSession) -> tuple[int, str]:
     """The number and mac of the last entry; from here to the end of the transaction nobody else appends."""
-    head = (
-        await session.execute(select(AuditHeadRow.seq, AuditHeadRow.mac).where(AuditHeadRow.id == 1).with_for_update())
-    ).one_or_none()
+    head = (await (await session.connection()).execute(_HEAD)).one_or_none()
     if head is None:
         raise LookupError("the audit chain has no head: the database was not migrated")
     return head.seq, head.mac
@@ -80,7 +94,8 @@ async def latest(
 async def is_written(session: AsyncSession, request_id: str, actor: str, action: str) -> bool:
     """Whether this person's request has its row already."""
     whose = (AuditRow.request_id == request_id, AuditRow.actor == actor, AuditRow.action == action)
-    return await session.scalar(select(AuditRow.seq).where(*whose).limit(1)) is not None
+    query = select(AuditRow.seq).where(*whose)
+    return await session.scalar(query.limit(1)) is not None
 
 
 async def after(session: AsyncSession, seq: int, limit: int) -> list[SealedEntry]:

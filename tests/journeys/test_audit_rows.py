@@ -21,7 +21,7 @@ from bot.sandbox.world import World
 from bot.sealing import Anchor
 from tests.consenting import consent_of
 from tests.security.test_slack_requests import Sender
-from tests.stage import ADA, Stage, eventually, set_up, text_of
+from tests.stage import ADA, PATIENCE, Stage, eventually, set_up, text_of
 
 HANA = "hana@sato.example"
 
@@ -255,7 +255,7 @@ async def form_for(stage: Stage, name: str) -> str:
     slack, was = stage.world.slack, stage.world.slack.view(stage.grace)
     asked = await stage.types(f"/fieldview connect {name}")
     assert (await slack.click(stage.grace, asked.channel, asked.ts, "create-grower")).ok
-    await eventually(lambda: is_over(stage, "create-grower"))
+    await eventually(lambda: is_over(stage, "create-grower"), PATIENCE)
     view = slack.view(stage.grace)
     assert view is not None
     assert view != was
@@ -270,7 +270,7 @@ async def sends(stage: Stage, form: str, name: str, email: str) -> None:
     """The form, filled in; until she is told what came of it."""
     slack, seen = stage.world.slack, len(stage.answers(stage.grace))
     assert (await slack.submit(stage.grace, form, {"name": {"name": name}, "email": {"email": email}})).ok
-    await slack.until(lambda: len(stage.answers(stage.grace)) > seen)
+    await slack.until(lambda: len(stage.answers(stage.grace)) > seen, PATIENCE)
 
 
 async def test_a_grower_who_was_created_is_in_writing_also_when_nothing_comes_of_the_link(
