@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.announcer import Announcer
 from bot.journal import Deed, Journal
-from storage import care, growers, outbox
+from storage import care, growers, outbox, storms
 from storage.database import Database
-from storage.records import AnnouncementKind, Incident, NoteKind, ThreadNote
+from storage.records import AnnouncementKind, Incident, NoteKind, StormKind, ThreadNote
 
 WEEK = timedelta(days=7)
 """How long nobody has to take an alert up, or after a reminder goes on not to, until somebody is reminded."""
@@ -24,7 +24,7 @@ AT_A_TIME = 100
 
 class Reminding:
     """Tells whoever looks after the grower, by direct message and below the card; recovery, "Acknowledge", a snooze
-    and a link that works end it. Part of a storm has its storm's message, and is not told of alone."""
+    and a link that works end it. Part of a storm is not told of alone: below its storm's message all owners are."""
 
     def __init__(
         self, database: Database, announcer: Announcer, journal: Journal, clock: Callable[[], datetime]
@@ -43,6 +43,24 @@ class Reminding:
             async with self._database.transaction() as session:
                 if await care.remind(session, incident.id, now, before=now - WEEK):
                     await self._remind(session, incident, whose, now)
+
+        await self._remind_of_storms(now)
+
+    async def _remind_of_storms(self, now: datetime) -> None:
+        async with self._database.reading() as session:
+            if any(storm.kind is not StormKind.GROWERS for storm in await storms.standing(session)):
+                # While FieldView or Leaf is ill, the storm's message itself says that nobody need act yet.
+                return
+            due = await care.forgotten_in_storms(session, now - WEEK, now)
+        for storm, whose in due:
+            async with self._database.transaction() as session:
+                if await care.remind_of_storm(session, storm.id, now, before=now - WEEK):
+                    days, growers = (now - storm.began_at).days, sum(whose.values())
+                    detail = {"days": days, "growers": growers, "people": [owner for owner in whose if owner]}
+                    note = ThreadNote(NoteKind.CALLED, now, detail=detail)
+                    await self._announcer.note_in_threads(session, AnnouncementKind.STORM, storm.id, note)
+                    deed = Deed("job:reminder", "job", "storm-reminded", storm.id[:12])
+                    await self._journal.done(session, deed, growers=growers, days=days)
 
     async def _remind(self, session: AsyncSession, incident: Incident, whose: str | None, now: datetime) -> None:
         grower = await growers.get(session, incident.grower_id)

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage.records import Cause, ConsentState, Grower, Incident
-from storage.tables import ConsentRow, GrowerRow, IncidentRow, StormIncidentRow
+from storage.records import Cause, ConsentState, Grower, Incident, Storm, StormKind
+from storage.tables import ConsentRow, GrowerRow, IncidentRow, StormIncidentRow, StormRow
 
 _IS_OPEN = IncidentRow.recovered_at.is_(None)
 _IS_SNOOZED = IncidentRow.snoozed_by.is_not(None)
@@ -91,13 +91,6 @@ async def forgotten(
 
     Each with whose it is: the oldest one of everybody, and none of those who were reminded of another `told_since`.
     """
-    link = select(ConsentRow.id).where(
-        ConsentRow.incident_id == IncidentRow.id,
-        or_(
-            and_(ConsentRow.state == ConsentState.OPEN, ConsentRow.expires_at > now),
-            ConsentRow.state.in_((ConsentState.EXCHANGING, ConsentState.HELD, ConsentState.DELIVERING)),
-        ),
-    )
     storm = select(StormIncidentRow.incident_id).where(StormIncidentRow.incident_id == IncidentRow.id)
     asked = select(ConsentRow.asked_by).where(ConsentRow.grower_id == IncidentRow.grower_id)
     newest = asked.order_by(ConsentRow.created_at.desc()).limit(1).scalar_subquery()
@@ -111,10 +104,8 @@ async def forgotten(
             func.row_number().over(partition_by=whose, order_by=first).label("nth"),
         )
         .where(
-            IncidentRow.told_at.is_not(None),
-            IncidentRow.cause.not_in((Cause.FIELDVIEW_DOWN, Cause.LEAF_DOWN)),
+            *_waits_for_the_team(now),
             *_forgotten(since),
-            ~link.exists(),
             ~storm.exists(),
             whose.not_in(of_growers.where(IncidentRow.reminded_at > told_since)),
         )
@@ -130,10 +121,65 @@ async def forgotten(
     return [(row.to_record(), person or None) for row, person in rows]
 
 
+async def forgotten_in_storms(
+    session: AsyncSession, since: datetime, now: datetime
+) -> list[tuple[Storm, dict[str, int]]]:
+    """Storms of growers that were not brought to mind since then, with incidents that nobody has taken up since then.
+
+    Each with how many of them whose owner has; those of nobody under an empty name.
+    """
+    owner = func.coalesce(GrowerRow.owner, _NOBODY)
+    query = (
+        select(StormRow, owner, func.count())
+        .join(StormIncidentRow, StormIncidentRow.storm_id == StormRow.id)
+        .join(IncidentRow, IncidentRow.id == StormIncidentRow.incident_id)
+        .join(GrowerRow, GrowerRow.id == IncidentRow.grower_id)
+        .where(
+            StormRow.told_at <= since,
+            *_not_reminded(since),
+            *_waits_for_the_team(now),
+            *_forgotten(since),
+        )
+        .group_by(StormRow.id, owner)
+        .order_by(StormRow.began_at, StormRow.id, func.count().desc(), owner)
+    )
+    found: dict[str, tuple[Storm, dict[str, int]]] = {}
+    for row, whose, number in await session.execute(query):
+        found.setdefault(row.id, (row.to_record(), {}))[1][whose] = number
+    return list(found.values())
+
+
+async def remind_of_storm(session: AsyncSession, storm_id: str, at: datetime, *, before: datetime) -> bool:
+    """Note that it is brought to mind; False when it is over, or somebody was reminded since `before`."""
+    query = update(StormRow).where(StormRow.id == storm_id, *_not_reminded(before)).values(reminded_at=at)
+    return await session.scalar(query.returning(StormRow.id)) is not None
+
+
 async def remind(session: AsyncSession, incident_id: str, at: datetime, *, before: datetime) -> bool:
     """Note that it is brought to mind; False when somebody took it up meanwhile, or reminded since `before`."""
     quiet_since = and_(*_forgotten(before))
     return await _set(session, incident_id, quiet_since, reminded_at=at) is not None
+
+
+def _waits_for_the_team(now: datetime) -> list[ColumnElement[bool]]:
+    """Channels have heard of it, waiting does not mend it, and no link is about to."""
+    link = select(ConsentRow.id).where(
+        ConsentRow.incident_id == IncidentRow.id,
+        or_(
+            and_(ConsentRow.state == ConsentState.OPEN, ConsentRow.expires_at > now),
+            ConsentRow.state.in_((ConsentState.EXCHANGING, ConsentState.HELD, ConsentState.DELIVERING)),
+        ),
+    )
+    mends_itself = IncidentRow.cause.in_((Cause.FIELDVIEW_DOWN, Cause.LEAF_DOWN))
+    return [IncidentRow.told_at.is_not(None), ~mends_itself, ~link.exists()]
+
+
+def _not_reminded(since: datetime) -> list[ColumnElement[bool]]:
+    return [
+        StormRow.kind == StormKind.GROWERS,
+        StormRow.over_at.is_(None),
+        or_(StormRow.reminded_at.is_(None), StormRow.reminded_at <= since),
+    ]
 
 
 def _forgotten(since: datetime) -> list[ColumnElement[bool]]:

@@ -392,6 +392,9 @@ _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
     "silence-over": _silence_over,
     "keys-rotate": lambda whom, detail: "encrypted what is stored with a new key",
     "storm-began": _storm("told the channels, in one message, that"),
+    "storm-reminded": lambda whom, detail: (
+        f"brought {count(_number(detail, 'growers'), 'grower')} to mind that broke together"
+    ),
     "storm-over": _storm("told the channels that this is over:"),
     "audit-export": lambda whom, detail: "exported the audit trail",
     "audit-retention": lambda whom, detail: f"removed old entries of this list: {detail.get('entries', 'some')}",

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.messages.pieces import Message, section
-from bot.messages.text import capital, count, mention
+from bot.messages.storms import CALLED
+from bot.messages.text import capital, count, listing, mention
 from bot.messages.times import MINUTE, in_utc, lasting, moment
 from bot.messages.vocabulary import explained, trouble
 from storage.records import Cause, NoteKind, ThreadNote
@@ -53,12 +54,23 @@ def _told(note: ThreadNote, *, who: str = "", moment: Callable[[datetime], str] 
 
 
 def _called(detail: Mapping[str, Any], by: str) -> str:
-    """`by` asks somebody; without it, it is the clock that does."""
+    """`by` asks somebody; without it, it is the clock that does: of one grower, or of those of a storm."""
+    if number := int(detail.get("growers") or 0):
+        return _called_together(number, int(detail["days"]), detail.get("people") or ())
     asked = f"{by} asks you to take care of this." if by else "nobody has taken this up yet."
     if days := int(detail.get("days") or 0):
         ends = "“Acknowledge” or “Snooze” on the alert ends these reminders."
         asked = f"nobody has taken this up in {count(days, 'day')}. {ends}"
     return f"{mention(detail['person'])}: {asked}" if detail.get("person") else capital(asked)
+
+
+def _called_together(number: int, days: int, people: Sequence[str]) -> str:
+    one = number == 1
+    broken = f"{count(number, 'grower')} of this list still {'does' if one else 'do'} not work"
+    ends = f"A link for {'that one' if one else 'each'}, from “Show the list”, ends these reminders."
+    whose = f"{listing([mention(person) for person in people[:CALLED]])}: " if people else ""
+    taken = f"nobody has taken {'it' if one else 'them'} up"
+    return f"{whose}{broken}, {count(days, 'day')} after this began, and {taken}. {ends}"
 
 
 def _recovered(detail: Mapping[str, Any]) -> str:

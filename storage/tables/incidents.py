@@ -85,6 +85,7 @@ class StormRow(Row):
     told_at: Mapped[datetime | None]
     over_at: Mapped[datetime | None]
     growers: Mapped[int] = mapped_column(default=0)
+    reminded_at: Mapped[datetime | None]
 
     def to_record(self) -> Storm:
         return Storm(

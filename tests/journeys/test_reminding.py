@@ -110,3 +110,60 @@ async def test_many_that_fall_due_at_once_come_one_by_one_the_oldest_first(stage
     assert len(told(stage)) == 3
     await later(stage, hours=2)
     assert len(await reminded()) == 4, "and then not before a week has passed"
+
+
+async def test_many_that_broke_together_are_brought_to_mind_once_a_week_below_their_message(stage: Stage) -> None:
+    await stage.types("/fieldview subscribe")
+    farms = [await farm(stage, f"Farm{number}", "linus") for number in range(5)]
+    farms.append(await farm(stage, "Nobodys"))
+    for broken in farms:
+        stage.world.leaf.set_status(broken, "UNAUTHENTICATED")
+    await stage.sweeps_now()
+    await stage.delivered()
+    storms = [stage.world.slack.posted(channel)[-1] for channel in (stage.alerts, stage.growers)]
+
+    def reminders() -> list[list[str]]:
+        return [[reply.text for reply in stage.world.slack.thread(storm)] for storm in storms]
+
+    ends = "A link for each, from “Show the list”, ends these reminders."
+    whose = f"<@{stage.linus}>: "
+    await later(stage, days=6, hours=23)
+    assert reminders() == [[], []]
+    await later(stage, hours=2)
+    still = "growers of this list still do not work"
+    six = f"{whose}6 {still}, 7 days after this began, and nobody has taken them up. {ends}"
+    assert reminders() == [[six], [six]], "once in each channel, whoever looks"
+    await later(stage, days=6)
+    assert reminders() == [[six], [six]]
+
+    stage.world.leaf.restore(farms[0])
+    await stage.sweeps_now()
+    await stage.types("/fieldview connect Farm1")
+    await later(stage, days=1)
+    assert reminders()[0][1:] == [six.replace("6 growers", "4 growers").replace("7 days", "14 days")]
+    assert told(stage) == [], "a storm is told of in its channels"
+    rows = [row.outcome for row in await stage.audit() if row.action == "storm-reminded"]
+    assert rows == ["done"] * 2
+
+    for broken in farms[1:]:
+        stage.world.leaf.restore(broken)
+    await stage.sweeps_now()
+    await later(stage, days=8)
+    assert len(reminders()[0]) == 2
+
+
+async def test_while_fieldview_is_ill_nobody_is_reminded_of_many(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    farms = [await farm(stage, f"Farm{number}", "linus") for number in range(10)]
+    for number, broken in enumerate(farms):
+        stage.world.leaf.set_status(broken, "UNAUTHENTICATED" if number < 5 else "TEMPORARILY_UNAVAILABLE")
+    await stage.sweeps_now()
+    await stage.delivered()
+    [storm] = [each for each in stage.world.slack.posted(stage.alerts) if "at once" in each.text]
+    await later(stage, days=8)
+    assert stage.world.slack.thread(storm) == []
+    for broken in farms[5:]:
+        stage.world.leaf.restore(broken)
+    await stage.sweeps_now()
+    await later(stage, hours=1)
+    assert len(stage.world.slack.thread(storm)) == 1

@@ -536,6 +536,7 @@ def stories() -> Iterator[tuple[str, Shown]]:
         an_entry("escalate", target=None, target_name=None),
         an_entry("escalate", target=None, target_name=None, detail='{"of": "CNEWS", "after": {"lead": "UJONAS"}}'),
         an_entry("escalate", target=None, target_name=None, detail='{"of": "CNEWS", "after": null}'),
+        an_entry("storm-reminded", actor="job:reminder", target=None, target_name=None, detail='{"growers": 7}'),
         an_entry("alert-reminded", actor="job:reminder", detail='{"to": "UJONAS", "days": 7}'),
         an_entry("escalated", actor="job:escalation", detail='{"lead": "UJONAS"}'),
         an_entry("keys-rotate", actor="cli", target=None, target_name=None),
@@ -781,6 +782,9 @@ def threads() -> Iterator[tuple[str, Shown]]:
     for person in ("UJONAS", None):
         forgotten = ThreadNote(NoteKind.CALLED, NOW, detail={"person": person, "days": 7})
         yield f"thread, nobody for a week, {person}", messages.thread_reply([forgotten], NOW)
+    for number, people in ((7, ("UMARIA", "UJONAS")), (1, ())):
+        together = ThreadNote(NoteKind.CALLED, NOW, detail={"growers": number, "days": 7, "people": people})
+        yield f"thread below a storm, nobody for a week, {number}", messages.thread_reply([together], NOW)
     yield "thread, several at once", messages.thread_reply(notes, NOW)
 
 
