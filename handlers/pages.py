@@ -197,7 +197,7 @@ class Pages:
             "shared.html",
             200,
             view,
-            title=self._title("shared", view),
+            title=self._wording.say(f"shared.title_{view.standing}"),
             view=view,
             tone=_SHARING[view.standing],
             grower=names["grower"],

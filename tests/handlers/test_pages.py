@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
@@ -234,6 +235,27 @@ def test_pages_for_whoever_comes_name_nobody(name: str) -> None:
 
     assert "Maria" not in words
     assert "Okafor" not in words
+
+
+SHARES = {
+    "en": " is read|you share ",
+    "pt": " é lido|compartilha ",
+    "es": " se lee |usted comparte ",
+    "fr": " est lu|partagez ",
+}
+"""What a page says while data is read, in the present."""
+
+
+@pytest.mark.parametrize("language", SHARES)
+def test_once_it_has_stopped_the_page_tells_of_what_was_shared_as_of_the_past(language: str) -> None:
+    going_on, stopped, ended = (read(IN[language][name]) for name in ("shared", "shared-stopped", "shared-ended"))
+
+    def says(page: Element) -> list[str]:
+        headings = [each.text for tag in ("title", "h1", "h2") for each in page.all(tag)]
+        return [heading for heading in headings if re.search(SHARES[language], f" {heading} ", re.IGNORECASE)]
+
+    assert len(says(going_on)) == 3
+    assert says(stopped) == says(ended) == []
 
 
 @pytest.mark.parametrize("reason", Failure)
