@@ -24,7 +24,9 @@ from bot.announcer import DELIVER, EDITS_APART, Announcer
 from bot.archive import Archive
 from bot.background import Background
 from bot.bot import Bot
-from bot.bulk_inviting import HAND_BACK, MAKE, BulkInviting
+from bot.bulk_inviting import BulkInviting
+from bot.bulk_listing import HAND_BACK, BulkListing
+from bot.bulk_making import MAKE, BulkMaking
 from bot.casework import Casework
 from bot.chasing import CHASE, Chasing
 from bot.completion import COMPLETE, Completion
@@ -334,6 +336,17 @@ def _services(
         link_lifetime=timedelta(seconds=settings.link_lifetime),
     )
     bulk_inviting = BulkInviting(
+        database=database, slack=slack, announcer=announcer, journal=journal, queue=jobs, clock=clock
+    )
+    bulk_listing = BulkListing(
+        database=database,
+        slack=slack,
+        correspondence=correspondence,
+        announcer=announcer,
+        journal=journal,
+        clock=clock,
+    )
+    bulk_making = BulkMaking(
         database=database,
         slack=slack,
         directory=directory,
@@ -383,8 +396,8 @@ def _services(
         (COMPLETE, completion.complete, Lane.PROMPT),
         (CHECK, monitor.check_job, Lane.PROMPT),
         (END, disconnecting.end, Lane.PROMPT),
-        (MAKE, bulk_inviting.make, Lane.PATIENT),
-        (HAND_BACK, bulk_inviting.hand_back, Lane.PATIENT),
+        (MAKE, bulk_making.make, Lane.PATIENT),
+        (HAND_BACK, bulk_listing.hand_back, Lane.PATIENT),
         (ALERT, monitor.alert_job, Lane.PROMPT),
         (SWEEP, monitor.sweep_job, Lane.PATIENT),
         (CHASE, chasing.chase_job, Lane.PATIENT),
@@ -408,6 +421,8 @@ def _services(
         correspondence=correspondence,
         inviting=inviting,
         bulk_inviting=bulk_inviting,
+        bulk_making=bulk_making,
+        bulk_listing=bulk_listing,
         journey=journey,
         completion=completion,
         chasing=chasing,

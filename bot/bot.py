@@ -10,6 +10,8 @@ from bot.access import Access
 from bot.anchors import Anchors
 from bot.announcer import Announcer
 from bot.bulk_inviting import BulkInviting
+from bot.bulk_listing import BulkListing
+from bot.bulk_making import BulkMaking
 from bot.casework import Casework
 from bot.chasing import Chasing
 from bot.completion import Completion
@@ -51,6 +53,8 @@ class Bot:
     correspondence: Correspondence
     inviting: Inviting
     bulk_inviting: BulkInviting
+    bulk_making: BulkMaking
+    bulk_listing: BulkListing
     journey: Journey
     completion: Completion
     chasing: Chasing

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import func, select
 from starlette.responses import JSONResponse
 
-from bot.bulk_inviting import NAP
+from bot.bulk_listing import NAP
 from bot.errors import UsageError
 from bot.sandbox.slack.workspace import Message
 from storage import bulks
@@ -197,7 +197,7 @@ async def test_pasted_lines_do_as_well_and_a_list_can_be_had_again(stage_on_sqli
 
 async def test_a_list_goes_on_where_it_was_and_nobody_gets_two(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Slack fails in the middle, for posts and for questions who somebody is."""
-    monkeypatch.setattr("bot.bulk_inviting.NAP", 0.1)
+    monkeypatch.setattr("bot.bulk_making.NAP", 0.1)
     slack, leaf = stage.world.slack, stage.world.leaf
     names = [f"Farm {number:02}" for number in range(12)]
     people = [slack.add_user(f"f{number}", name, f"f{number}@farms.example") for number, name in enumerate(names)]
@@ -227,11 +227,11 @@ async def test_a_job_that_died_after_making_a_link_brings_the_same_one(stage_on_
         assert await bulks.move(session, bulk.id, BulkState.PLANNED, BulkState.RUNNING)
     await stage.delivered()
     stage.world.slack.rate_limit("chat.postMessage", times=1)
-    assert await bot.bulk_inviting.make(bulk.id), "it wants to be tried again"
+    assert await bot.bulk_making.make(bulk.id), "it wants to be tried again"
     [made] = await bot.inviting.working()
     assert made.sent_to is None
-    assert await bot.bulk_inviting.make(bulk.id) == 0
-    assert await bot.bulk_inviting.make(bulk.id) is None
+    assert await bot.bulk_making.make(bulk.id) == 0
+    assert await bot.bulk_making.make(bulk.id) is None
     [same] = await bot.inviting.working()
     assert (same.id, same.sent_to) == (made.id, stage.ada)
     assert len(await stage.dm(stage.ada)) == 1
@@ -253,10 +253,10 @@ async def test_who_leaves_slack_between_link_and_message_ends_up_in_the_file(sta
     await stage.sweeps_now()
     bulk_id = await running(stage, b"Ada Lovelace Farms")
     stage.world.slack.rate_limit("chat.postMessage", times=1)
-    assert await bot.bulk_inviting.make(bulk_id), "it wants to be tried again"
+    assert await bot.bulk_making.make(bulk_id), "it wants to be tried again"
     stage.world.slack.deactivate(stage.ada)
-    assert await bot.bulk_inviting.make(bulk_id) == 0
-    assert await bot.bulk_inviting.make(bulk_id) is None, "it comes to an end"
+    assert await bot.bulk_making.make(bulk_id) == 0
+    assert await bot.bulk_making.make(bulk_id) is None, "it comes to an end"
     [rows] = await files(stage)
     assert (rows[0]["state"], bool(rows[0]["link"])) == ("for you to pass on", True)
 
@@ -269,7 +269,7 @@ async def test_while_slack_loses_its_answers_the_list_goes_on_and_nobody_is_writ
     bulk_id = await running(stage, b"Ada Lovelace Farms")
     await stage.delivered()
     slack.faults.lose_answer("chat.postMessage", times=None)
-    waits = [await bot.bulk_inviting.make(bulk_id) for _ in range(3)]
+    waits = [await bot.bulk_making.make(bulk_id) for _ in range(3)]
     assert (waits[0], waits[1:]) == (NAP, [0.0, None]), "the message is the outbox's from the first lost answer on"
     slack.faults.heal()
     await stage.delivered()
@@ -286,7 +286,7 @@ async def test_a_link_that_cannot_be_brought_after_all_is_for_the_agent_to_pass_
     await stage.delivered()
     limit = slack.rate_limit("chat.postMessage", times=None, channel=stage.ada)
     slack.faults.outage("chat.postMessage", times=1)
-    while await bot.bulk_inviting.make(bulk_id) is not None:
+    while await bot.bulk_making.make(bulk_id) is not None:
         pass
     slack.faults.answer(JSONResponse({"ok": False, "error": "user_disabled"}), "chat.postMessage", times=1)
     slack.rate_limits.remove(limit)
@@ -306,7 +306,7 @@ async def test_stopped_means_no_further_link(stage_on_sqlite: Stage) -> None:
     await press(stage, plan, "bulk-stop")
     stopped = await says(stage, "was stopped: 0 links made, 2 not")
     assert "bulk-start" not in buttons_of(stopped)
-    assert await bot.bulk_inviting.make(bulk_id) is None
+    assert await bot.bulk_making.make(bulk_id) is None
     assert await bot.inviting.working() == []
     [rows] = await files(stage)
     assert [row["link"] for row in rows if row["link"]] == []
@@ -318,7 +318,7 @@ async def test_stopped_between_link_and_message_the_link_is_in_the_file(stage_on
     bulk_id = await running(stage, b"Ada Lovelace Farms\nBob's Barn")
     plan = await says(stage, "This message changes")
     stage.world.slack.rate_limit("chat.postMessage", times=1)
-    assert await bot.bulk_inviting.make(bulk_id)
+    assert await bot.bulk_making.make(bulk_id)
     await press(stage, plan, "bulk-stop")
     await says(stage, "was stopped: 1 link made, 1 not")
     [rows] = await files(stage)
@@ -335,7 +335,7 @@ async def test_a_list_ends_when_whoever_made_it_has_left(stage_on_sqlite: Stage,
         slack.deactivate(stage.grace)
     else:
         slack.faults.answer(JSONResponse({"ok": False, "error": "user_not_found"}), "users.info")
-    assert await bot.bulk_inviting.make(bulk_id) is None
+    assert await bot.bulk_making.make(bulk_id) is None
     assert await bot.inviting.working() == []
     async with bot.database.reading() as session:
         bulk = await bulks.get(session, bulk_id)
@@ -348,13 +348,13 @@ async def test_a_slack_that_takes_no_file_is_asked_ever_more_rarely_and_costs_no
     stage, bot = stage_on_sqlite, stage_on_sqlite.running.bot
     await peopled(stage)
     bulk_id = await running(stage, b"Bob's Barn")
-    while await bot.bulk_inviting.make(bulk_id) is not None:
+    while await bot.bulk_making.make(bulk_id) is not None:
         pass
     await files(stage)
     before = await later_links(stage)
     stage.world.slack.faults.outage("files")
     waits: list[float] = []
-    while len(waits) < 40 and (wait := await bot.bulk_inviting.hand_back(bulk_id)) is not None:
+    while len(waits) < 40 and (wait := await bot.bulk_listing.hand_back(bulk_id)) is not None:
         waits.append(wait)
         stage.world.clock.advance(timedelta(seconds=wait))
     # The clock goes on by itself while the test runs.
