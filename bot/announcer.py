@@ -300,6 +300,8 @@ class Announcer:
         except ProviderRejected as rejected:
             if rejected.code not in UNFIT:
                 raise
+            if simpler := message.without_charts():
+                return await self._told(owed, simpler)
             log.error("slack rejects a message's blocks", kind=owed.kind, subject=owed.subject, detail=rejected.detail)
             text = f"Slack does not show one of my messages as it was meant (`{rejected.code}`, {owed.kind})."
             await self.tell_operators(f"unfit:{owed.kind}", text)

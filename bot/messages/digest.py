@@ -7,7 +7,8 @@ from datetime import datetime
 
 from slack_sdk.models.blocks import Block
 
-from bot.messages.pieces import Message, actions, chart, grower_menu, named, paragraphs, quiet, section
+from bot.messages.charts import Chart
+from bot.messages.pieces import Message, actions, grower_menu, named, paragraphs, quiet, section
 from bot.messages.silences import silence_line
 from bot.messages.subscriptions import whose
 from bot.messages.text import count, listing, mention
@@ -125,8 +126,8 @@ def _week(week: Week) -> list[Block]:
     lines = [_repairs(week), _consents(week), _missing(week)]
     blocks: list[Block] = [section("*Last week*", *lines)]
     if any(number for _, number in week.days):
-        bars = [(f"{day:%a} {day.day:2} {day:%b}", number) for day, number in week.days]
-        blocks += [section("Growers whose connection was not well, day by day:"), chart(bars)]
+        bars = [(f"{day:%a} {day.day}", number) for day, number in week.days]
+        blocks.append(Chart("Growers whose connection was not well", "growers", bars))
     return blocks
 
 

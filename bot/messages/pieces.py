@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from slack_sdk.models.blocks import (
@@ -27,6 +26,7 @@ from slack_sdk.models.blocks import (
     StaticSelectElement,
 )
 
+from bot.messages.charts import Chart
 from bot.messages.text import escape, literal
 from storage.records import Grower
 
@@ -35,8 +35,6 @@ HEADING = 150
 LABEL = 75
 OPTIONS = 100
 OPTION_VALUE = 150
-BAR = 20
-"""Characters of the longest bar; a phone shows no more in one line."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +43,11 @@ class Message:
 
     text: str
     blocks: tuple[Block, ...]
+
+    def without_charts(self) -> Message | None:
+        """The same with charts drawn in characters, for a Slack that does not know the block; None without any."""
+        simple = [block.in_characters() if isinstance(block, Chart) else block for block in self.blocks]
+        return replace(self, blocks=tuple(simple)) if simple != list(self.blocks) else None
 
     def payload(self) -> dict[str, Any]:
         """What chat.postMessage and its like take. Links are never unfurled: a preview would open them."""
@@ -89,14 +92,6 @@ def copyable(text: str) -> RichTextBlock:
     """Text to be copied as it is: nothing in it is markup, and no link in it is made clickable."""
     parts = [RichTextElementParts.Text(text=text)]
     return RichTextBlock(elements=[RichTextPreformattedElement(elements=parts)])
-
-
-def chart(bars: Sequence[tuple[str, int]]) -> RichTextBlock:
-    """Numbers as bars of characters: Slack has no block for charts, and these every client, theme and eye reads."""
-    widest, most = max(len(label) for label, _ in bars), max(number for _, number in bars)
-    scale = BAR / most if most > BAR else 1.0
-    lines = [f"{label:{widest}}  {'█' * math.ceil(number * scale)} {number:,}" for label, number in bars]
-    return copyable("\n".join(lines))
 
 
 def actions(*elements: InteractiveElement | None) -> ActionsBlock:

@@ -174,6 +174,18 @@ def overview() -> list[Block]:
     ]
 
 
+def week() -> list[Block]:
+    """A week in numbers: two counts for each day."""
+    days = ["Mon 16 Nov", "Tue 17 Nov", "Wed 18 Nov", "Thu 19 Nov", "Fri 20 Nov", "Sat 21 Nov", "Sun 22 Nov"]
+    counts = {"not well": [0, 2, 3, 3, 1, 1, 2], "repaired": [0, 0, 1, 0, 2, 0, 12]}
+    series = [
+        {"name": name, "data": [{"label": day, "value": number} for day, number in zip(days, numbers, strict=True)]}
+        for name, numbers in counts.items()
+    ]
+    chart = {"type": "bar", "series": series, "axis_config": {"categories": days}}
+    return [{"type": "data_visualization", "title": "Growers whose connection was not well", "chart": chart}]
+
+
 def words() -> list[Block]:
     """Every way of writing."""
     return [

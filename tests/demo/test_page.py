@@ -51,8 +51,23 @@ async def test_a_table_has_its_first_row_as_headings(grace: Page, play: Play) ->
     assert await table.get_by_role("cell", name="1,204").evaluate("e => getComputedStyle(e).textAlign") == "right"
 
 
+async def test_a_chart_shows_its_numbers_as_bars(grace: Page, play: Play) -> None:
+    await play.app.say(play.growers_channel, gallery.week())
+    chart = messages(grace).get_by_role("figure")
+    await expect(chart.get_by_text("Growers whose connection was not well")).to_be_visible()
+    days = chart.get_by_role("listitem")
+    await expect(days).to_have_count(7)
+    await expect(days.last).to_have_text("212Sun 22 Nov")
+    heights = [
+        await bar.evaluate("e => e.getBoundingClientRect().height")
+        for bar in await days.last.locator(".chart-bar").all()
+    ]
+    assert heights[1] == pytest.approx(6 * heights[0], rel=0.05)
+
+
 async def test_every_block_of_the_gallery_is_known(grace: Page, play: Play) -> None:
-    everything = (gallery.words(), gallery.cards(), gallery.controls(), gallery.incident("Ada"), gallery.overview())
+    incident, numbers = gallery.incident("Ada"), (gallery.overview(), gallery.week())
+    everything = (gallery.words(), gallery.cards(), gallery.controls(), incident, *numbers)
     for blocks in everything:
         await play.app.say(play.growers_channel, blocks)
     await expect(messages(grace).locator(".message")).to_have_count(len(everything))

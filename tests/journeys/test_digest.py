@@ -7,6 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from starlette.responses import JSONResponse
 
 from bot.sandbox.slack.workspace import Message
 from storage import outbox, subscriptions
@@ -304,8 +305,24 @@ async def test_on_monday_it_tells_how_the_week_went(stage: Stage) -> None:
     assert "1 connection works again, within 1 day 2 h." in told
     assert "2 growers were asked for consent: 1 agreed (50 %) and 1 not yet." in told
     assert "Data was missing, in whole or in part, for 1 day 2 h, all growers together." in told
-    bars = [line for line in told.split("\n") if "█" in line]
-    assert [line[:3] for line in bars] == ["Tue", "Wed"]
+    [chart] = [block for block in digests(stage)[-1].blocks or [] if block["type"] == "data_visualization"]
+    bars = {point["label"][:3]: point["value"] for series in chart["chart"]["series"] for point in series["data"]}
+    assert [day for day, number in bars.items() if number] == ["Tue", "Wed"]
+
+
+async def test_a_slack_that_draws_no_charts_gets_the_week_in_characters(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await stage.sweeps_now()
+    await wants(stage)
+    await it_is(stage, 9, weekday=1)
+    await say(stage, "UNAUTHENTICATED", stage.world.leaf.find(SATO))
+    await it_is(stage, 8, weekday=0)
+    refusal = JSONResponse({"ok": False, "error": "invalid_blocks"})
+    stage.world.slack.faults.answer(refusal, on="POST /api/chat.postMessage", times=1)
+    await round_of(stage)
+    bars = [line for line in shown(digests(stage)[-1]).split("\n") if "█" in line]
+    assert [line[:3] for line in bars] == ["Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+    assert not [message for message in stage.world.slack.posted(stage.alerts) if "invalid_blocks" in message.text]
 
 
 @pytest.mark.parametrize("hour", range(24))

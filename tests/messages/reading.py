@@ -33,6 +33,12 @@ def texts(value: Any) -> Iterator[dict[str, Any]]:
     if isinstance(value, dict):
         if isinstance(value.get("text"), str):
             yield value
+        if value.get("type") == "data_visualization":
+            yield {"type": "plain_text", "text": value["title"]}
+            for series in value["chart"]["series"]:
+                yield from (
+                    {"type": "plain_text", "text": f"{point['label']}: {point['value']:,}"} for point in series["data"]
+                )
         for key, item in value.items():
             if key != "private_metadata":
                 yield from texts(item)

@@ -56,6 +56,14 @@ def card(**parts: Any) -> Json:
     return {"type": "card", "title": mrkdwn("Title"), **parts}
 
 
+def chart(*names: str, title: str = "t", days: int = 7) -> Json:
+    labels = [f"day {number}" for number in range(days)]
+    data = [{"label": label, "value": 1} for label in labels]
+    series = [{"name": name, "data": list(map(dict, data))} for name in names or ("s",)]
+    plot = {"type": "bar", "series": series, "axis_config": {"categories": labels}}
+    return {"type": "data_visualization", "title": title, "chart": plot}
+
+
 LIMITS: dict[str, tuple[Any, int]] = {
     "section text": (lambda n: section("x" * n), 3000),
     "section fields": (lambda n: {"type": "section", "fields": [mrkdwn("x")] * n}, 10),
@@ -82,6 +90,10 @@ LIMITS: dict[str, tuple[Any, int]] = {
     "image alt text": (lambda n: {"type": "image", "image_url": "https://x.example/a.png", "alt_text": "x" * n}, 2000),
     "table rows": (lambda n: table(n, 2), 100),
     "table columns": (lambda n: table(2, n), 20),
+    "chart title": (lambda n: chart(title="x" * n), 50),
+    "chart series": (lambda n: chart(*(f"s{number}" for number in range(n))), 6),
+    "chart series name": (lambda n: chart("x" * n), 20),
+    "chart categories": (lambda n: chart(days=n), 20),
     "markdown": (lambda n: {"type": "markdown", "text": "x" * n}, 12_000),
     "card title": (lambda n: card(title=mrkdwn("x" * n)), 150),
     "card body": (lambda n: card(body=mrkdwn("x" * n)), 200),
@@ -186,6 +198,27 @@ def test_a_form_needs_a_submit_button_and_a_home_has_none() -> None:
     home = {"type": "home", "blocks": [section("x")]}
     assert check_view(home, HOME) == []
     assert check_view(home | {"submit": plain("Save")}, HOME)
+
+
+def test_a_chart_has_a_number_for_each_of_its_categories_and_names_of_its_own() -> None:
+    def complaints(block: Json) -> list[str]:
+        return [problem.partition(" [")[0] for problem in check_blocks([block], MESSAGE)]
+
+    short = chart()
+    short["chart"]["series"][0]["data"].pop()
+    assert complaints(short) == ["labels must match the categories"]
+    assert complaints(chart("s", "s")) == ["series names must be unique"]
+    words = chart()
+    words["chart"]["series"][0]["data"][0]["value"] = "3"
+    assert complaints(words) == ["must provide a number"]
+
+
+def test_a_message_has_two_charts_at_most() -> None:
+    assert check_blocks([chart(), chart()], MESSAGE) == []
+    assert check_blocks([chart()] * 3, MESSAGE) == [
+        "no more than 2 data_visualization blocks allowed [json-pointer:/blocks]"
+    ]
+    assert check_blocks([chart()], HOME)
 
 
 def kinds_of(base: type) -> set[str]:

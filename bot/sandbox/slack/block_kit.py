@@ -369,6 +369,32 @@ def not_collapsible_with_divider(value: Any, at: str, problems: list[str]) -> No
         complain(problems, "has_header_divider cannot be set when is_collapsible is true", at)
 
 
+def number(value: Any, at: str, problems: list[str]) -> None:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        complain(problems, "must provide a number", at)
+
+
+def series_match_categories(value: Any, at: str, problems: list[str]) -> None:
+    names = [each["name"] for each in value["series"]]
+    if len(set(names)) < len(names):
+        complain(problems, "series names must be unique", f"{at}/series")
+    categories = value["axis_config"]["categories"]
+    for place, each in enumerate(value["series"]):
+        if sorted(point["label"] for point in each["data"]) != sorted(set(categories)):
+            complain(problems, "labels must match the categories", f"{at}/series/{place}/data")
+
+
+POINT = thing({"label": string(20), "value": number})
+PLOT = thing(
+    {
+        "series": items(thing({"name": string(20), "data": items(POINT, 20)}), 6),
+        "axis_config": thing({"categories": items(string(20), 20)}, {"x_label": string(50), "y_label": string(50)}),
+    },
+    None,
+    series_match_categories,
+)
+PIE = thing({"segments": items(POINT, 6)})
+
 BLOCKS: dict[str, Check] = {
     "section": block(
         {},
@@ -397,6 +423,9 @@ BLOCKS: dict[str, Check] = {
         {"rows": items(items(CELL, 20), 100)},
         {"column_settings": items(nullable(COLUMN), 20)},
         table_is_even,
+    ),
+    "data_visualization": block(
+        {"title": string(50), "chart": kinds({"bar": PLOT, "line": PLOT, "area": PLOT, "pie": PIE})}
     ),
     "alert": block({"text": text(3000)}, {"level": one_of("default", "info", "warning", "error", "success")}),
     "card": CARD,
@@ -447,7 +476,17 @@ BLOCKS: dict[str, Check] = {
 EVERYWHERE = {"section", "header", "divider", "image", "actions", "context", "input", "rich_text", "video", "card"}
 ON_SURFACE = {
     MESSAGE: EVERYWHERE
-    | {"markdown", "table", "context_actions", "carousel", "container", "task_card", "plan", "file"},
+    | {
+        "markdown",
+        "table",
+        "data_visualization",
+        "context_actions",
+        "carousel",
+        "container",
+        "task_card",
+        "plan",
+        "file",
+    },
     MODAL: EVERYWHERE | {"alert"},
     HOME: EVERYWHERE | {"carousel", "auth_provider"},
 }
@@ -476,6 +515,8 @@ def _check_together(blocks: list[Json], surface: str, at: str, problems: list[st
             complain(problems, "unsupported type: file_input", f"{at}/{number}/element/type")
     if sum(each["type"] == "table" for each in blocks) > 1:
         complain(problems, "only_one_table_allowed", at)
+    if sum(each["type"] == "data_visualization" for each in blocks) > 2:
+        complain(problems, "no more than 2 data_visualization blocks allowed", at)
     if sum(len(each["text"]) for each in blocks if each["type"] == "markdown") > 12_000:
         complain(problems, "must be less than 12001 characters in all markdown blocks together", at)
 

@@ -32,6 +32,7 @@ const BLOCKS = {
   markdown: (block) => h("div", { class: "rich" }, markdown(block.text ?? "")),
   rich_text: (block) => h("div", { class: "rich" }, richText(block)),
   table: tableBlock,
+  data_visualization: chartBlock,
   alert: alertBlock,
   card: cardBlock,
   carousel: carousel,
@@ -80,6 +81,23 @@ function tableBlock(block) {
   const row = (cells, tag) => h("tr", {}, cells.map((content, column) => cell(tag, content, column)));
   return h("div", { class: "table-scroll", tabIndex: 0, role: "region", "aria-label": "Table" },
     h("table", { class: "block-table" }, h("thead", {}, rows.slice(0, 1).map((cells) => row(cells, "th"))), h("tbody", {}, rows.slice(1).map((cells) => row(cells, "td")))));
+}
+
+/** Bars side by side; a screen reader hears the numbers as a list. Slack draws lines, areas and pies as well. */
+function chartBlock(block) {
+  const chart = block.chart ?? {};
+  if (chart.type !== "bar") return unknown({ type: `${block.type}: ${chart.type}` });
+  const series = chart.series ?? [];
+  const most = Math.max(1, ...series.flatMap((each) => each.data.map((point) => point.value)));
+  const bar = (each, index, label) => {
+    const { value } = each.data.find((point) => point.label === label);
+    return h("span", { class: `chart-bar series-${index}`, style: { "--share": value / most } }, h("span", { class: "chart-value" }, value));
+  };
+  return h("figure", { class: "chart" },
+    h("figcaption", {}, block.title),
+    h("div", { class: "chart-plot", role: "list" }, chart.axis_config.categories.map((label) =>
+      h("div", { class: "chart-category", role: "listitem" }, h("div", { class: "chart-bars" }, series.map((each, index) => bar(each, index, label))), h("div", { class: "chart-label" }, label)))),
+    h("div", { class: "chart-key" }, series.map((each, index) => h("span", { class: `chart-name series-${index}` }, each.name))));
 }
 
 const ALERT_ICONS = { success: "check", error: "warning", warning: "warning", info: "eye" };
