@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -15,7 +16,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.sealing import Anchor
-from storage import audit
+from storage import audit, audit_keeping
 from storage.database import Database
 
 
@@ -85,6 +86,43 @@ def read(path: Path) -> list[Anchor]:
             raise UnreadableAnchors(f"line {number} of the file of anchors is not an anchor")
         found.append(anchor)
     return found
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The last anchor of a file beside the trail: what is wrong with it, and since when entries wait for the next."""
+
+    last: Anchor | None
+    fault: str | None = None
+    waiting_since: datetime | None = None
+
+
+async def standing(database: Database, path: Path) -> Standing:
+    """Look at one entry only; `audit verify` looks at all. Raises UnreadableAnchors."""
+    last = await asyncio.to_thread(_last, path)
+    async with database.reading(steady=True) as session:
+        end, _ = await audit.head(session)
+        entry = await audit.one(session, last.seq) if last else None
+        following = next(iter(await audit.after(session, last.seq if last else 0, 1)), None)
+        removed = await audit_keeping.checkpoint(session)
+    waiting = following.entry.at if following else None
+    if last is None:
+        return Standing(None, waiting_since=waiting)
+    if last.seq > end:
+        return Standing(last, f"the trail ends at entry {end}, but {last.seq} were written by {last.at}")
+    if removed is not None and last.seq < removed.seq:
+        return Standing(last, waiting_since=waiting)
+    mac = removed.mac if removed is not None and last.seq == removed.seq else entry.mac if entry else None
+    if mac is None:
+        return Standing(last, f"entry {last.seq} is missing, which was anchored at {last.at}")
+    if mac != last.mac:
+        return Standing(last, f"entry {last.seq} is not the one that was anchored at {last.at}")
+    return Standing(last, waiting_since=waiting)
+
+
+def _last(path: Path) -> Anchor | None:
+    found = read(path) if path.exists() else []
+    return found[-1] if found else None
 
 
 def by_entry(anchors: Iterable[Anchor]) -> dict[int, Anchor]:

@@ -248,6 +248,8 @@ def premises(settings: Settings, *, running: bool) -> Premises:
         is_local=urlsplit(settings.public_url).hostname in LOOPBACK,
         redirect_uri=settings.redirect_uri,
         alert_channel=settings.alert_channel,
+        anchor_file=settings.audit_anchor_file,
+        anchor_channel=settings.audit_anchor_channel,
         alerts_address=settings.alerts_address if settings.leaf_webhook_secret else None,
         sweep_interval=timedelta(seconds=settings.sweep_interval),
         running=running,

@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from bot import anchors
 from bot.errors import BotError, ChannelUnreachable, ProviderRefusedUs
 from bot.journal import KEY_NAME
 from bot.leaf import registration
@@ -38,6 +40,14 @@ WITHOUT = {
 
 WORST_SKEW = timedelta(seconds=240)
 
+ALERTS, ANCHORS = "Alert channel", "Anchor channel"
+OF_SETTINGS = {ALERTS: "ALERT_CHANNEL", ANCHORS: "AUDIT_ANCHOR_CHANNEL"}
+"""Channels that settings name."""
+
+KEEP_ANCHORS = (
+    "Keep the log elsewhere, or set AUDIT_ANCHOR_FILE or AUDIT_ANCHOR_CHANNEL: they show a trail that was cut off."
+)
+
 OLD_MESSAGE = timedelta(minutes=3)
 """A message owed for longer is not just on its way."""
 
@@ -51,6 +61,8 @@ class Premises:
     is_local: bool
     redirect_uri: str
     alert_channel: str | None
+    anchor_file: Path | None
+    anchor_channel: str | None
     alerts_address: str | None
     sweep_interval: timedelta
     running: bool
@@ -106,13 +118,38 @@ class SelfCheck:
         if state is SchemaState.NEWER:
             words = f"{name} answers, but a newer version of this program has been here"
             version = Finding("Database", YELLOW, words, "Finish the update: this process is of the old version.")
-        return [version, await self._keys(), await self._sweep(), await self._outbox(), *await self._engine()]
+        own = [await self._keys(), await self._anchors(), await self._sweep(), await self._outbox()]
+        return [version, *own, *await self._engine()]
 
     async def _keys(self) -> Finding:
         if not await self._vault.opens(self._database, KEY_NAME):
             words = "no key in ENCRYPTION_KEYS opens what this database holds"
             return Finding("Keys", RED, words, "Put back the key it was made with.")
         return Finding("Keys", GREEN, "open what is stored")
+
+    async def _anchors(self) -> Finding:
+        """Where the trail's anchors are, and the last one in the file beside the trail."""
+        subject, path, channel = "Audit anchors", self._premises.anchor_file, self._premises.anchor_channel
+        places = ["the log", *(["`AUDIT_ANCHOR_FILE`"] if path else []), *([f"<#{channel}>"] if channel else [])]
+        where = "in " + " and in ".join(places)
+        if path is None:
+            return Finding(subject, GREEN, where, "" if channel else KEEP_ANCHORS)
+        try:
+            found = await anchors.standing(self._database, path)
+        except anchors.UnreadableAnchors as unreadable:
+            return Finding(subject, RED, str(unreadable), "Look at AUDIT_ANCHOR_FILE, and who may write there.")
+        if found.fault:
+            return Finding(subject, RED, found.fault, "Run `fieldview-bot audit verify`, and keep that file.")
+        now, allowed = self._clock(), 2 * self._premises.sweep_interval + timedelta(seconds=60)
+        if found.waiting_since is not None and now - found.waiting_since > allowed:
+            words = f"{where}, but the file has had none for entries since {in_utc(found.waiting_since)}"
+            remedy = "Can the bot write AUDIT_ANCHOR_FILE?" if self._premises.running else "Is the bot running?"
+            return Finding(subject, YELLOW, words, remedy)
+        if found.last is None:
+            return Finding(subject, GREEN, f"{where}; the file has none yet, the first comes with the next sweep")
+        return Finding(
+            subject, GREEN, f"{where}; the last one in the file, of entry {found.last.seq:,}, fits the trail"
+        )
 
     async def _sweep(self) -> Finding:
         async with self._database.reading() as session:
@@ -165,7 +202,7 @@ class SelfCheck:
         findings = [_scopes(workspace.name, workspace.scopes), *_skew(workspace.skew)]
         places = await self._places()
         if self._premises.alert_channel:
-            findings.append(await self._channel("Alert channel", self._premises.alert_channel))
+            findings.append(await self._channel(ALERTS, self._premises.alert_channel))
         elif not places:
             words = "nobody gets alerts: there is no ALERT_CHANNEL, and no channel is subscribed"
             findings.append(Finding("Channels", YELLOW, words, "Type `/fieldview subscribe` in a channel."))
@@ -177,6 +214,8 @@ class SelfCheck:
             findings.append(
                 Finding("Channels", YELLOW, words, "Type `/fieldview subscribe` in a channel for all of it.")
             )
+        if self._premises.anchor_channel:
+            findings.append(await self._channel(ANCHORS, self._premises.anchor_channel))
         return [*findings, *await self._subscriptions(places)]
 
     async def _places(self) -> list[Subscription]:
@@ -194,13 +233,13 @@ class SelfCheck:
         return summary + [finding for finding in found if finding.level is not GREEN]
 
     async def _channel(self, subject: str, channel: str, broken: str | None = None) -> Finding:
-        default = subject == "Alert channel"
+        setting = OF_SETTINGS.get(subject)
         remedy = (
-            "Check ALERT_CHANNEL and invite the bot there with /invite."
-            if default
+            f"Check {setting} and invite the bot there with /invite."
+            if setting
             else "Invite the bot, then `/fieldview subscribe` there; or `/fieldview unsubscribe` ends it."
         )
-        name = f"`{channel}`" if default else f"<#{channel}>"
+        name = f"`{channel}`" if setting else f"<#{channel}>"
         try:
             found = await self._slack.channel(channel)
         except ChannelUnreachable as lost:
@@ -214,7 +253,7 @@ class SelfCheck:
         if broken:
             words = f"#{found.name} gets no alerts: Slack once said `{broken}`. They go to the alert channel instead"
             return Finding(subject, RED, words, "Type `/fieldview subscribe` there, and it gets them again.")
-        if found.is_shared:
+        if found.is_shared and subject != ANCHORS:
             words = f"#{found.name} is read by people of other organisations, and growers are named there"
             return Finding(subject, YELLOW, words, "Take another channel for alerts.")
         return Finding(subject, GREEN, f"#{found.name}")

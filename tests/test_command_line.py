@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -15,7 +16,9 @@ from sqlalchemy import text
 
 from bot.app import journal_of
 from bot.sandbox.world import World
+from bot.sealing import Anchor
 from bot.settings import Settings, load
+from storage import audit
 from storage.database import Database
 from tests.program import Program, environment_of, free_port
 
@@ -40,6 +43,15 @@ class Shell:
         async with journal_of(load(_env_file=None, **given)) as journal:
             for number in range(count):
                 await journal.write(f"U{number}", "command", "connect", "done", f"r{number}", **more)
+
+    async def anchors(self, path: Path, seq: int) -> None:
+        """Write the anchor of that entry into a file, as the bot would have done when it was the last."""
+        database = Database(self.database_url)
+        async with database.reading() as session:
+            sealed = await audit.one(session, seq)
+        await database.close()
+        assert sealed is not None
+        await asyncio.to_thread(path.write_text, f"{Anchor.of(sealed)}\n", "ascii")
 
     async def tampers(self, *statements: str) -> None:
         """Somebody with all rights on the database takes its guards away first."""
@@ -125,6 +137,7 @@ BROKEN = [
     ({"SLACK_API_URL": f"{NO_SUCH_PLACE}/api/"}, "Slack", "SLACK_API_URL"),
     ({"SLACK_APP_TOKEN": "xapp-hunter2"}, "Socket Mode", "SLACK_APP_TOKEN"),
     ({"ALERT_CHANNEL": "C0NOWHERE"}, "Alert channel", "ALERT_CHANNEL"),
+    ({"AUDIT_ANCHOR_CHANNEL": "C0NOWHERE"}, "Anchor channel", "AUDIT_ANCHOR_CHANNEL"),
     ({"LEAF_PASSWORD": "hunter2"}, "Leaf", "LEAF_PASSWORD"),
     ({"LEAF_API_URL": NO_SUCH_PLACE}, "Leaf", "LEAF_API_URL"),
     ({"FIELDVIEW_CLIENT_SECRET": "hunter2"}, "FieldView", "FIELDVIEW_CLIENT_SECRET"),
@@ -147,6 +160,44 @@ async def test_check_says_what_is_broken_and_what_to_do(
     assert "1 thing to mend." in out
     assert "hunter2" not in out + err
     assert "Traceback" not in err
+
+
+async def test_check_tells_where_the_anchors_are_and_that_the_last_one_fits(shell: Shell, tmp_path: Path) -> None:
+    await shell.wrote(3)
+    assert "ok     Audit anchors: in the log\n" in (await shell.runs("check"))[1]
+    anchors = tmp_path / "anchors"
+    code, out, _ = await shell.runs("check", AUDIT_ANCHOR_FILE=str(anchors))
+    assert (code, "the first comes with the next sweep" in out) == (0, True)
+    await shell.anchors(anchors, 2)
+    code, out, _ = await shell.runs("check", AUDIT_ANCHOR_FILE=str(anchors))
+    assert (code, "in `AUDIT_ANCHOR_FILE`; the last one in the file, of entry 2, fits the trail" in out) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("deed", "mark", "says", "remedy"),
+    [
+        ("DELETE FROM audit WHERE seq > 1", "WRONG", "entry 2 is missing, which was anchored", "audit verify"),
+        ("UPDATE audit_head SET seq = 1", "WRONG", "ends at entry 1, but 2 were written by", "audit verify"),
+        ("UPDATE audit SET mac = 'ff' WHERE seq = 2", "WRONG", "entry 2 is not the one that was", "audit verify"),
+        ("UPDATE audit SET at = '2026-01-01' WHERE seq = 3", "LOOK ", "none for entries since", "Is the bot running?"),
+        ("SELECT 1", "WRONG", "line 2 of the file of anchors is not an anchor", "who may write there"),
+    ],
+)
+async def test_check_holds_the_trail_against_the_last_anchor(
+    shell: Shell, tmp_path: Path, deed: str, mark: str, says: str, remedy: str
+) -> None:
+    await shell.wrote(3)
+    path = tmp_path / "anchors"
+    await shell.anchors(path, 2)
+    if deed == "SELECT 1":
+        path.write_text(f"{path.read_text()}somebody was here\n", encoding="ascii")
+    await shell.tampers(deed)
+    code, out, _ = await shell.runs("check", AUDIT_ANCHOR_FILE=str(path))
+    [line] = [line for line in out.splitlines() if "Audit anchors:" in line]
+    assert line.startswith(f"{mark}  Audit anchors: ")
+    assert says in line
+    assert remedy in out.split(line)[1].splitlines()[1]
+    assert code == (mark == "WRONG")
 
 
 async def test_check_of_services_that_are_ill(plain_shell: Shell) -> None:

@@ -49,7 +49,7 @@ async def test_a_bot_that_is_well_says_so_of_every_part(stage: Stage) -> None:
     found = await health(stage)
     assert {subject for subject, words in found.items() if not words.startswith("🟢")} == {"Public address"}
     assert found.keys() == {
-        *("Public address", "Database", "Keys", "Watching", "Messages", "Jobs"),
+        *("Public address", "Database", "Keys", "Audit anchors", "Watching", "Messages", "Jobs"),
         *("Slack", "Clock", "Alert channel", "Channels", "Leaf", "Alerts from Leaf"),
     }
     assert "this bot asked for" in found["Alerts from Leaf"]
