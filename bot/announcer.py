@@ -330,8 +330,10 @@ class Announcer:
             raise ChannelUnreachable(channel, OUTSIDERS)
 
     async def _read_by_somebody(self, owed: Announcement) -> None:
-        """Slack may take messages for who has left. Raises ChannelUnreachable for trouble that nobody would read."""
-        asked = not owed.shown and self._audience.is_perhaps_a_stand_in(owed)
+        """Slack takes messages for who has left. Raises ChannelUnreachable for what nobody would read though somebody
+        must: trouble that nobody else is told of, and the wish of a grower who waits."""
+        must_be_read = owed.kind is AnnouncementKind.CONSENT_RENEWAL and owed.channel.startswith(("U", "W"))
+        asked = not owed.shown and (must_be_read or self._audience.is_perhaps_a_stand_in(owed))
         if asked and (await self._slack.person(owed.channel)).is_gone:
             raise ChannelUnreachable(owed.channel, "user_disabled")
 
@@ -357,6 +359,8 @@ class Announcer:
             pass
         elif owed.kind is AnnouncementKind.CONSENT_INVITATION and not owed.shown:
             await self._hand_back(owed.subject)
+        elif owed.kind is AnnouncementKind.CONSENT_RENEWAL and not owed.shown:
+            await self._pass_on(owed)
         elif owed.kind not in PRIVATE:
             await self._fall_back(owed, reason)
         # Last, and alone: a crash before it repeats the rest, which does no harm.
@@ -374,6 +378,17 @@ class Announcer:
                 await self.to_person(session, AnnouncementKind.CONSENT_OUTCOME, consent_id, consent.asked_by)
                 if consent.incident_id:
                     await self.has_news(session, AnnouncementKind.INCIDENT, consent.incident_id)
+
+    async def _pass_on(self, owed: Announcement) -> None:
+        """The grower waits, and their owner is gone: whoever asked hears of it, or else the operators."""
+        async with self._database.transaction() as session:
+            consent = await consents.get(session, owed.subject)
+            if consent is None or not owed.channel.startswith(("U", "W")):
+                return
+            if consent.asked_by != owed.channel:
+                await self.to_person(session, owed.kind, owed.subject, consent.asked_by)
+            else:
+                await self.to_operators(session, owed.kind, owed.subject)
 
     async def _unfit(self, owed: Announcement, reason: str) -> None:
         text = f"Slack did not take one of my messages for {_place(owed.channel)}: `{reason}` ({owed.kind})."

@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 
 import httpx
+import pytest
 from starlette.responses import JSONResponse
 
 from bot.sandbox.slack.workspace import Message
@@ -293,6 +294,34 @@ async def test_asking_anew_works_only_when_it_has_run_out(stage_on_sqlite: Stage
         assert (await ada.client.post(f"/connect/{'x' * 43}/renew")).status_code == 404
     assert (await consent_of(stage)).renewal_asked_at is None
     assert await times(stage, "consent-renewal-asked") == 0
+
+
+@pytest.mark.parametrize("who_left", ["the owner", "the owner and whoever asked"])
+async def test_of_a_grower_who_asks_anew_somebody_hears_who_is_still_here(stage: Stage, who_left: str) -> None:
+    """Slack takes messages for those who have left, and nobody reads them."""
+    slack, link = stage.world.slack, await asked(stage)
+    await stage.types("/fieldview owner Ada Lovelace Farms @linus")
+    slack.deactivate(stage.linus)
+    if who_left != "the owner":
+        slack.deactivate(stage.grace)
+    stage.world.clock.advance(timedelta(days=8))
+    async with browser(stage) as ada:
+        await ada.client.post(f"{link}/renew")
+    await stage.delivered()
+
+    def wishes(place: str) -> list[Message]:
+        return [each for each in slack.posted(place) if "asks for a new link" in each.text]
+
+    told = {place: len(wishes(slack.dm(place))) for place in (stage.linus, stage.grace)}
+    told[stage.alerts] = len(wishes(stage.alerts))
+    reader = stage.grace if who_left == "the owner" else stage.alerts
+    assert [place for place, number in told.items() if number] == [reader]
+    if reader == stage.alerts:
+        jo = slack.add_user("jo", "Jo Larsen", "jo@greenacres.example")
+        slack.invite(stage.alerts, jo)
+        [wish] = wishes(stage.alerts)
+        await stage.presses(wish, "send-link", jo)
+        await tells(stage, wish, "has a new link")
 
 
 async def test_the_grower_comes_back_and_reads_what_is_shared_and_later_that_it_ended(stage: Stage) -> None:
