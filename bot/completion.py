@@ -172,14 +172,17 @@ class Completion:
         """Why somebody must say whether this account is right; an account that FieldView does not name is let pass."""
         connection = await connections.get(session, consent.grower_id)
         before = connection.account_email if connection else None
-        if not account or (before and _is_same(before, account)):
+        as_before = bool(account and before and _is_same(before, account))
+        # Once a connection was ended, another grower may have taken its account.
+        has_ended = connection is not None and connection.status is CredentialStatus.ABSENT
+        if not account or (as_before and not has_ended):
             return None
         grower = await growers.get(session, consent.grower_id)
         # Theirs by their own address, it is theirs though another grower may have it too.
         is_theirs = grower is not None and _is_same(grower.email, account)
         if not is_theirs and await growers.with_account(session, account, but=consent.grower_id):
             return Trouble.SOMEBODY_ELSES
-        return Trouble.OTHER_ACCOUNT if before else None
+        return Trouble.OTHER_ACCOUNT if before and not as_before else None
 
     async def end_holds(self) -> None:
         """Nobody decided about an account in time: its token is erased."""

@@ -18,6 +18,7 @@ from tests.journeys.test_audit_rows import killed
 from tests.stage import ADA, Stage, buttons_of, eventually, link_in, set_up, text_of
 
 BOB = "bob@elsewhere.example"
+MANAGER = "manager@farms.example"
 SATO = "hana@sato.example"
 GIVE = "POST /services/usermanagement/api/users/.*credentials"
 
@@ -253,6 +254,47 @@ async def test_an_account_connected_under_another_address_is_known_too(stage_on_
     async with browser(stage) as ada:
         await ada.consents(link, "Manager@Farms.example")
     await until_state(stage, "held", "somebody-elses-account")
+
+
+async def gives_up_the_managers_account(stage: Stage) -> None:
+    """Ada is connected with the account of somebody who manages farms, and then disconnected."""
+    stage.world.fieldview.add_account(MANAGER, "Mo", "Manager")
+    link = await asked(stage)
+    async with browser(stage) as manager:
+        await manager.consents(link, MANAGER)
+    await stage.until_status(ADA, "healthy")
+    question = await stage.types("/fieldview disconnect Ada Lovelace Farms", stage.linus)
+    await stage.presses(question, "disconnect-confirm", stage.linus)
+    await stage.time_to_undo_passes()
+    await stage.until_status(ADA, "absent")
+
+
+async def test_who_comes_back_to_an_account_that_another_grower_has_since_is_asked_about(stage: Stage) -> None:
+    await gives_up_the_managers_account(stage)
+    link = await asked_boole(stage)
+    async with browser(stage) as manager:
+        await manager.consents(link, MANAGER)
+    await stage.until_status(BOOLE, "healthy")
+    before = given(stage)
+    link = await asked(stage)
+    async with browser(stage) as ada:
+        page = await ada.consents(link, MANAGER)
+    assert "another FieldView account" in page.text
+    await until_state(stage, "held", "somebody-elses-account")
+    assert given(stage) == before, "Leaf hears of nothing before somebody decided"
+    asking = await question(stage)
+    assert "signed in with the FieldView account of Boole Brothers" in text_of(asking)
+    await stage.presses(asking, "use-account")
+    await stage.until_status(ADA, "healthy")
+
+
+async def test_who_comes_back_to_an_account_that_nobody_has_taken_is_not_asked_about(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await gives_up_the_managers_account(stage)
+    link = await asked(stage)
+    async with browser(stage) as ada:
+        await ada.consents(link, MANAGER)
+    await stage.until_status(ADA, "healthy")
 
 
 @pytest.mark.parametrize(
