@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -89,6 +90,8 @@ class Monitor:
         self._clock = clock
         self._storms = storms
         self._leaf_embeds_status = False
+        self._looking: set[str] = set()
+        """Whose owners are being looked for here: what runs in this process is not dead."""
 
     # One grower
 
@@ -154,8 +157,7 @@ class Monitor:
     async def _find_owner(self, credential_id: str) -> float | None:
         """A credential we have not met: look at everybody, which believes what it finds; then see who has it."""
         try:
-            # A name of its own each time: a finished sweep is never done again, and this look must be a new one.
-            swept = await self.sweep(f"alert-{uuid.uuid4().hex}")
+            swept = await self._look_for(credential_id)
         except ProviderError as failure:
             log.warning("leaf could not be asked after an alert", detail=failure.detail)
             return 60.0
@@ -170,6 +172,19 @@ class Monitor:
         )
         await self._announcer.tell_operators(f"unknown-credential:{credential_id[:64]}", text)
         return None
+
+    async def _look_for(self, credential_id: str) -> Sweep | None:
+        """A new sweep, or the one that this alert had begun before the process died, which keeps all others waiting."""
+        name = f"alert-{hashlib.sha256(credential_id.encode()).hexdigest()[:24]}"
+        if name in self._looking:
+            return None
+        self._looking.add(name)
+        try:
+            async with self._database.reading() as session:
+                begun = await sweeps.begun(session, name, self._clock() - STALLED)
+            return await self.sweep(begun or f"{name}-{uuid.uuid4().hex[:16]}")
+        finally:
+            self._looking.discard(name)
 
     # Everybody
 

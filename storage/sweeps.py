@@ -35,6 +35,16 @@ async def start(session: AsyncSession, sweep_id: str, at: datetime, stalled_befo
     return row.to_record()
 
 
+async def begun(session: AsyncSession, name: str, stalled_before: datetime) -> str | None:
+    """The id of a sweep that is called so, has not ended, and keeps others from beginning."""
+    found: str | None = await session.scalar(
+        select(SweepRow.id)
+        .where(SweepRow.id.startswith(name), SweepRow.finished_at.is_(None), SweepRow.beat_at >= stalled_before)
+        .limit(1)
+    )
+    return found
+
+
 async def abandon(session: AsyncSession, sweep_id: str) -> None:
     """This sweep will not be finished: the next one need not wait for it."""
     await session.execute(delete(SweepRow).where(SweepRow.id == sweep_id, SweepRow.finished_at.is_(None)))

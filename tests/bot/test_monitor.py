@@ -472,6 +472,33 @@ async def test_an_alert_waits_while_leaf_is_down_and_while_another_sweep_runs(al
     assert await alone.monitor.alert_job("c-unknown") == 10.0
 
 
+async def test_an_alert_whose_look_at_everybody_was_cut_off_goes_on_with_it_and_keeps_no_sweep_waiting(
+    watch: Watch,
+) -> None:
+    """As after a kill: the job is run again, and so is the sweep that came due meanwhile."""
+    credential = watch.world.leaf.connect(watch.ada, status="UNAUTHENTICATED")
+    slow = watch.world.leaf.faults.slow(60.0)
+    killed = asyncio.create_task(watch.monitor.alert_job(credential.id))
+
+    async def has_asked() -> bool:
+        return slow.hits > 0
+
+    await eventually(has_asked)
+    async with asyncio.timeout(20):
+        assert await watch.monitor.alert_job(credential.id) == 10.0, (
+            "another alert for it waits until the look has ended"
+        )
+    killed.cancel()
+    await asyncio.gather(killed, return_exceptions=True)
+    watch.world.leaf.faults.heal()
+    assert await watch.sweeps("timed-1") is None, "one sweep at a time: it is not known to be dead"
+    assert await watch.monitor.alert_job(credential.id) is None
+    assert await watch.status() == "broken"
+    assert await watch.sweeps("timed-2") is not None
+    async with watch.database.reading() as session:
+        assert await sweeps.begun(session, "", watch.world.clock() - timedelta(days=1)) is None
+
+
 async def test_checking_waits_for_what_is_pending_and_gives_up_on_who_is_unknown(alone: Watch) -> None:
     alone.world.leaf.connect(alone.ada, status="PENDING")
     assert await alone.monitor.check_job(alone.ada.id) == 5.0
