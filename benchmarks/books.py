@@ -52,15 +52,7 @@ class Books:
     def fill(self, users: Sequence[Mapping[str, Any]]) -> None:
         """Migrate, and know of these Leaf users already what a sweep would learn of them."""
         migrate(self.url)
-        now = datetime.now(UTC)
-        engine = create_engine(sync_url(parse(self.url)))
-        with engine.begin() as connection:
-            for start in range(0, len(users), 1000):
-                some = users[start : start + 1000]
-                connection.execute(insert(GrowerRow), [_grower(user) for user in some])
-                connection.execute(insert(ConnectionRow), [_connection(user, now) for user in some])
-                connection.execute(insert(CredentialOwnerRow), [_owner(user) for user in some])
-        engine.dispose()
+        know(self.url, users)
 
     async def sweep(self, sweep_id: str | None = None, within: float = 600.0) -> Swept:
         """Wait until this sweep, or else any, has ended. Raises TimeoutError."""
@@ -105,6 +97,19 @@ class Books:
         with closing(sqlite3.connect(self.path)) as reader:
             row = reader.execute(query, [sweep_id] if sweep_id else []).fetchone()
         return Swept(*row) if row else None
+
+
+def know(url: str, users: Sequence[Mapping[str, Any]]) -> None:
+    """Write down what a sweep learns of these Leaf users."""
+    now = datetime.now(UTC)
+    engine = create_engine(sync_url(parse(url)))
+    with engine.begin() as connection:
+        for start in range(0, len(users), 1000):
+            some = users[start : start + 1000]
+            connection.execute(insert(GrowerRow), [_grower(user) for user in some])
+            connection.execute(insert(ConnectionRow), [_connection(user, now) for user in some])
+            connection.execute(insert(CredentialOwnerRow), [_owner(user) for user in some])
+    engine.dispose()
 
 
 def _grower(user: Mapping[str, Any]) -> dict[str, Any]:

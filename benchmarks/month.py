@@ -22,6 +22,7 @@ from typing import Any
 
 import httpx
 from cryptography.fernet import Fernet
+from sqlalchemy import func, select
 from starlette.responses import JSONResponse
 
 from bot import logs
@@ -37,6 +38,7 @@ from bot.silence import TOLD_AT
 from bot.slack_pace import Rates
 from storage import outbox
 from storage.records import AnnouncementKind
+from storage.tables import Row
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 BEGIN = datetime(2026, 6, 1, 6, 0, tzinfo=UTC)
@@ -396,6 +398,15 @@ async def table(month: Month) -> str:
     return "\n".join(lines)
 
 
+async def rows(month: Month) -> str:
+    """How many rows the month left in the database, the most first; the engine's own are not among them."""
+    async with month.bot.bot.database.reading() as session:
+        tables = Row.metadata.sorted_tables
+        found = {table.name: await session.scalar(select(func.count()).select_from(table)) or 0 for table in tables}
+    told = sorted(found.items(), key=lambda each: -each[1])
+    return "Rows in the database: " + ", ".join(f"{name} {number}" for name, number in told if number) + "."
+
+
 def _purpose(kind: str) -> str:
     known = {each.value: words for each, words in PURPOSES.items()}
     return known.get(kind, kind)
@@ -413,6 +424,8 @@ async def main() -> int:
         await month.passes()
         print(f"{options.growers} growers, {DAYS} days, seed {options.seed}:\n")
         print(await table(month))
+        print()
+        print(await rows(month))
     print(f"\nIt took {time.monotonic() - began:.0f} s.", file=sys.stderr)
     return 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
@@ -38,7 +38,8 @@ async def lived(scale: Scale) -> list[Row]:
         young = await _medians(here, bot, scale.answers)
     async with stand(scale.lived_growers) as here:
         entries = scale.lived_rows // 2
-        await _fill(here, entries, scale.lived_rows - entries)
+        growers = [user["id"] for user in here.users]
+        await live(here.books.url, growers, entries, scale.lived_rows - entries)
         async with here.bot() as bot:
             old = await _medians(here, bot, scale.answers)
         size = here.books.path.stat().st_size / 2**20
@@ -74,23 +75,24 @@ async def _answered(here: Stand, bot: Program, command: str) -> float:
     return 1000 * (arrival.at - before)
 
 
-async def _fill(here: Stand, entries: int, events: int) -> None:
-    database = Database(here.books.url)
+async def live(url: str, growers: Sequence[str], entries: int, events: int) -> None:
+    """Let so many audit entries and so many of Leaf's events come over these growers."""
+    database = Database(url)
     try:
         key = await Vault(SecretStr(KEY)).own_secret(database, KEY_NAME)
-        await fill(database, key, entries, [user["id"] for user in here.users])
+        await fill(database, key, entries, growers)
         for start in range(0, events, BATCH):
             async with database.transaction() as session:
-                rows = [_event(here, number) for number in range(start, min(start + BATCH, events))]
+                rows = [_event(growers, number) for number in range(start, min(start + BATCH, events))]
                 await session.execute(insert(LeafEventRow), rows)
     finally:
         await database.close()
 
 
-def _event(here: Stand, number: int) -> dict[str, object]:
+def _event(growers: Sequence[str], number: int) -> dict[str, object]:
     return {
         "id": f"event-{number:012}",
-        "grower_id": here.users[number % len(here.users)]["id"],
+        "grower_id": growers[number % len(growers)],
         "at": datetime.now(UTC) - timedelta(days=365) + timedelta(seconds=6 * number),
         "status_code": 200 if number % 50 else 401,
         "summary": "FieldView answered 200 to a request for the user's fields",

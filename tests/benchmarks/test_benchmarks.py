@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import units
 from benchmarks.__main__ import main, measure
 from benchmarks.books import Books
 from benchmarks.figures import FIGURES
@@ -31,6 +32,14 @@ async def test_every_figure_measures_something_and_ends(name: str) -> None:
         assert row.measured
         assert row.target or row.met is None
         assert row.compared or not row.baseline
+
+
+async def test_the_units_that_a_reckoning_rests_on_are_measured() -> None:
+    _, _, *lines = (await units.measured(200, 500, 0.5)).splitlines()
+    told = {name.strip(): cells for name, *cells in (line.strip("|").split("|") for line in lines)}
+    assert float(told["the same where Leaf tells no status"][0]) >= 200, "a request for each grower"
+    for unit in ("bytes of a grower", "bytes of an audit entry", "bytes of a job that is done"):
+        assert all(float(cell.replace(",", "")) > 0 for cell in told[unit]), unit
 
 
 async def test_a_figure_names_its_baseline_unless_it_has_a_bound_of_its_own() -> None:
