@@ -161,6 +161,7 @@ async def test_a_thread_does_not_repeat_itself_when_nothing_changed(watch: Watch
 
 async def test_the_story_of_a_repair_stands_below_its_card(stage: Stage) -> None:
     await stage.connects()
+    await stage.posted(stage.alerts)
     await stage.world.leaf.revoke(stage.world.leaf.find("ada@example.com"))
     await stage.sweeps_now()
     [_, card] = await stage.posted(stage.alerts, 2)
