@@ -1,6 +1,6 @@
 """How long `audit verify` takes: fills a trail and proves it, on both databases.
 
-`python -m benchmarks.long_trail [--entries N]`
+`python -m benchmarks.long_trail [--entries N] [--database sqlite|postgresql]`
 """
 
 from __future__ import annotations
@@ -38,12 +38,19 @@ MANY = [f"00000000-0000-4000-8000-{number:012}" for number in range(5_000)]
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.long_trail", description=__doc__)
     parser.add_argument("--entries", type=int, default=1_000_000)
-    entries = parser.parse_args().entries
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), help="only this one; both otherwise")
+    options = parser.parse_args()
+    if options.database != "postgresql":
+        on_sqlite(options.entries)
+    if options.database != "sqlite":
+        with postgresql() as url:
+            asyncio.run(measure("PostgreSQL", url, options.entries))
+    return 0
+
+
+def on_sqlite(entries: int) -> None:
     with tempfile.TemporaryDirectory(prefix="fieldview-bench-") as folder:
         asyncio.run(measure("SQLite", f"sqlite:///{Path(folder) / 'audit.db'}", entries))
-    with postgresql() as url:
-        asyncio.run(measure("PostgreSQL", url, entries))
-    return 0
 
 
 async def measure(name: str, url: str, entries: int) -> None:

@@ -13,8 +13,11 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from bot.redaction import STRUCK, names_a_secret, redact
 
-CHATTY = ("httpx", "httpcore", "slack_sdk", "slack_bolt", "dbos", "sqlalchemy", "aiohttp", "alembic", "asyncio")
-"""Libraries that log whole URLs or bodies at their lower levels: only their warnings are ours to show."""
+CHATTY = (
+    *("httpx", "httpcore", "slack_sdk", "slack_bolt", "dbos", "sqlalchemy", "aiohttp", "alembic", "asyncio"),
+    *("aiosqlite", "psycopg"),
+)
+"""Libraries that log whole URLs, bodies or rows at their lower levels: only their warnings are ours to show."""
 
 OUR_IDS = frozenset({"consent", "grower", "incident", "subject", "request_id"})
 """Fields in which a plain id is what it says, although it looks like a secret."""
