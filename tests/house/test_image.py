@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import shlex
 from fnmatch import fnmatch
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bot.settings import Settings
+from bot.settings import Settings, load
 from tests.house import repository
 from tests.house.repository import ROOT
 from tests.house.test_settings_example import ONLY_FOR_COMPOSE
@@ -145,6 +146,35 @@ def test_compose_holds_no_secret() -> None:
             if secretive.search(name):
                 assert "${" in value
                 assert not re.search(r"\$\{\w+:?-", value), f"{name} has a default that everybody can read"
+
+
+def test_secrets_may_come_in_files() -> None:
+    whole = repository.yml("compose.secrets.yaml")
+    assert whole["services"]["bot"] == whole["services"]["migrate"]
+    assert set(whole["services"]) <= set(services())
+    given, granted = whole["services"]["bot"]["environment"], whole["services"]["bot"]["secrets"]
+    assert set(given.values()) == {f"/run/secrets/{name}" for name in granted}
+    assert whole["secrets"] == {name: {"file": f"./secrets/{name}"} for name in granted}
+    assert "/secrets/" in repository.text(".gitignore").splitlines()
+
+
+def test_the_program_starts_with_those_files_and_nothing_secret_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    plain = {"LEAF_USERNAME": "owner@farms.example", "FIELDVIEW_CLIENT_ID": "id", "PUBLIC_URL": "https://bot.example"}
+    key = "c2l4dGVlbiBieXRlcyBhbmQgc2l4dGVlbiBtb3JlIDE="
+    for name, value in plain.items():
+        monkeypatch.setenv(name, value)
+    given = repository.yml("compose.secrets.yaml")["services"]["bot"]["environment"]
+    for name, path in given.items():
+        file = tmp_path / path.rsplit("/", 1)[1]
+        file.write_text(key if name == "ENCRYPTION_KEYS_FILE" else f"of {name}")
+        monkeypatch.setenv(name, str(file))
+    settings = load(_env_file=None)
+    assert settings.leaf_password.get_secret_value() == "of LEAF_PASSWORD_FILE"
+    assert settings.encryption_keys.get_secret_value() == key
 
 
 def test_only_the_proxy_can_be_reached_and_the_database_reaches_nobody() -> None:
