@@ -115,10 +115,18 @@ def _root() -> Path:
 def _remove_what_killed_runs_left() -> None:
     for folder in _root().glob("fieldview-bot-*-*"):
         process = folder.name.split("-")[2]
-        if process.isdecimal() and folder.stat().st_uid == os.getuid() and not _alive(int(process)):
+        if process.isdecimal() and not _alive(int(process)) and _is_ours(folder):
             SharedServer(folder).close()
             # Another run that starts now may be removing the same.
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_ours(folder: Path) -> bool:
+    try:
+        return folder.stat().st_uid == os.getuid()
+    except FileNotFoundError:
+        # Another run has ended, or removes the same.
+        return False
 
 
 def _alive(process: int) -> bool:
