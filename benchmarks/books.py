@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, insert
 from bot.app import migrate
 from storage.database import parse, sync_url
 from storage.growers import fold
-from storage.tables import ConnectionRow, CredentialOwnerRow, GrowerRow
+from storage.tables import ConnectionRow, CredentialOwnerRow, FreshnessRow, GrowerRow
 
 _WAL_HEADER, _FRAME_HEADER = 32, 24
 
@@ -50,7 +50,7 @@ class Books:
         return f"sqlite:///{self.path}"
 
     def fill(self, users: Sequence[Mapping[str, Any]]) -> None:
-        """Migrate, and know of these Leaf users already what a sweep would learn of them."""
+        """Migrate, and know of these Leaf users already what there is to learn of them."""
         migrate(self.url)
         know(self.url, users)
 
@@ -100,7 +100,7 @@ class Books:
 
 
 def know(url: str, users: Sequence[Mapping[str, Any]]) -> None:
-    """Write down what a sweep learns of these Leaf users."""
+    """Write down what a sweep learns of these Leaf users, and what the first reading of their data does after it."""
     now = datetime.now(UTC)
     engine = create_engine(sync_url(parse(url)))
     with engine.begin() as connection:
@@ -109,6 +109,7 @@ def know(url: str, users: Sequence[Mapping[str, Any]]) -> None:
             connection.execute(insert(GrowerRow), [_grower(user) for user in some])
             connection.execute(insert(ConnectionRow), [_connection(user, now) for user in some])
             connection.execute(insert(CredentialOwnerRow), [_owner(user) for user in some])
+            connection.execute(insert(FreshnessRow), [_freshness(user, now) for user in some])
     engine.dispose()
 
 
@@ -139,3 +140,7 @@ def _connection(user: Mapping[str, Any], now: datetime) -> dict[str, Any]:
 
 def _owner(user: Mapping[str, Any]) -> dict[str, Any]:
     return {"credential_id": user["climateFieldViewCredentials"]["id"], "grower_id": user["id"]}
+
+
+def _freshness(user: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    return {"grower_id": user["id"], "synced_at": now, "farms": 2, "fields": 30, "read_at": now}
