@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hmac
 import json
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -107,6 +110,29 @@ async def test_leafs_route_takes_nothing_that_leaf_did_not_sign(stage: Stage) ->
         for named, unsigned in UNREADABLE.items():
             assert (await client.post("/leaf/alerts", content=unsigned)).status_code == 401, named
     assert await remembered(stage) == before
+
+
+async def test_signatures_are_compared_in_a_time_that_tells_nothing(
+    stage_on_sqlite: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[object] = []
+    in_constant_time = hmac.compare_digest
+
+    def noted(expected: Any, given: Any) -> bool:
+        compared.append(given)
+        return in_constant_time(expected, given)
+
+    guess = b"g" * 32
+    slacks = f"v0={guess.hex()}"
+    now = str(int(time.time()))
+    monkeypatch.setattr(hmac, "compare_digest", noted)
+    async with client_of(stage_on_sqlite) as client:
+        leafs = {"X-Leaf-Signature": base64.b64encode(guess).decode()}
+        assert (await client.post("/leaf/alerts", content=b"{}", headers=leafs)).status_code == 401
+        signed = {"X-Slack-Signature": slacks, "X-Slack-Request-Timestamp": now}
+        assert (await client.post("/slack/events", content=b"{}", headers=signed)).status_code == 401
+    assert guess in compared
+    assert slacks in compared
 
 
 async def test_what_leaf_signed_and_nobody_can_read_is_a_400(stage: Stage) -> None:
