@@ -67,6 +67,16 @@ def test_messages_know_only_the_records_of_what_is_stored() -> None:
     assert offences(messages, "storage", allowed=("storage.records",)) == set()
 
 
+@pytest.mark.parametrize("package", ["storage/tables", "storage/records"])
+def test_every_table_and_record_is_in_the_list_that_migrations_and_strangers_read(package: str) -> None:
+    """A table that `storage.tables` does not name would be compared with no migration."""
+    files = repository.python_files(package)
+    trees = [ast.parse(path.read_text("utf-8")) for path in files]
+    written = {node.name for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)}
+    named = {name.rpartition(".")[2] for name in imports(repository.ROOT / package / "__init__.py")}
+    assert written - named == set()
+
+
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
