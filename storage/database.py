@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -41,11 +42,16 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._engine = _async_engine(self.url, pool_size)
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
+        # SQLite lets one write at a time and its waiting has no order: whoever is unlucky would wait in vain.
+        self._turn = asyncio.Lock() if self.is_sqlite else nullcontext()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
-        """Read and write: commits when the block ends, rolls back when it raises. See `at_end`."""
-        async with self._sessions() as session, session.begin():
+        """Read and write: commits when the block ends, rolls back when it raises. See `at_end`.
+
+        On SQLite they come in turn, so one within another would wait for itself.
+        """
+        async with self._turn, self._sessions() as session, session.begin():
             yield session
             await _do_what_comes_last(session)
 

@@ -29,6 +29,29 @@ class Discarded(Exception):
     """Ends a transaction badly."""
 
 
+async def test_on_sqlite_who_writes_comes_in_turn_and_whoever_reads_need_not_wait(sqlite_url: str) -> None:
+    database, done = Database(sqlite_url, pool_size=1), list[str]()
+
+    async def write(channel: str) -> None:
+        async with database.transaction() as session:
+            await subscriptions.add(session, channel, "U1", NOON)
+            done.append(channel)
+
+    channels = [f"C{number:02}" for number in range(20)]
+    try:
+        async with asyncio.timeout(10), asyncio.TaskGroup() as writers, database.transaction() as session:
+            await subscriptions.add(session, "C", "U1", NOON)
+            for channel in channels:
+                writers.create_task(write(channel))
+                await asyncio.sleep(0)
+            async with database.reading() as looking:
+                assert await subscriptions.everyone(looking) == []
+            assert done == []
+        assert done == channels
+    finally:
+        await database.close()
+
+
 async def test_what_a_transaction_did_is_there_only_if_it_ended_well(database: Database) -> None:
     async def interrupted() -> None:
         async with database.transaction() as session:
