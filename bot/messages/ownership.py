@@ -13,7 +13,7 @@ NAMED = 20
 """Growers that a hand-over names."""
 
 
-def owned(now: Owned, asker: str) -> Message:
+def owned(now: Owned, asker: str, *, may_leave: bool = False) -> Message:
     """To whoever asked or changed it, with the buttons for what can be changed with one press."""
     grower, name = now.grower, escape(now.grower.name)
     if grower.owner is None:
@@ -28,7 +28,7 @@ def owned(now: Owned, asker: str) -> Message:
         if now.called:
             then = "It has an open alert: I have sent it to them by direct message."
     where = f"Its alerts also go to {channel(grower.channel)}." if grower.channel else None
-    leave = button("No channel of its own", "leave-channel", grower.id) if grower.channel else None
+    leave = button("No channel of its own", "leave-channel", grower.id) if grower.channel and may_leave else None
     buttons = [actions(offer, leave)] if offer or leave else []
     blocks = (section(f"*{name}*: {told}", then, where), *buttons)
     return Message(f"{name}: {_plain(now, asker)}", blocks)

@@ -19,5 +19,9 @@ async def owner(call: Call, bot: Bot) -> Reply:
         several.rest = " ".join([*([f"<@{person}>"] if person else []), *([f"<#{channel}>"] if channel else [])])
         raise
     if person is None and channel is None:
-        return owned(call, await bot.ownership.of(grower))
-    return owned(call, await bot.ownership.give(grower, person, channel, call.deed("owner")))
+        return await owned(call, bot, await bot.ownership.of(grower))
+    if channel is not None:
+        before = (await bot.ownership.of(grower)).grower.channel
+        for changed in sorted({channel, before or channel}):
+            await bot.access.require_reach(call.user, changed, call.channel)
+    return await owned(call, bot, await bot.ownership.give(grower, person, channel, call.deed("owner")))

@@ -88,6 +88,29 @@ async def test_a_grower_may_have_a_channel_of_its_own(stage: Stage) -> None:
     assert len(stage.world.slack.posted(stage.growers)) == 1
 
 
+@pytest.mark.parametrize("private", [True, False])
+async def test_a_channel_is_given_and_taken_by_who_joined_it_or_an_admin(stage: Stage, *, private: bool) -> None:
+    slack, named = stage.world.slack, f"/fieldview owner {OWNED}"
+    board = slack.add_channel("board", [stage.linus], private=private)
+    slack.add_channel("ours", [stage.grace])
+    await stage.sweeps_now()
+    assert "joined" in text_of(await stage.types(f"{named} @grace #board"))
+    assert "nobody looks after" in text_of(await stage.types(named)), "what is refused is refused as a whole"
+    slack.invite(board, stage.grace)
+    offered = await stage.types(f"{named} #board")
+    slack.kick(board, stage.grace)
+    assert "leave-channel" not in buttons_of(await stage.types(named)), "nobody is offered what they would be refused"
+    assert "joined" in text_of(await stage.presses(offered, "leave-channel"))
+    assert "joined" in text_of(await stage.types(f"{named} #ours")), "to replace a channel is to take it away"
+    await breaks(stage)
+    assert OWNED in text_of((await stage.posted(board))[-1])
+    assert [deed for deed in await stage.deeds() if deed[1] == "refused"] == [
+        ("owner", "refused"),
+        ("leave-channel", "refused"),
+        ("owner", "refused"),
+    ]
+
+
 async def test_only_members_own_growers_and_names_are_asked_for(stage_on_sqlite: Stage) -> None:
     stage = stage_on_sqlite
     await stage.sweeps_now()

@@ -227,7 +227,7 @@ def casework() -> Iterator[tuple[str, Shown]]:
     yield "owner, oneself", messages.owned(Owned(owned), "UMARIA")
     yield (
         "owner, somebody",
-        messages.owned(Owned(a_grower(owner="UMARIA", channel="CNEWS"), called=True), "UJONAS"),
+        messages.owned(Owned(a_grower(owner="UMARIA", channel="CNEWS"), called=True), "UJONAS", may_leave=True),
     )
 
 
