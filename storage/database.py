@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -187,10 +189,28 @@ def _async_engine(url: URL, pool_size: int) -> AsyncEngine:
             hide_parameters=True,
         )
         prepare_sqlite(engine.sync_engine)
+        _let_go_of_sqlite_when_stopped(engine.sync_engine)
         return engine
     return create_async_engine(
         url.set(drivername="postgresql+psycopg"), pool_size=pool_size, pool_pre_ping=True, hide_parameters=True
     )
+
+
+def _let_go_of_sqlite_when_stopped(engine: Engine) -> None:
+    """Whoever is stopped in the middle of a statement leaves no lock behind.
+
+    SQLite closes a file only when its last statement is given up, which nobody waits for, and until then keeps its
+    transaction: so that is rolled back first.
+    """
+
+    async def roll_back(connection: aiosqlite.Connection) -> None:
+        # Stopped twice: what stopped it first goes on after this, and the file is closed.
+        with suppress(asyncio.CancelledError, ValueError, sqlite3.Error):
+            await asyncio.shield(connection.rollback())
+
+    @event.listens_for(engine, "invalidate")
+    def on_invalidate(dbapi: Any, record: ConnectionPoolEntry, reason: BaseException | None) -> None:
+        dbapi.run_async(roll_back)
 
 
 def prepare_sqlite(engine: Engine) -> None:

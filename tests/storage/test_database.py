@@ -8,11 +8,12 @@ import sys
 import traceback
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.exc import StatementError
 
 from bot import jobs
@@ -48,6 +49,33 @@ async def test_on_sqlite_who_writes_comes_in_turn_and_whoever_reads_need_not_wai
                 assert await subscriptions.everyone(looking) == []
             assert done == []
         assert done == channels
+    finally:
+        await database.close()
+
+
+async def test_whoever_is_stopped_in_the_middle_of_a_statement_leaves_the_database_free(sqlite_url: str) -> None:
+    database, loop = Database(sqlite_url), asyncio.get_running_loop()
+    writers: list[asyncio.Task[None]] = []
+
+    @event.listens_for(database._engine.sync_engine, "before_cursor_execute")
+    def stop(connection: Any, cursor: Any, statement: str, *more: Any) -> None:
+        if statement == "SELECT 1":
+            loop.call_soon(writers[-1].cancel)
+
+    async def write() -> None:
+        async with database.transaction() as session:
+            await subscriptions.add(session, "C1", "U1", NOON)
+            await session.execute(text("SELECT 1"))
+
+    try:
+        for number in range(100):
+            writers.append(asyncio.create_task(write()))
+            await asyncio.wait(writers)
+            async with asyncio.timeout(10), database.transaction() as session:
+                assert await subscriptions.add(session, f"D{number}", "U1", NOON)
+        assert writers[0].cancelled()
+        async with database.reading() as session:
+            assert await subscriptions.get(session, "C1") is None
     finally:
         await database.close()
 
