@@ -131,6 +131,7 @@ async def running(settings: Settings, tuning: Tuning = Tuning()) -> AsyncIterato
         slack = SlackClient(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
         key = await vault.own_secret(database, KEY_NAME)
         bot, alerts = _services(settings, tuning, database, vault, jobs, slack, key, place.name, stack)
+        stack.push_async_callback(bot.journal.finish)
         await bot.announcer.forget_claims()
         await jobs.start()
         stack.push_async_callback(jobs.stop)

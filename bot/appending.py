@@ -17,6 +17,9 @@ from storage.records import AuditEntry
 MOST = 100
 """Entries in one transaction, so that others who append do not wait for long."""
 
+LAST_WORDS = 5.0
+"""Seconds that entries left behind get at a stop."""
+
 NOBODYS_FAULT = (OperationalError, InterfaceError, PoolTimeout, OSError)
 """The database does not answer: it is not asked again for each."""
 
@@ -36,6 +39,11 @@ class Appending:
         if self._writer is None:
             self._writer = asyncio.create_task(self._write_them())
         await written
+
+    async def finish(self) -> None:
+        """Wait until everything is written that somebody left behind, unless the database takes too long for it."""
+        if self._writer is not None:
+            await asyncio.wait({self._writer}, timeout=LAST_WORDS)
 
     async def _write_them(self) -> None:
         try:

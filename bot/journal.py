@@ -105,6 +105,10 @@ class Journal:
         """Append without a change that it would come with; committed when this returns."""
         await self._alone.add(self._entry(actor, via, action, outcome, request_id, **more))
 
+    async def finish(self) -> None:
+        """Whatever was handed to `write` is written; at a stop, when nobody else waits for it any more."""
+        await self._alone.finish()
+
     async def _append(self, entries: Sequence[AuditEntry]) -> None:
         async with self._database.transaction() as session:
             await audit.append_all(session, entries, self.seal.of_entry)

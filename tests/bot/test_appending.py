@@ -99,6 +99,21 @@ async def test_whoever_is_stopped_while_waiting_has_an_entry_all_the_same() -> N
     assert stopped.cancelled()
 
 
+async def test_a_stop_waits_for_the_entry_that_somebody_left_behind() -> None:
+    book = Book()
+    appending = Appending(book.write)
+    [stopped] = adding(appending, "stopped")
+    await asyncio.sleep(0)
+    stopped.cancel()
+    stop = asyncio.create_task(appending.finish())
+    await asyncio.sleep(0)
+    assert not stop.done()
+    book.open.set()
+    await stop
+    assert book.taken == [["stopped"]]
+    await appending.finish()
+
+
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     made = Database(database_url, pool_size=20)
