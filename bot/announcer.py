@@ -286,7 +286,7 @@ class Announcer:
             )
         place = None
         if notes and parent and parent.posted_channel and parent.ts and parent.gave_up_reason is None:
-            await self._pace.turn_to_post(parent.posted_channel)
+            await self._turn_to_post(parent.posted_channel)
             below = Posted(parent.posted_channel, parent.ts)
             place = await self._slack.reply(below, messages.thread_reply(notes, self._clock()).payload())
         where = place or Posted(owed.posted_channel or owed.channel, owed.ts or "")
@@ -311,17 +311,23 @@ class Announcer:
         if owed.ts and owed.posted_channel:
             there = Posted(owed.posted_channel, owed.ts)
             await self._pace.turn_to_edit()
+            await self._read_by_us_alone(there.channel)
             if await self._slack.update(there, payload):
                 return there
             if owed.reposts:
                 raise Gone
         metadata = {"event_type": "fieldview_announcement", "event_payload": {"id": owed.id}}
-        await self._pace.turn_to_post(owed.channel)
+        await self._turn_to_post(owed.channel)
         async with self._database.transaction() as session:
             if owed.ts:
                 await outbox.forget_message(session, owed.id)
             await outbox.attempting(session, owed.id, self._clock())
         return await self._slack.post(owed.channel, {**payload, "metadata": metadata})
+
+    async def _turn_to_post(self, channel: str) -> None:
+        """The turn may have taken a minute, in which the channel was shared. Raises what `_read_by_us_alone` does."""
+        await self._pace.turn_to_post(channel)
+        await self._read_by_us_alone(channel)
 
     async def _read_by_us_alone(self, channel: str) -> None:
         """Growers are named to nobody outside. Raises ChannelUnreachable for a channel that others share, and whatever

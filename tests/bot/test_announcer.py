@@ -10,12 +10,13 @@ import pytest
 from sqlalchemy import select
 from starlette.responses import JSONResponse
 
+import bot.announcer
 from bot.announcer import Announcer
 from bot.dataflow import DataFlows
-from bot.slack_pace import Rates
+from bot.slack_pace import Rates, SlackPace
 from storage import consents, notices, outbox
 from storage.database import Database
-from storage.records import AnnouncementKind, Consent, ConsentState
+from storage.records import AnnouncementKind, Consent, ConsentState, NoteKind, ThreadNote
 from storage.tables import AnnouncementRow
 from tests.bot.watching import Watch, correspondence, together, watching
 
@@ -491,6 +492,46 @@ async def test_a_message_that_slack_takes_in_no_form_is_given_up_aloud(watch: Wa
 
 
 # Pace
+
+
+@pytest.mark.parametrize("what", ["post", "edit", "reply"])
+async def test_a_channel_shared_while_a_message_waits_for_its_turn_is_told_nothing(
+    database_url: str, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bot.announcer, "SHARING_REMEMBERED", 0.0)
+    async with watching(database_url) as watch:
+        slack = watch.world.slack
+
+        async def long_turn(*_: object) -> None:
+            slack.share(watch.growers)
+
+        if what != "post":
+            await broken(watch)
+            await watch.delivers()
+        before = [(post.text, post.edits) for post in watch.posts()]
+        monkeypatch.setattr(SlackPace, "turn_to_edit" if what == "edit" else "turn_to_post", long_turn)
+        if what == "post":
+            await broken(watch)
+        elif what == "edit":
+            await repaired(watch)
+        else:
+            incident = await watch.incident()
+            assert incident is not None
+            async with watch.database.transaction() as session:
+                note = ThreadNote(NoteKind.ACKNOWLEDGED, watch.world.clock(), "U0GRACE")
+                await watch.announcer.note_in_threads(session, AnnouncementKind.INCIDENT, incident.id, note)
+        await watch.delivers()
+        assert [(post.text, post.edits) for post in watch.posts()] == before
+        assert not [reply for post in watch.posts() for reply in slack.thread(post)]
+        if what != "reply":
+            assert await watch.broken_reason(watch.growers) == bot.announcer.OUTSIDERS
+
+
+async def test_a_turn_that_comes_at_once_asks_slack_nothing_again(alone: Watch) -> None:
+    await broken(alone)
+    await alone.delivers()
+    assert alone.posts()
+    assert alone.world.slack.calls("conversations.info", alone.growers) == 1
 
 
 async def test_every_channel_has_a_pace_of_its_own(sqlite_url: str) -> None:
