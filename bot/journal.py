@@ -35,6 +35,10 @@ AUDIT_RANK = (2,)
 """Behind the messages that are owed: every transaction appends to the one chain, so it is locked last."""
 
 
+PERSONAL = ("reason", "account")
+"""Details of a deed that are not sealed but only committed to, as what was typed."""
+
+
 @dataclass(frozen=True)
 class Deed:
     """Who does what, and how it was asked for: what an audit row needs that is known before it is done."""
@@ -127,13 +131,13 @@ class Journal:
     async def done(self, session: AsyncSession, deed: Deed, grower: Grower | None = None, **detail: Any) -> None:
         """The row of a deed in the transaction of its effect, in place of the one that the edge writes.
 
-        A `reason` is in somebody's own words: it is kept where it can be erased.
+        A `reason` is in somebody's own words, an `account` names somebody: both are kept where they can be erased.
         """
         errand = _errand.get()
         if errand is not None and errand.deed.request_id == deed.request_id:
             errand.told = True
-        reason = detail.pop("reason", None)
-        self._at_end(session, self._row(deed, "done", grower, detail, reason))
+        personal = [detail.pop(name, None) for name in PERSONAL]
+        self._at_end(session, self._row(deed, "done", grower, detail, next(filter(None, personal), None)))
 
     async def fulfil(self, session: AsyncSession, **detail: Any) -> None:
         """`done` for the request that is being answered, whichever it is; once for each.

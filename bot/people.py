@@ -90,16 +90,16 @@ class People:
             narrowed = await subscriptions.of_owner(session, user)
         if not growers and not channels and not narrowed:
             return None
-        names = [_harmless(grower.name) for grower in growers[:NAMED]]
+        names = [as_named(grower.name) for grower in growers[:NAMED]]
         if len(growers) > NAMED:
             names.append(f"{len(growers) - NAMED:,} more")
         still = [f"looks after {count(len(growers), 'grower')} ({listing(names)})"] if growers else []
         still += [f"is the lead for <#{channel}>" for channel in channels[:NAMED]]
         still += [f"is followed by <#{channel}>, which hears of their growers only" for channel in narrowed[:NAMED]]
         command = f"`/fieldview handover {user} @colleague`"
-        return f"{_harmless(name)} has left this workspace and still {listing(still)}. {command} hands everything over."
+        return f"{as_named(name)} has left this workspace and still {listing(still)}. {command} hands everything over."
 
 
-def _harmless(name: str) -> str:
+def as_named(name: str) -> str:
     """A name in a sentence of ours, where code spans and channels take effect."""
     return re.sub(r"[`<]", "'", literal(name, 60))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from storage.audit_keeping import ERASED
 from storage.records import Notice
 from storage.tables import NoticeRow
 from storage.upserts import insert
@@ -40,3 +43,10 @@ async def get(session: AsyncSession, notice_id: str) -> Notice | None:
 async def standing(session: AsyncSession) -> list[Notice]:
     rows = await session.scalars(select(NoticeRow).where(NoticeRow.over_at.is_(None)).order_by(NoticeRow.raised_at))
     return [row.to_record() for row in rows]
+
+
+async def forget(session: AsyncSession, names: Sequence[str]) -> None:
+    """Take these names out of every notice, as they were written there."""
+    for row in await session.scalars(select(NoticeRow)):
+        for name in names:
+            row.text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", ERASED, row.text, flags=re.IGNORECASE)

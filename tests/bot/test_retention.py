@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from bot.anchors import Anchors
 from bot.journal import Journal
 from bot.retention import Retention
 from bot.sealing import Anchor
-from storage import audit, audit_keeping, consents, growers
+from storage import audit, audit_keeping, consents, growers, notices
 from storage.database import Database
 from storage.records import Consent, Grower
 from storage.tables import Row
@@ -70,12 +70,16 @@ class Archive:
         return [entry.target_name or entry.typed for entry in entries if entry.action == "status"]
 
     async def everything(self) -> str:
-        """The whole database as text."""
-        found = []
-        async with self.database.reading() as session:
-            for table in Row.metadata.tables:
-                found += [repr(tuple(row)) for row in await session.execute(text(f"SELECT * FROM {table}"))]  # noqa: S608
-        return "\n".join(found)
+        return await everything(self.database)
+
+
+async def everything(database: Database) -> str:
+    """The whole database as text."""
+    found = []
+    async with database.reading() as session:
+        for table in Row.metadata.tables:
+            found += [repr(tuple(row)) for row in await session.execute(text(f"SELECT * FROM {table}"))]  # noqa: S608
+    return "\n".join(found)
 
 
 @pytest.fixture
@@ -211,6 +215,21 @@ async def test_a_grower_is_forgotten_and_the_chain_is_whole(archive: Archive) ->
     assert await archive.fault() is None
 
 
+async def test_notices_to_operators_forget_a_grower_by_each_name(archive: Archive) -> None:
+    growth = replace(ADA, name="Ada `Lovelace`  Farms")
+    told = "Linus has left and still looks after 3 growers (Ada 'Lovelace' Farms, ada's old barn and Bob's Barn)."
+    async with archive.database.transaction() as session:
+        await growers.save(session, [growth, BOB])
+        await notices.raise_once(session, "left:U1", told, NOON)
+        await notices.raise_once(session, "left:U2", "Grace looks after Newadaland.", NOON)
+    await archive.retention.erase(growth, "cli", "r9", also=["Ada's Old Barn", "Ada"])
+    async with archive.database.reading() as session:
+        assert [notice.text for notice in await notices.standing(session)] == [
+            "Linus has left and still looks after 3 growers (Erased grower, Erased grower and Bob's Barn).",
+            "Grace looks after Newadaland.",
+        ]
+
+
 async def test_what_is_written_after_an_erasure_is_not_covered_by_it(archive: Archive) -> None:
     await archive.writes(ADA)
     await archive.retention.erase(ADA, "cli", "r9")
@@ -247,18 +266,18 @@ def test_every_column_that_may_name_a_grower_is_known_to_be_erased() -> None:
     telling = re.compile(r"name|email|reason|summary|typed|\btext|detail")
     found = {(table.name, column.name) for table in Row.metadata.tables.values() for column in table.columns}
     suspicious = {(table, column) for table, column in found if telling.search(column)}
-    erased = {"growers", "leaf_events", "thread_notes"} | {
+    erased = {"growers", "leaf_events", "notices", "thread_notes"} | {
         table for table, column in suspicious if column in audit_keeping.PARTICULARS
     }
     harmless = {
         ("announcements", "gave_up_reason"),
+        # Sealed: what is personal stands in `typed` (`journal.PERSONAL`).
         ("audit", "detail"),
         ("audit", "target_name"),
         ("audit", "typed"),
         # What a file was called; it goes with the list, after thirty days.
         ("bulks", "name"),
         ("consents", "asked_by_name"),
-        ("notices", "text"),
         ("paces", "name"),
         ("sealed_values", "name"),
         ("subscriptions", "broken_reason"),

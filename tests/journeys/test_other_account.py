@@ -13,6 +13,7 @@ from bot.errors import NothingHeld
 from bot.sandbox.slack.workspace import Message
 from storage import consents, growers
 from storage.records import ConsentState
+from tests.bot.test_retention import everything
 from tests.consenting import BOOLE, asked, asked_boole, browser, consent_of, secrets_kept, times, until_state
 from tests.journeys.test_audit_rows import killed
 from tests.stage import ADA, Stage, buttons_of, eventually, link_in, set_up, text_of
@@ -86,7 +87,7 @@ async def test_use_this_account_goes_on_to_leaf_once(stage: Stage, held: Message
     assert await secrets_kept(stage) == []
     [row] = [entry for entry in await stage.audit() if entry.action == "use-account"]
     assert (row.actor, row.outcome, row.target_name) == (stage.grace, "done", "Ada Lovelace Farms")
-    assert BOB in (row.detail or "")
+    assert row.typed == BOB
 
 
 async def test_refused_it_is_erased_and_the_link_is_good_for_the_right_account(stage: Stage, held: Message) -> None:
@@ -199,7 +200,26 @@ async def test_a_decision_is_in_writing_before_the_edge_comes_to_it(
     await stage.presses(held, decision)
     [row] = [row for row in await stage.audit() if row.action == decision]
     assert (row.outcome, row.target_name) == ("done", "Ada Lovelace Farms")
-    assert json.loads(row.detail or "{}")["account"] == BOB
+    assert (row.typed, json.loads(row.detail or "{}")) == (BOB, {"consent": (await consent_of(stage)).id})
+
+
+@pytest.mark.parametrize("decision", ["use-account", "refuse-account"])
+async def test_who_is_forgotten_is_forgotten_with_the_account_that_was_decided_about(
+    stage: Stage, held: Message, decision: str
+) -> None:
+    await stage.presses(held, decision)
+    if decision == "use-account":
+        await stage.until_status(ADA, "healthy")
+    else:
+        await until_state(stage, "open", "other-account")
+    await stage.delivered()
+    bot = stage.running.bot
+    [grower] = await bot.retention.whom("Ada Lovelace Farms")
+    await bot.retention.erase(grower, "cli", "r9")
+    kept = await everything(bot.database)
+    for told in (BOB, ADA, "Lovelace"):
+        assert told not in kept
+    assert (await bot.journal.verify()).fault is None
 
 
 async def signs_in_as_boole(stage: Stage) -> Message:
