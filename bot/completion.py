@@ -19,6 +19,7 @@ from bot.archive import Archive
 from bot.consent_news import ConsentNews
 from bot.errors import (
     NothingHeld,
+    OtherAccountHeld,
     ProviderError,
     ProviderGibberish,
     ProviderRefusedUs,
@@ -191,9 +192,13 @@ class Completion:
         for consent_id in forgotten:
             await self._refuse(consent_id, by_job=True)
 
-    async def use_account(self, consent_id: str) -> Consent:
-        """Somebody of the team says that the other account is right: on to Leaf. Raises NothingHeld."""
+    async def use_account(self, consent_id: str, shown: str) -> Consent:
+        """Somebody of the team says that the other account is right: on to Leaf.
+
+        Raises NothingHeld, and OtherAccountHeld when the account is not the one that was shown to them.
+        """
         async with self._database.transaction() as session:
+            await self._questioned(session, consent_id, shown)
             # Counted from here: Leaf gets its own time to answer.
             released = await consents.move(
                 session,
@@ -210,18 +215,29 @@ class Completion:
             await self._news.fulfil(session, released, account=released.account_email)
         return released
 
-    async def refuse_account(self, consent_id: str) -> Consent:
+    async def refuse_account(self, consent_id: str, shown: str) -> Consent:
         """Somebody says that it is wrong: the token is erased, and the link is good for another try.
 
-        Raises NothingHeld.
+        Raises NothingHeld, and OtherAccountHeld.
         """
-        refused = await self._refuse(consent_id)
+        refused = await self._refuse(consent_id, shown)
         if refused is None:
             raise NothingHeld
         return refused
 
-    async def _refuse(self, consent_id: str, *, by_job: bool = False) -> Consent | None:
+    async def _questioned(self, session: AsyncSession, consent_id: str, shown: str) -> None:
+        """The approval that is held is the one that was shown, and stays so until the end of the transaction."""
+        await consents.lock(session, consent_id)
+        held = await consents.get(session, consent_id)
+        if held is None or held.state is not ConsentState.HELD:
+            raise NothingHeld
+        if held.doubt_mark != shown:
+            raise OtherAccountHeld(held)
+
+    async def _refuse(self, consent_id: str, shown: str = "", *, by_job: bool = False) -> Consent | None:
         async with self._database.transaction() as session:
+            if not by_job:
+                await self._questioned(session, consent_id, shown)
             held = await consents.get(session, consent_id)
             why = Trouble.UNDECIDED if by_job else (held and held.trouble) or Trouble.OTHER_ACCOUNT
             values = NOTHING_HELD | {"trouble": why}

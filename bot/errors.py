@@ -14,6 +14,7 @@ BotError                   str(error) is a sentence a person may read: no URL, n
 │   ├── ConsentRevoked     the team withdrew it
 │   ├── ConsentDeclined    the grower said no
 │   ├── NothingHeld        there is nothing to decide about its account any more
+│   ├── OtherAccountHeld   there is, but about another account than the one that was shown
 │   └── ConsentForeign     finished in another browser than it was begun in
 ├── ChannelUnreachable     Slack will never take this message in that place
 └── ProviderError          of Leaf, FieldView or Slack
@@ -29,7 +30,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from storage.records import Grower
+from storage.records import Consent, Grower
 
 
 class BotError(Exception):
@@ -160,6 +161,16 @@ class NothingHeld(ConsentError):
 
     def __str__(self) -> str:
         return "There is nothing to decide any more: somebody was faster, or the grower began again."
+
+
+@dataclass
+class OtherAccountHeld(ConsentError):
+    """The question has changed since it was shown to whoever answers it."""
+
+    consent: Consent
+
+    def __str__(self) -> str:
+        return "The account has changed since this was shown to you. Nothing was decided."
 
 
 class ConsentForeign(ConsentError):

@@ -30,6 +30,7 @@ from bot.errors import (
     ChannelUnreachable,
     ConsentError,
     NotAllowed,
+    OtherAccountHeld,
     ProviderError,
     ProviderRejected,
     SomebodyWasFirst,
@@ -68,6 +69,7 @@ _BECAUSE: Mapping[type[BotError], str] = {
     UnknownGrower: "nobody",
     AlertOver: "over",
     SomebodyWasFirst: "second",
+    OtherAccountHeld: "changed",
     ConsentError: "over",
 }
 """Why something was not done though nobody refused it, for the audit trail."""

@@ -25,7 +25,7 @@ from bot.messages.casework import (
 )
 from bot.messages.checks import health_report
 from bot.messages.choosing import choose_grower, chosen_command, create_grower_modal, unknown_grower
-from bot.messages.consents import connected, consent_outcome
+from bot.messages.consents import connected, consent_outcome, question_shown
 from bot.messages.deeds import actions, history
 from bot.messages.digest import digest
 from bot.messages.endings import disconnect_cancelled, disconnect_question, disconnection, not_connected
@@ -126,6 +126,7 @@ __all__ = [
     "overview",
     "owned",
     "problem",
+    "question_shown",
     "reminder",
     "reminder_over",
     "reminder_to_pass_on",

@@ -225,11 +225,18 @@ def _offers(consent: Consent, now: datetime) -> list[ButtonElement]:
 
 
 def decision(consent: Consent) -> list[ButtonElement]:
-    """The buttons that say whether the account of a held approval is right."""
+    """The buttons that say whether the account of a held approval is right; `question_shown` reads their value."""
+    about = f"{consent.id}:{consent.doubt_mark}"
     return [
-        button("Use this account", "use-account", consent.id, style="primary"),
-        button("Refuse", "refuse-account", consent.id),
+        button("Use this account", "use-account", about, style="primary"),
+        button("Refuse", "refuse-account", about),
     ]
+
+
+def question_shown(value: str) -> tuple[str, str]:
+    """The consent that a button of `decision` decides about, and what the question was; empty for an older button."""
+    consent_id, _, shown = value.partition(":")
+    return consent_id, shown
 
 
 def _may_ask_again(consent: Consent, now: datetime) -> bool:

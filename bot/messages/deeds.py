@@ -51,6 +51,7 @@ _NOT_DONE = {
     "nobody": "but I know nobody of that name",
     "over": "but it was over already",
     "second": "but somebody had been first",
+    "changed": "but the account had changed since it was shown",
     "pressed-again": "by a second click, which did nothing",
 }
 """Why it was not done though nobody refused it."""

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from slack_sdk.models.blocks import ActionsBlock, Block
 
-from bot.messages.consents import link_name, standing
+from bot.messages.consents import decision, link_name, standing
 from bot.messages.pieces import Message, actions, button, called, quiet, section, told_apart
 from bot.messages.text import count, escape, mention
 from bot.messages.times import moment
@@ -109,3 +109,13 @@ def account_decided(consent: Consent, *, used: bool) -> Message:
         head = f"I do not use this account for {name}."
         then = "Its approval is erased. The same link still works: the grower can sign in with the right account."
     return Message(head, (section(f"*{head}*", then),))
+
+
+def account_changed(consent: Consent) -> Message:
+    """Somebody decided about an account that is not the one that is held now."""
+    name, account = escape(consent.grower_name), escape(consent.account_email or "one without a name")
+    head = f"The approval of {name} has changed since this was shown to you, so I did nothing."
+    whose = ", which another grower has too" if consent.trouble == "somebody-elses-account" else ""
+    then = f"The FieldView account to decide about is now {account}{whose}. Ask the grower if you are not sure."
+    show = button("Show status", "show-status", consent.grower_id)
+    return Message(f"{head} {then}", (section(f"*{head}*", then), actions(*decision(consent), show)))

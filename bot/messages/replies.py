@@ -10,6 +10,7 @@ from bot.errors import (
     AmbiguousGrower,
     BotError,
     NotAllowed,
+    OtherAccountHeld,
     ProviderError,
     ProviderRejected,
     ProviderUnavailable,
@@ -17,6 +18,7 @@ from bot.errors import (
     UnknownGrower,
 )
 from bot.messages.casework import not_done
+from bot.messages.links import account_changed
 from bot.messages.pieces import Message, paragraphs, quiet, section
 from bot.messages.text import code, escape, listing, mention, sentence, unmarked
 from bot.messages.times import lasting, moment
@@ -46,6 +48,8 @@ def problem(error: BotError, *, might_change: bool = False) -> Message:
     match error:
         case AlertOver() | SomebodyWasFirst():
             return not_done(error)
+        case OtherAccountHeld():
+            return account_changed(error.consent)
         case UnknownGrower() | AmbiguousGrower():
             # What was typed stands in these sentences: it must not pass for markup of ours.
             told = escape(str(error), 300)

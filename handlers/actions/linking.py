@@ -51,15 +51,17 @@ async def stop_reminders(click: Click, bot: Bot) -> Reply:
 
 async def use_account(click: Click, bot: Bot) -> Reply:
     """The other FieldView account is right."""
-    await _about(click, bot)
-    consent = await bot.completion.use_account(click.value)
+    consent_id, shown = messages.question_shown(click.value)
+    await _about(click, bot, consent_id)
+    consent = await bot.completion.use_account(consent_id, shown)
     return Reply(messages.account_decided(consent, used=True))
 
 
 async def refuse_account(click: Click, bot: Bot) -> Reply:
     """The other FieldView account is wrong."""
-    await _about(click, bot)
-    consent = await bot.completion.refuse_account(click.value)
+    consent_id, shown = messages.question_shown(click.value)
+    await _about(click, bot, consent_id)
+    consent = await bot.completion.refuse_account(consent_id, shown)
     return Reply(messages.account_decided(consent, used=False))
 
 

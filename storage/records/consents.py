@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -77,3 +78,8 @@ class Consent:
     remind_at: datetime | None = None
     reminders: int = 0
     reminders_stopped_at: datetime | None = None
+
+    @property
+    def doubt_mark(self) -> str:
+        """Which account is asked about, and why: short, so that a button can say what was seen when it is pressed."""
+        return hashlib.sha256(f"{self.account_email}\n{self.trouble}".encode()).hexdigest()[:12]

@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from bot.errors import NothingHeld
+from bot import messages
+from bot.errors import NothingHeld, OtherAccountHeld
 from bot.sandbox.slack.workspace import Message
 from storage import consents, growers
 from storage.records import ConsentState
@@ -19,6 +20,7 @@ from tests.journeys.test_audit_rows import killed
 from tests.stage import ADA, Stage, buttons_of, eventually, link_in, set_up, text_of
 
 BOB = "bob@elsewhere.example"
+EVE = "eve@elsewhere.example"
 MANAGER = "manager@farms.example"
 SATO = "hana@sato.example"
 GIVE = "POST /services/usermanagement/api/users/.*credentials"
@@ -158,8 +160,34 @@ async def test_two_decide_and_the_first_one_counts(stage: Stage, held: Message) 
     assert (await slack.click(stage.grace, held.channel, held.ts, "use-account")).ok
     await stage.until_status(ADA, "healthy")
     with pytest.raises(NothingHeld):
-        await bot.completion.refuse_account(consent.id)
+        await bot.completion.refuse_account(consent.id, consent.doubt_mark)
     assert (await consent_of(stage)).state == "connected"
+
+
+@pytest.mark.parametrize("decision", ["use-account", "refuse-account"])
+async def test_who_decides_decides_about_the_account_that_was_shown(stage: Stage, held: Message, decision: str) -> None:
+    status = await stage.types("/fieldview status Ada Lovelace Farms")
+    assert BOB in text_of(status)
+    stage.world.fieldview.add_account(EVE, "Eve", "Elsewhere")
+    async with browser(stage) as eve:
+        await eve.consents(await stage_link(stage), EVE)
+    await until_state(stage, "held", "other-account")
+    said = await stage.presses(status, decision)
+    assert "has changed since this was shown to you, so I did nothing" in text_of(said)
+    assert EVE in text_of(said)
+    assert ((await consent_of(stage)).state, given(stage)) == ("held", 1)
+    [row] = [entry for entry in await stage.audit() if entry.action == decision]
+    assert (row.outcome, row.target_name) == ("refused", "Ada Lovelace Farms")
+    await stage.presses(said, decision)
+    await until_state(stage, *(("connected", None) if decision == "use-account" else ("open", "other-account")))
+
+
+async def test_a_button_that_does_not_say_which_account_was_shown_decides_nothing(stage: Stage, held: Message) -> None:
+    of_an_older_version = (await consent_of(stage)).id
+    for decide in (stage.running.bot.completion.use_account, stage.running.bot.completion.refuse_account):
+        with pytest.raises(OtherAccountHeld):
+            await decide(*messages.question_shown(of_an_older_version))
+    assert (await consent_of(stage)).state == "held"
 
 
 async def test_the_same_account_in_other_letters_is_the_same(stage_on_sqlite: Stage) -> None:

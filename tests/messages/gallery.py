@@ -12,7 +12,15 @@ from slack_sdk.models.views import View
 
 from bot import messages
 from bot.directory import BEING_CREATED
-from bot.errors import AlertOver, ChannelUnreachable, NotAllowed, ProviderUnavailable, SomebodyWasFirst, UsageError
+from bot.errors import (
+    AlertOver,
+    ChannelUnreachable,
+    NotAllowed,
+    OtherAccountHeld,
+    ProviderUnavailable,
+    SomebodyWasFirst,
+    UsageError,
+)
 from bot.messages import Message
 from bot.messages.pieces import section
 from bot.messages.speech import every_speech
@@ -345,6 +353,10 @@ def links() -> Iterator[tuple[str, Shown]]:
     yield "new link made", messages.renewal_asked(late, a_consent(created_at=NOW, asked_by="ULINUS"), NOW)
     yield "account used", messages.account_decided(a_consent(), used=True)
     yield "account refused", messages.account_decided(a_consent(), used=False)
+    held = a_consent(state=ConsentState.HELD, trouble="other-account", account_email="bob@elsewhere.example")
+    yield "account changed since", messages.problem(OtherAccountHeld(held))
+    anothers = replace(held, trouble="somebody-elses-account")
+    yield "account changed since, somebody else's", messages.problem(OtherAccountHeld(anothers))
 
 
 def states() -> Iterator[tuple[str, Shown]]:
@@ -490,6 +502,7 @@ def stories() -> Iterator[tuple[str, Shown]]:
         an_entry("stop-reminders", actor="UGROWER"),
         an_entry("use-account"),
         an_entry("refuse-account"),
+        an_entry("use-account", outcome="refused", detail='{"because": "changed"}'),
         an_entry(detail='{"link": "sent before"}'),
         an_entry("consent-opened", actor="grower"),
         an_entry("consent-reminded", actor="job:consent"),
