@@ -11,6 +11,9 @@ from starlette.responses import Response
 AGE = 60 * 60 * 24
 
 
+_SECRET = re.compile(r"[\w-]{20,100}", re.ASCII)
+
+
 class BrowserCookie:
     """The secret that binds a consent to the browser that began it."""
 
@@ -20,8 +23,18 @@ class BrowserCookie:
         self._name = "__Host-fieldview-consent" if self._secure else "fieldview-consent"
 
     def read(self, request: Request) -> str | None:
-        value = request.cookies.get(self._name, "")
-        return value if 20 <= len(value) <= 100 else None
+        """The secret, None without one or with several: a browser keeps one of that name.
+
+        Read here to the letter: parsers that strip more than blanks take a name that only looks like it, which any
+        neighbour under the same domain may set, for one that only this host can.
+        """
+        parts = [
+            part.strip(" \t").partition("=")
+            for header in request.headers.getlist("cookie")
+            for part in header.split(";")
+        ]
+        found = [value for name, _, value in parts if name == self._name]
+        return found[0] if len(found) == 1 and _SECRET.fullmatch(found[0]) else None
 
     def write(self, response: Response, secret: str) -> None:
         # Lax, not Strict: the cookie has to come along when FieldView sends the browser back.
