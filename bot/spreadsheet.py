@@ -17,6 +17,9 @@ MOST_BYTES = 1_000_000
 LONGEST = 300
 """Characters of one cell that are looked at: nobody is called more."""
 
+MOST_CELLS = 50
+"""Cells of one line: each may be the word by which a grower is looked up."""
+
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What a spreadsheet begins a formula with; the last four are the wide forms that East Asian ones take too."""
 
@@ -115,10 +118,14 @@ def _read(numbered: list[tuple[int, bytes]], left_out: list[str]) -> Iterator[Li
             delimiter = text.strip()[4]
             continue
         try:
-            cells = [_tidy(cell) for cell in next(csv.reader([text], delimiter=delimiter, strict=True))]
+            raw_cells = next(csv.reader([text], delimiter=delimiter, strict=True))
         except (csv.Error, StopIteration):
             yield Line(number, _tidy(text), fault="A quotation mark on it is not closed.")
             continue
+        if len(raw_cells) > MOST_CELLS:
+            yield Line(number, _tidy(text[:LONGEST]), fault=f"It has more than {MOST_CELLS} cells.")
+            continue
+        cells = [_tidy(cell) for cell in raw_cells]
         if ranks is None and (found := _headings(cells)):
             ranks = found
             left_out += [cell for place, cell in enumerate(cells) if cell and place not in found]

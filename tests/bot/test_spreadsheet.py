@@ -8,7 +8,7 @@ import io
 import pytest
 
 from bot.errors import UsageError
-from bot.spreadsheet import MOST_BYTES, Line, sheet_of, written
+from bot.spreadsheet import MOST_BYTES, MOST_CELLS, Line, sheet_of, written
 
 
 def words(content: str | bytes) -> list[tuple[int, tuple[str, ...]]]:
@@ -58,6 +58,13 @@ def test_a_bad_line_costs_one_line_and_is_named_by_its_number() -> None:
     assert "quotation mark" in str(faults[3])
     assert "UTF-8" in str(faults[4])
     assert "no name" in str(faults[5])
+
+
+def test_a_line_of_very_many_cells_is_no_grower() -> None:
+    wide, most = ",".join(["x"] * (MOST_CELLS + 1)), ",".join(["x"] * MOST_CELLS)
+    lines = sheet_of(f"Ada\n{wide}\n{most}".encode()).lines
+    assert [(line.number, line.fault) for line in lines] == [(1, None), (2, "It has more than 50 cells."), (3, None)]
+    assert lines[1].words == ()
 
 
 def test_control_characters_and_endless_cells_are_cut() -> None:
