@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +21,9 @@ from storage.records import CredentialStatus
 
 ASKED_AGAIN = timedelta(seconds=30)
 """For how long Leaf's and Slack's last word is good enough for a probe."""
+
+COUNTED_AGAIN = timedelta(seconds=1)
+"""For how long figures are good enough for whoever asks from outside, who needs no leave to ask."""
 
 NOBODY = "fieldview-bot-readiness"
 """An externalId that no grower has: the cheapest question that shows whether Leaf still takes our login."""
@@ -61,6 +66,9 @@ class Readiness:
         self._sweep_interval = sweep_interval
         self._born = clock()
         self._remembered: dict[str, tuple[datetime, Part]] = {}
+        self._counted: tuple[datetime, Figures | None] | None = None
+        # Whoever comes while one asks waits for that answer.
+        self._asking: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def parts(self) -> dict[str, Part]:
         """Every part by its name: database, leaf, slack, sweep."""
@@ -85,6 +93,17 @@ class Readiness:
                 connections=await connections.counts(session),
             )
 
+    async def recent_figures(self) -> Figures | None:
+        """Figures that are a second old at most; None when the database does not answer."""
+        async with self._asking["figures"]:
+            if self._counted is None or self._clock() - self._counted[0] >= COUNTED_AGAIN:
+                try:
+                    figures = await self.figures()
+                except (SQLAlchemyError, OSError):
+                    figures = None
+                self._counted = (self._clock(), figures)
+            return self._counted[1]
+
     async def _database_answers(self) -> Part:
         try:
             async with self._database.reading() as session:
@@ -94,16 +113,17 @@ class Readiness:
         return Part(True)
 
     async def _asked(self, name: str, ask: Callable[[], Awaitable[object]]) -> Part:
-        asked_at, part = self._remembered.get(name, (None, Part(False)))
-        if asked_at is not None and self._clock() - asked_at < ASKED_AGAIN:
+        async with self._asking[name]:
+            asked_at, part = self._remembered.get(name, (None, Part(False)))
+            if asked_at is not None and self._clock() - asked_at < ASKED_AGAIN:
+                return part
+            try:
+                await ask()
+                part = Part(True)
+            except BotError as failure:
+                part = Part(False, str(failure))
+            self._remembered[name] = (self._clock(), part)
             return part
-        try:
-            await ask()
-            part = Part(True)
-        except BotError as failure:
-            part = Part(False, str(failure))
-        self._remembered[name] = (self._clock(), part)
-        return part
 
     async def _sweep(self) -> Part:
         async with self._database.reading() as session:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -27,19 +26,16 @@ class Operations:
         """200 when everything the bot needs is well, 503 with the reasons when not."""
         parts = await self._readiness.parts()
         ready = all(part.ok for part in parts.values())
-        try:
-            figures = await self._readiness.figures()
-            shown = {name: getattr(figures, name) for name in ("sweep_age", "leaf_success_age", "outbox_depth")}
-        except (SQLAlchemyError, OSError):
-            shown = {}
+        figures = await self._readiness.recent_figures()
+        names = ("sweep_age", "leaf_success_age", "outbox_depth") if figures else ()
+        shown = {name: getattr(figures, name) for name in names}
         body = {"figures": shown, "ready": ready, "parts": {name: asdict(part) for name, part in parts.items()}}
         return JSONResponse(body, 200 if ready else 503, {"Cache-Control": "no-store"})
 
     async def metrics(self, request: Request) -> Response:
         """Prometheus text."""
-        try:
-            figures = await self._readiness.figures()
-        except (SQLAlchemyError, OSError):
+        figures = await self._readiness.recent_figures()
+        if figures is None:
             return Response("# the database does not answer\n", 503, media_type="text/plain")
         return Response(generate_latest(_registry(figures)), media_type=CONTENT_TYPE_LATEST)
 

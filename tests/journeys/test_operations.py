@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from bot.readiness import Readiness
+from bot.readiness import Figures, Readiness
+from bot.sandbox.clock import Clock
 from handlers.operations import Operations
 from storage.database import Database
 from tests.consenting import settled
@@ -100,6 +102,41 @@ async def test_probes_do_not_hammer_leaf_and_slack(stage_on_sqlite: Stage) -> No
     for _ in range(10):
         await ready(stage)
     assert (len(stage.world.leaf.requests), len(stage.world.slack.requests)) == before
+
+
+async def test_many_who_ask_at_once_share_one_question(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await settled(stage)
+    stage.world.clock.advance(A_WHILE)
+    stage.world.leaf.faults.slow(0.3)
+    before = len(stage.world.leaf.requests), len(stage.world.slack.requests)
+    answers = await asyncio.gather(*(ready(stage) for _ in range(20)))
+    assert {status for status, _ in answers} == {200}
+    assert (len(stage.world.leaf.requests), len(stage.world.slack.requests)) == (before[0] + 1, before[1] + 1)
+
+
+async def test_they_are_counted_once_a_second_however_many_ask(
+    stage_on_sqlite: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bot, clock = stage_on_sqlite.running.bot, Clock(datetime(2026, 11, 24, tzinfo=UTC))
+    readiness = Readiness(bot.database, bot.completion._leaf, bot.slack, clock, 300)
+    counted: list[Figures] = []
+    count = readiness.figures
+
+    async def noted() -> Figures:
+        counted.append(await count())
+        return counted[-1]
+
+    monkeypatch.setattr(readiness, "figures", noted)
+    operations = Operations(readiness)
+    routes = [Route("/readyz", operations.ready), Route("/metrics", operations.metrics)]
+    transport = httpx.ASGITransport(Starlette(routes=routes))
+    async with httpx.AsyncClient(transport=transport, base_url="http://bot") as client:
+        await asyncio.gather(*(client.get(path) for path in ("/metrics", "/readyz") * 10))
+        assert len(counted) == 1
+        clock.advance(timedelta(seconds=1))
+        await client.get("/metrics")
+    assert len(counted) == 2
 
 
 async def test_the_database_is_gone(stage_on_sqlite: Stage) -> None:
