@@ -16,7 +16,6 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.models.views import View
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
-from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.errors import (
     ChannelUnreachable,
@@ -302,17 +301,26 @@ class SlackClient:
         await self._call("files.completeUploadExternal", upload, conversation)
 
     async def respond(self, response_url: str, message: Mapping[str, Any], *, replace: bool = False) -> None:
-        """Answer a command or a click at its response_url, a secret. Raises ProviderError when it is used up."""
-        client = AsyncWebhookClient(response_url, timeout=self._timeout, retry_handlers=[])
+        """Answer a command or a click at its response_url, a secret. Raises ProviderError when it is used up.
+
+        Only Slack's own host is told anything, and where it leads elsewhere is not followed.
+        """
+        if not _is_of(self.web.base_url, response_url):
+            raise ProviderGibberish("Slack", detail="response_url: not an address of Slack's")
         body = {**message, "replace_original": replace, "response_type": "ephemeral"}
+        patience = aiohttp.ClientTimeout(total=self._timeout)
         try:
-            answer = await client.send_dict(body)
+            async with (
+                aiohttp.ClientSession(timeout=patience) as session,
+                session.post(response_url, json=body, allow_redirects=False, proxy=self.web.proxy) as answer,
+            ):
+                status, said = answer.status, await answer.text(errors="replace")
         except (aiohttp.ClientError, TimeoutError) as failure:
             raise ProviderUnavailable("Slack", detail=type(failure).__name__, maybe_done=True) from None
-        if answer.status_code == 429 or answer.status_code >= 500:
-            raise ProviderUnavailable("Slack", detail=f"response_url: HTTP {answer.status_code}")
-        if answer.status_code != 200:
-            raise ProviderRejected("Slack", status=answer.status_code, code=str(answer.body)[:40])
+        if status == 429 or status >= 500:
+            raise ProviderUnavailable("Slack", detail=f"response_url: HTTP {status}")
+        if status != 200:
+            raise ProviderRejected("Slack", status=status, code=said[:40])
 
     async def _call(self, method: str, call: Any, place: str = "") -> AsyncSlackResponse:
         try:
@@ -349,9 +357,14 @@ def _failure(method: str, failure: SlackApiError, place: str) -> ProviderError |
 
 def _is_of(base_url: str, address: str) -> bool:
     """Whether the address is below the host of Slack's API (files.slack.com), and as safe to send a token to."""
-    slack, there = urlsplit(base_url), urlsplit(address)
+    try:
+        slack, there = urlsplit(base_url), urlsplit(address)
+    except ValueError:
+        return False
     host = there.hostname or ""
-    return there.scheme == slack.scheme and (host == slack.hostname or host.endswith(f".{slack.hostname}"))
+    is_below = host == slack.hostname or host.endswith(f".{slack.hostname}")
+    # Programs do not agree about where the host begins behind an @ or a backslash.
+    return there.scheme == slack.scheme and is_below and not {"@", "\\"} & set(there.netloc)
 
 
 def _skew(headers: Mapping[str, str]) -> timedelta | None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
 
-from bot.errors import ChannelUnreachable, ProviderRefusedUs, ProviderRejected, ProviderUnavailable
+from bot.errors import ChannelUnreachable, ProviderGibberish, ProviderRefusedUs, ProviderRejected, ProviderUnavailable
 from bot.sandbox.clock import Clock
+from bot.sandbox.serving import serving
 from bot.sandbox.slack import Slack
-from bot.slack.client import Posted, SlackClient
+from bot.slack.client import Posted, SlackClient, _is_of
 
 HELLO = {"text": "hello", "unfurl_links": False, "unfurl_media": False}
 
@@ -152,3 +157,52 @@ async def test_people_and_channels(desk: Desk) -> None:
     workspace = await desk.client.workspace()
     assert workspace.name == "Green Acres"
     assert "chat:write" in workspace.scopes
+
+
+@asynccontextmanager
+async def elsewhere() -> AsyncIterator[tuple[str, list[str]]]:
+    """Somebody's port, and what was sent there; our Slack is at 127.0.0.1, so `localhost` is another host."""
+    heard: list[str] = []
+
+    async def hear(request: Request) -> Response:
+        heard.append((await request.body()).decode())
+        return PlainTextResponse("ok")
+
+    async with serving(Starlette(routes=[Route("/{rest:path}", hear, methods=["POST"])])) as url:
+        yield url.rsplit(":", 1)[1], heard
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://localhost:{port}/response/x",
+        "http://127.0.0.1@localhost:{port}/response/x",
+        "http://somebody@127.0.0.1:{port}/response/x",
+        "http://localhost:{port}\\@127.0.0.1/response/x",
+        "https://127.0.0.1:{port}/response/x",
+        "http://[",
+        "response/x",
+    ],
+)
+async def test_an_answer_goes_to_slack_and_nowhere_else(desk: Desk, address: str) -> None:
+    async with elsewhere() as (port, heard):
+        with pytest.raises(ProviderGibberish) as refused:
+            await desk.client.respond(address.format(port=port), HELLO)
+    assert heard == []
+    assert "/x" not in repr(refused.value), "the address may be a secret"
+
+
+async def test_an_answer_does_not_follow_where_the_address_leads(desk: Desk) -> None:
+    async with elsewhere() as (port, heard):
+        leading = RedirectResponse(f"http://localhost:{port}/x", 307)
+        async with serving(Starlette(routes=[Route("/response/x", leading, methods=["POST"])])) as url:
+            with pytest.raises(ProviderRejected) as refused:
+                await desk.client.respond(f"{url}/response/x", HELLO)
+    assert (refused.value.status, heard) == (307, [])
+
+
+def test_slacks_hosts() -> None:
+    assert _is_of("https://slack.com/api/", "https://hooks.slack.com/commands/T1/2/x")
+    assert _is_of("https://slack-gov.com/api/", "https://hooks.slack-gov.com/commands/T1/2/x")
+    for other in ("https://hooks.slack.com.example/x", "https://notslack.com/x", "http://hooks.slack.com/x"):
+        assert not _is_of("https://slack.com/api/", other)
