@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot import messages
 from bot.bot import Bot
+from bot.errors import NotAllowed
 from handlers.call import Click, Reply
 from handlers.replies import invited
 
@@ -31,5 +32,8 @@ async def ask_whom(click: Click, bot: Bot) -> Reply:
 
 
 async def opened(click: Click, bot: Bot) -> Reply:
-    """The grower pressed the link in their direct message: the browser does the rest."""
-    return Reply(detail={"consent": click.value})
+    """The grower pressed the link in their direct message: the browser does the rest. Raises NotAllowed."""
+    consent = await bot.inviting.get(click.value)
+    if consent.sent_to != click.user:
+        raise NotAllowed("open this link", "the person it was sent to")
+    return Reply(detail={"consent": consent.id})

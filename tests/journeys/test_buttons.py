@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.consenting import consent_of
 from tests.security.test_slack_requests import FORM, Sender
 from tests.stage import ADA, Stage, buttons_of, eventually, link_in, text_of
 
@@ -135,6 +136,21 @@ async def test_the_events_button_and_the_menu_of_the_overview_show_what_they_say
     assert "Sato Family Orchards" in text_of(story)
     question = await stage.presses(status, "disconnect", stage.linus)
     assert "disconnect-confirm" in buttons_of(question)
+
+
+@pytest.mark.parametrize("forged", ["the consent's own id", "x" * 2900])
+async def test_the_link_is_pressed_by_whom_it_was_sent_to_and_nobody_else(stage: Stage, forged: str) -> None:
+    slack, eve = stage.world.slack, stage.world.slack.add_user("eve", "Eve", "eve@other.example")
+    await stage.types("/fieldview connect Ada Lovelace Farms")
+    value = (await consent_of(stage)).id if forged == "the consent's own id" else forged
+    async with httpx.AsyncClient(base_url=stage.url) as http:
+        pressed = click(stage, {"action_id": "open-consent-link", "block_id": "b", "value": value}, user=eve)
+        assert (await Sender(stage, http).send(pressed, FORM)).status_code == 200
+    await slack.until(lambda: slack.whispered(eve))
+    await rows(stage, 2)
+    row = (await stage.audit())[-1]
+    assert (row.actor, row.action, row.outcome) == (eve, "open-consent-link", "refused")
+    assert value not in (row.detail or "")
 
 
 async def test_a_grower_who_is_a_guest_may_press_the_link_and_nothing_else(stage: Stage) -> None:
