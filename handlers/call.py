@@ -21,7 +21,8 @@ _SPECIAL = re.compile(r"(<[@#!][^<>]*>)")
 _LINK = re.compile(r"<(?:(?:mailto|tel):)?([^<>|@#!][^<>|]*)(?:\|([^<>]+))?>")
 _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
 _WITH_MENTIONS = re.compile(
-    r"(?P<thing>.+?)(?: <@(?P<person>[UW][A-Z0-9]+)(?:\|[^>]*)?>)?(?: <#(?P<channel>[CG][A-Z0-9]+)(?:\|[^>]*)?>)?"
+    r"(?P<thing>.+?)(?: <@(?P<person>[UW][A-Z0-9]{1,30})(?:\|[^<>]{0,200})?>)?"
+    r"(?: <#(?P<channel>[CG][A-Z0-9]{1,30})(?:\|[^<>]{0,200})?>)?"
 )
 _WITH_NUMBER = re.compile(r"(?P<thing>.+?) (?P<number>[0-9]{1,4}) ?(?:d|days?)?", re.IGNORECASE)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -167,3 +168,14 @@ def test_ids_are_ids() -> None:
         for bad in ("u0123", "U", "U0123'; --", "U" * 40, ["U0123"], 7):
             with pytest.raises(Malformed):
                 payloads.typed_command(good | {key: bad})
+
+
+def test_mentions_are_found_behind_a_name_and_a_wall_of_broken_ones_costs_little() -> None:
+    assert call("Ada's Farm <@U0123|ada> <#C0123|grow>").with_mentions("g", "u") == ("Ada's Farm", "U0123", "C0123")
+    assert call("Ada <@U0123>").with_mentions("g", "u") == ("Ada", "U0123", None)
+    assert call("Ada <#C0123|>").with_mentions("g", "u") == ("Ada", None, "C0123")
+    began = time.process_time()
+    for broken in (" <@UA|", " <#CA|", " <@UA> <#CA|"):
+        wall = broken * 10_000 + "\n"
+        assert call(wall).with_mentions("g", "u") == (wall, None, None)
+    assert time.process_time() - began < 1, "each by itself took seconds"
