@@ -499,7 +499,7 @@ async def test_a_channel_shared_while_a_message_waits_for_its_turn_is_told_nothi
     database_url: str, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bot.announcer, "SHARING_REMEMBERED", 0.0)
-    async with watching(database_url) as watch:
+    async with watching(database_url, alert_channel=False) as watch:
         slack = watch.world.slack
 
         async def long_turn(*_: object) -> None:
