@@ -229,16 +229,21 @@ class SlackEdge:
 
     async def _show_home(self, user: str, team: str | None, look: str) -> None:
         try:
-            person = await self._bot.access.admit(user, team, self._workspace.team_id, Role.VIEWER)
-            desk = await self._bot.desks.of(user, Look.read(look))
-            view = messages.home(desk, is_admin=person.role is Role.ADMIN, now=self._bot.clock())
-            await self._bot.slack.publish_home(user, view)
-        except NotAllowed:
-            log.info("home refused")
+            await self._bot.slack.publish_home(user, await self._home_for(user, team, look))
         except BotError as failure:
             log.warning("home could not be shown", detail=str(failure))
         except Exception:
             log.exception("home crashed")
+
+    async def _home_for(self, user: str, team: str | None, look: str) -> View:
+        """The page; for whoever may not look a closed one, as Slack goes on showing what was published before."""
+        try:
+            person = await self._bot.access.admit(user, team, self._workspace.team_id, Role.VIEWER)
+        except NotAllowed as refused:
+            log.info("home refused")
+            return messages.closed_home(messages.problem(refused))
+        desk = await self._bot.desks.of(user, Look.read(look))
+        return messages.home(desk, is_admin=person.role is Role.ADMIN, now=self._bot.clock())
 
     async def _carry_out(self, asked: Asked, work: Callable[[], Awaitable[Reply]]) -> None:
         """Gate, work, one audit row, answer: the row is there before the answer is, and with any change it tells of."""

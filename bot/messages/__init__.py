@@ -30,7 +30,7 @@ from bot.messages.deeds import actions, history
 from bot.messages.digest import digest
 from bot.messages.endings import disconnect_cancelled, disconnect_question, disconnection, not_connected
 from bot.messages.first_data import no_data_yet
-from bot.messages.home import answer_modal, home
+from bot.messages.home import answer_modal, closed_home, home
 from bot.messages.incidents import incident
 from bot.messages.invitations import already_connected, chosen_language, invitation
 from bot.messages.letters import invitation_dm, invitation_dm_closed, reminder
@@ -90,6 +90,7 @@ __all__ = [
     "choose_grower",
     "chosen_command",
     "chosen_language",
+    "closed_home",
     "connect_modal",
     "connected",
     "connection_status",

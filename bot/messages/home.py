@@ -62,6 +62,11 @@ def home(desk: Desk, *, is_admin: bool, now: datetime) -> View:
     return View(type="home", private_metadata=str(desk.look), blocks=blocks)
 
 
+def closed_home(why: Message) -> View:
+    """To whoever may not look, or may no longer: nothing but why, and whom to ask."""
+    return View(type="home", blocks=[heading("FieldView connections"), *why.blocks])
+
+
 def answer_modal(message: Message, *, private_metadata: str = "") -> View:
     """An answer to whoever pressed something where no message can stand."""
     return View(

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from bot.desk import PAGE
+from bot.standing import Standing
 from storage.tables import GrowerRow
 from tests.journeys.test_casework import breaks
 from tests.stage import ADA, Stage, eventually, link_in, set_up, text_of
@@ -214,3 +215,16 @@ async def test_a_look_that_cannot_be_read_is_the_first_one(stage_on_sqlite: Stag
 
     desk = await stage_on_sqlite.running.bot.desks.of(stage_on_sqlite.grace, Look.read(written))
     assert desk.look.page == 0
+
+
+async def test_who_may_look_no_longer_reads_nothing_there_but_whom_to_ask(stage: Stage) -> None:
+    slack, access = stage.world.slack, stage.running.bot.access
+    await breaks(stage)
+    assert OWNED in shown(await opens(stage))
+    slack.user(stage.grace).guest = "single"
+    access._standing = Standing(access._standing._slack, remembered=0.0)
+    view = await opens(stage, lambda page: OWNED not in page)
+    assert "Ask a full member of this workspace" in shown(view)
+    assert buttons(view) == []
+    slack.user(stage.grace).guest = None
+    assert OWNED in shown(await opens(stage, lambda page: OWNED in page))

@@ -440,6 +440,8 @@ def homes() -> Iterator[tuple[str, Shown]]:
     yield "home, first day", home(a_desk(first, has_channel=False, has_connection=False))
     yield "home, half set up", home(a_desk(first, has_channel=True, has_connection=False))
     yield "home, set up but for a channel", home(a_desk(first, has_channel=False, has_connection=True))
+    guest = NotAllowed("use this bot as a guest", "a full member of this workspace", admins=["UMARIA"])
+    yield "home, for who may not look", messages.closed_home(messages.problem(guest))
     yield "answer at the home", messages.answer_modal(messages.connection_status(a_report(a_connection()), NOW))
 
 
