@@ -92,6 +92,17 @@ async def does(stage: Stage, entry: Entry, who: str) -> str:
     return (await stage.audit())[-1].outcome
 
 
+async def tries(stage: Stage, entry: Entry, who: str, reached: list[str]) -> None:
+    """What is only tried in a form leaves no row when it is done."""
+    async with httpx.AsyncClient(base_url=stage.url) as http:
+        assert (await Sender(stage, http).send(entry.body(stage, who), FORM)).status_code == 200
+
+    async def came() -> bool:
+        return bool(reached)
+
+    await eventually(came)
+
+
 async def set_members(stage: Stage, role: Role) -> None:
     async with stage.running.bot.database.transaction() as session:
         await access_rules.put(session, MEMBERS, role, stage.linus, stage.world.clock())
@@ -113,7 +124,10 @@ async def test_whoever_has_the_declared_role_gets_through(watched: tuple[Stage, 
         await set_members(stage, role)
         for entry in entries():
             if entry.declared.role is role:
-                assert await does(stage, entry, stage.grace) == "done", entry
+                if getattr(entry.declared, "in_form", False):
+                    await tries(stage, entry, stage.grace, reached)
+                else:
+                    assert await does(stage, entry, stage.grace) == "done", entry
                 assert reached.pop() == entry.name
 
 
