@@ -89,16 +89,23 @@ class Disconnecting:
                 self._needs_two,
             )
 
-    async def begin(self, grower: Grower, by: str) -> Disconnection | None:
+    async def begin(self, grower: Grower, by: str, credential_id: str | None = None) -> Disconnection | None:
         """End this connection when the time to undo is over, or when somebody else agreed and it is over then.
 
-        The one under way when there is one; None when Leaf has no connection to end. Raises ProviderError.
+        The one under way when there is one; None when Leaf has no connection to end. `credential_id` is the one that
+        was asked about. Raises ProviderError, and UsageError when there is another one by now.
         """
         credential = await self._leaf.credential(grower.id)
         if credential is None:
             await self._expect_absence(grower.id, self._clock())
             await self._reducer.observe(Reading(grower.id, None, self._clock()), "disconnect")
             return None
+        if credential_id and credential.id and credential.id != credential_id:
+            await self._reducer.observe(Reading(grower.id, credential, self._clock()), "disconnect")
+            raise UsageError(
+                "Nothing is disconnected: since this question was asked, the grower was connected anew. Ask again.",
+                "/fieldview disconnect <grower>",
+            )
         now = self._clock()
         wanted = Disconnection(
             id=uuid.uuid4().hex,

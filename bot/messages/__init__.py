@@ -28,7 +28,13 @@ from bot.messages.choosing import choose_grower, chosen_command, create_grower_m
 from bot.messages.consents import connected, consent_outcome, question_shown
 from bot.messages.deeds import actions, history
 from bot.messages.digest import digest
-from bot.messages.endings import disconnect_cancelled, disconnect_question, disconnection, not_connected
+from bot.messages.endings import (
+    connection_to_end,
+    disconnect_cancelled,
+    disconnect_question,
+    disconnection,
+    not_connected,
+)
 from bot.messages.first_data import no_data_yet
 from bot.messages.home import answer_modal, closed_home, home
 from bot.messages.incidents import incident
@@ -94,6 +100,7 @@ __all__ = [
     "connect_modal",
     "connected",
     "connection_status",
+    "connection_to_end",
     "consent_outcome",
     "crash",
     "create_grower_modal",

@@ -21,7 +21,7 @@ def disconnect_question(loss: Loss, now: datetime) -> Message:
     """What would be lost; nothing happens before the answer. When it is under way already, how it stands."""
     if loss.under_way is not None:
         return disconnection(loss.under_way, now)
-    grower = loss.grower
+    grower, credential = loss.grower, loss.connection.credential_id if loss.connection else None
     head = f"Disconnect {escape(grower.name)} from FieldView?"
     events = (
         f"I keep my copy of it ({count(loss.events, 'event')})" if loss.events else "I keep a copy of what there is"
@@ -36,11 +36,17 @@ def disconnect_question(loss: Loss, now: datetime) -> Message:
             _and_then(loss),
         ),
         actions(
-            button("Disconnect", "disconnect-confirm", grower.id, style="danger"),
+            button("Disconnect", "disconnect-confirm", f"{grower.id} {credential or ''}".strip(), style="danger"),
             button("Keep it", "disconnect-cancel", grower.id),
         ),
     )
     return Message(f"{head} Nothing happens until you answer.", blocks)
+
+
+def connection_to_end(value: str) -> tuple[str, str | None]:
+    """The grower and the credential that a question was about; none where the question named none."""
+    grower_id, _, credential_id = value.partition(" ")
+    return grower_id, credential_id or None
 
 
 def _and_then(loss: Loss) -> str | None:

@@ -15,9 +15,10 @@ async def ask(click: Click, bot: Bot) -> Reply:
 
 
 async def confirm(click: Click, bot: Bot) -> Reply:
-    """The answer was yes."""
-    grower = click.about(await bot.directory.by_id(click.value))
-    wanted = await bot.disconnecting.begin(grower, click.user)
+    """The answer was yes. Raises UsageError when it is about an earlier connection."""
+    grower_id, credential_id = messages.connection_to_end(click.value)
+    grower = click.about(await bot.directory.by_id(grower_id))
+    wanted = await bot.disconnecting.begin(grower, click.user, credential_id)
     if wanted is None:
         return Reply(messages.not_connected(grower), replace=True, detail={"removed": False})
     detail = {"disconnection": wanted.id, "state": wanted.state, "already": True}

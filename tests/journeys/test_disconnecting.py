@@ -11,7 +11,8 @@ from bot.errors import ProviderUnavailable
 from bot.reducer import Reading
 from bot.sandbox.slack.workspace import Message
 from storage.records import Grower
-from tests.stage import Stage, buttons_of, days, eventually, set_up, text_of
+from tests.consenting import asked, browser
+from tests.stage import ADA, Stage, buttons_of, days, eventually, set_up, text_of
 
 HANA = "hana@sato.example"
 DELETE = "DELETE .*credentials"
@@ -52,6 +53,24 @@ async def test_the_question_says_what_there_is_to_lose(stage: Stage) -> None:
     await stage.presses(await stage.types(COMMAND, stage.linus), "disconnect-cancel", stage.linus)
     await stage.time_to_undo_passes()
     assert is_connected(stage)
+
+
+async def test_the_answer_to_an_old_question_leaves_a_newer_connection_alone(stage: Stage) -> None:
+    await stage.connects()
+    ask = "/fieldview disconnect Ada Lovelace Farms"
+    question = await stage.types(ask, stage.linus)
+    await stage.world.leaf.revoke(ADA)
+    await stage.until_status(ADA, "broken")
+    link = await asked(stage)
+    async with browser(stage) as ada:
+        await ada.consents(link)
+    await stage.until_status(ADA, "healthy")
+    told = await stage.presses(question, "disconnect-confirm", stage.linus)
+    assert "the grower was connected anew" in text_of(told)
+    await stage.time_to_undo_passes()
+    assert stage.world.leaf.find(ADA).credential is not None
+    told = await stage.presses(await stage.types(ask, stage.linus), "disconnect-confirm", stage.linus)
+    assert "disconnect-undo" in buttons_of(told), "asked anew, it is this one"
 
 
 async def test_a_bare_disconnect_asks_whom_then_asks_as_the_command_does_and_can_be_undone(stage: Stage) -> None:
