@@ -281,8 +281,26 @@ class Completion:
         if sealed is None or waited > HANDOVER_PATIENCE:
             await self._fail(consent, Trouble.LEAF_DOWN)
             return None
+        pause = min(600.0, max(2.0, waited.total_seconds() / 4))
         try:
-            credential = await self._given(consent, self._vault.open(sealed), began)
+            token, current = self._vault.open(sealed), await self._leaf.credential(consent.grower_id)
+            async with self._database.transaction() as session:
+                await growers.lock(session, consent.grower_id)
+                if await self._is_overtaken(session, consent, exchanged_at):
+                    await self._hold(session, consent)
+                    return None
+                if not began and (ahead := await consents.ahead_at_leaf(session, consent, exchanged_at)):
+                    # One at a time, so that what Leaf has then can be told apart; what holds that one up holds us up.
+                    await consents.note(session, consent.id, trouble=ahead.trouble)
+                    return pause
+                if not began:
+                    replaces = current.id if current else None
+                    await consents.note(session, consent.id, replaces_credential=replaces, handing_over=True)
+            if began and current is not None and current.id != consent.replaces_credential:
+                # What Leaf holds already tells that an earlier try went through.
+                credential = current
+            else:
+                credential = await self._given(consent, token, current)
         except ProviderRejected as refused:
             log.error("leaf refuses a token", consent=consent.id, detail=refused.detail)
             await self._fail(consent, Trouble.LEAF_REFUSED)
@@ -292,19 +310,35 @@ class Completion:
             await self._note_trouble(consent, Trouble.LEAF_DOWN)
             if isinstance(failure, ProviderRefusedUs):
                 await self._announcer.tell_operators("leaf-login", LEAF_LOGIN_REFUSED)
-            return min(600.0, max(2.0, waited.total_seconds() / 4))
+            return pause
         await self._succeed(consent, credential)
         return None
 
-    async def _given(self, consent: Consent, token: SecretStr, began: bool) -> Credential:
-        """Give Leaf the token, once: what Leaf holds already tells whether an earlier try went through."""
-        current = await self._leaf.credential(consent.grower_id)
-        if not began:
-            replaces = current.id if current else None
-            async with self._database.transaction() as session:
-                await consents.note(session, consent.id, replaces_credential=replaces, handing_over=True)
-        elif current is not None and current.id != consent.replaces_credential:
-            return current
+    async def _is_overtaken(self, session: AsyncSession, consent: Consent, passed_at: datetime | None) -> bool:
+        """Whether the grower has been connected with another account since this one was let pass."""
+        latest = await consents.latest_connected(session, consent.grower_id)
+        if not (latest and latest.finished_at and passed_at and latest.account_email and consent.account_email):
+            return False
+        return latest.finished_at >= passed_at and not _is_same(latest.account_email, consent.account_email)
+
+    async def _hold(self, session: AsyncSession, consent: Consent) -> None:
+        """It does not go on to Leaf before somebody has said so, and then from the beginning."""
+        held = await consents.move(
+            session,
+            consent.id,
+            ConsentState.DELIVERING,
+            ConsentState.HELD,
+            exchanged_at=self._clock(),
+            replaces_credential=None,
+            handing_over=False,
+            trouble=Trouble.OTHER_ACCOUNT,
+        )
+        if held is not None:
+            await self._news.tell(session, held)
+            await self._news.record(session, held, "consent-held", "done", "")
+
+    async def _given(self, consent: Consent, token: SecretStr, current: Credential | None) -> Credential:
+        """Leaf gets the token, in place of what it has."""
         body = self._application | {"refreshToken": token}
         if current is None:
             return await self._leaf.give_credential(consent.grower_id, body)

@@ -288,6 +288,16 @@ async def being_handed_over(session: AsyncSession, grower_id: str) -> Consent | 
     return row.to_record() if row else None
 
 
+async def ahead_at_leaf(session: AsyncSession, consent: Consent, passed_at: datetime | None) -> Consent | None:
+    """Another consent of the same grower that Leaf may be taking at this moment, or that was let pass before."""
+    others = (ConsentRow.grower_id == consent.grower_id, ConsentRow.id != consent.id)
+    is_ahead = or_(ConsentRow.handing_over, ConsentRow.exchanged_at < passed_at)
+    row = await session.scalar(
+        select(ConsentRow).where(*others, ConsentRow.state == ConsentState.DELIVERING, is_ahead).limit(1)
+    )
+    return row.to_record() if row else None
+
+
 async def waiting(session: AsyncSession, at: datetime, owner: str | None = None) -> int:
     """How many growers (of that owner) have a link they may still use; what waits for the team is not among them."""
     return await _growers(session, owner, ConsentRow.state.in_(UNFINISHED) & ~_HELD & (ConsentRow.expires_at > at))

@@ -13,9 +13,20 @@ from bot import messages
 from bot.errors import NothingHeld, OtherAccountHeld
 from bot.sandbox.slack.workspace import Message
 from storage import consents, growers
-from storage.records import ConsentState
+from storage.records import Consent, ConsentState
 from tests.bot.test_retention import everything
-from tests.consenting import BOOLE, asked, asked_boole, browser, consent_of, secrets_kept, times, until_state
+from tests.consenting import (
+    BOOLE,
+    asked,
+    asked_boole,
+    browser,
+    consent_of,
+    grower,
+    secrets_kept,
+    times,
+    until_state,
+    works_again,
+)
 from tests.journeys.test_audit_rows import killed
 from tests.stage import ADA, Stage, buttons_of, eventually, link_in, set_up, text_of
 
@@ -381,6 +392,64 @@ async def test_one_account_for_two_growers_at_once_is_asked_about(stage: Stage) 
         return {"held", "delivering"} == {consent.state.value for consent in both}
 
     await eventually(one_of_them_waits)
+
+
+async def all_of_ada(stage: Stage) -> dict[str | None, Consent]:
+    """Her consents that still go on or led to a connection, by the account they are for."""
+    async with stage.running.bot.database.reading() as session:
+        ada = grower(stage).id
+        connected = await consents.latest_connected(session, ada)
+        unfinished = await consents.open_of_grower(session, ada)
+    return {each.account_email: each for each in [*unfinished, *([connected] if connected else [])]}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_second_account_while_leaf_is_down_overwrites_nothing_unasked(stage: Stage, method: str) -> None:
+    """Two links of hers come back with two accounts, and Leaf takes neither for a while."""
+    stage.world.fieldview.add_account(BOB, "Bob", "Stranger")
+    old = await asked(stage)
+    async with browser(stage) as bob, browser(stage) as ada:
+        at_fieldview = await bob.begins(old)
+        new = await asked(stage)
+        stage.world.leaf.faults.outage(on=f"{method} .*credentials")
+        await ada.consents(new, ADA)
+        await until_trouble(stage, ADA)
+        await bob.approves(at_fieldview, BOB)
+        await until_trouble(stage, BOB)
+    both = await all_of_ada(stage)
+    stage.world.leaf.faults.heal()
+    for account in (BOB, ADA, BOB) if method == "POST" else (ADA, BOB):
+        await works_again(stage, both[account])
+
+    async def bob_waits() -> bool:
+        return {(account, each.state.value) for account, each in (await all_of_ada(stage)).items()} == {
+            (ADA, "connected"),
+            (BOB, "held"),
+        }
+
+    await eventually(bob_waits)
+    connection = await stage.connection()
+    assert connection is not None
+    assert (connection.account_email, given(stage)) == (ADA, 1)
+    asking = await question(stage)
+    assert f"This time it was {BOB}, the last time {ADA}" in text_of(asking)
+    assert await times(stage, "consent-held") == 1
+
+    await stage.presses(asking, "use-account")
+
+    async def bobs() -> bool:
+        now = await stage.connection()
+        return now is not None and now.account_email == BOB and given(stage) == 2
+
+    await eventually(bobs)
+
+
+async def until_trouble(stage: Stage, account: str) -> None:
+    async def so() -> bool:
+        consent = (await all_of_ada(stage)).get(account)
+        return consent is not None and (consent.state, consent.trouble) == ("delivering", "leaf-down")
+
+    await eventually(so)
 
 
 async def test_another_replica_that_is_about_to_let_the_account_pass_is_waited_for(postgresql_url: str) -> None:
