@@ -123,7 +123,8 @@ class Journey:
 
     def has_run_out(self, consent: Consent) -> bool:
         """Whether a new link is what helps: this one's time is over, it failed for good, or the grower had said no."""
-        is_late = consent.state is ConsentState.OPEN and self._clock() >= consent.expires_at
+        is_unused = consent.state in (ConsentState.OPEN, ConsentState.HELD)
+        is_late = is_unused and self._clock() >= consent.expires_at
         return is_late or consent.state in (ConsentState.FAILED, ConsentState.DECLINED)
 
     async def shared(self, consent: Consent) -> Shared:
@@ -149,6 +150,8 @@ class Journey:
     async def begin(self, token: str, browser: str | None, request_id: str) -> Begun:
         """The grower presses "Continue": a one-time state bound to this browser. Raises ConsentError."""
         consent = await self.look(token)
+        if self.has_run_out(consent):
+            raise ConsentExpired
         state, browser, now = secrets.token_urlsafe(32), browser or secrets.token_urlsafe(32), self._clock()
         async with self._database.transaction() as session:
             if consent.state is ConsentState.HELD:

@@ -142,6 +142,26 @@ async def stage_link(stage: Stage) -> str:
     return link_in(message.versions[0])
 
 
+async def test_a_link_that_has_run_out_begins_nothing_while_an_approval_is_held(stage: Stage) -> None:
+    stage.world.fieldview.add_account(BOB, "Bob", "Stranger")
+    await stage.connects()
+    await stage.world.leaf.revoke(ADA)
+    await stage.until_status(ADA, "broken")
+    link = await asked(stage)
+    stage.world.clock.advance(timedelta(days=6, hours=23))
+    async with browser(stage) as bob:
+        await bob.consents(link, BOB)
+        await until_state(stage, "held", "other-account")
+        stage.world.clock.advance(timedelta(hours=2))
+        page = await bob.client.post(link)
+        assert page.status_code == 410
+        assert "Ask for a new link" in page.text
+        await bob.client.post(f"{link}/renew")
+    assert (await consent_of(stage)).state == "held"
+    assert await secrets_kept(stage) == [(await consent_of(stage)).id], "it still waits for the team"
+    assert await times(stage, "consent-renewal-asked") == 1
+
+
 async def test_what_nobody_decides_about_is_forgotten_after_three_days(stage: Stage, held: Message) -> None:
     stage.world.clock.advance(timedelta(hours=71))
     await stage.running.bot.chasing.chase_job("test")
