@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import messages
-from bot.audience import PRIVATE, Audience
+from bot.audience import PRIVATE, TROUBLE, Audience
 from bot.correspondence import Correspondence
 from bot.errors import ChannelUnreachable, ProviderRefusedUs, ProviderRejected, ProviderUnavailable
 from bot.jobs import Queue
@@ -53,6 +53,9 @@ SHARING_REMEMBERED = 5.0
 
 OUTSIDERS = "outsiders_read_it"
 """Our own word for a channel that another organisation shares, or is invited to: nothing about growers goes there."""
+
+GUEST = "is_a_guest"
+"""Our own word for somebody who is no full member any more: they read nothing about growers."""
 
 
 class Gone(Exception):
@@ -336,12 +339,19 @@ class Announcer:
             raise ChannelUnreachable(channel, OUTSIDERS)
 
     async def _read_by_somebody(self, owed: Announcement) -> None:
-        """Slack takes messages for who has left. Raises ChannelUnreachable for what nobody would read though somebody
-        must: trouble that nobody else is told of, and the wish of a grower who waits."""
-        must_be_read = owed.kind is AnnouncementKind.CONSENT_RENEWAL and owed.channel.startswith(("U", "W"))
-        asked = not owed.shown and (must_be_read or self._audience.is_perhaps_a_stand_in(owed))
-        if asked and (await self._slack.person(owed.channel)).is_gone:
+        """Slack takes messages for who has left, and for guests. Raises ChannelUnreachable for what nobody would read
+        though somebody must: trouble that nobody else is told of, and the wish of a grower who waits. And for trouble
+        that is meant for a member of the team who has become a guest."""
+        if not owed.channel.startswith(("U", "W")):
+            return
+        must_be_read = owed.kind is AnnouncementKind.CONSENT_RENEWAL or self._audience.is_perhaps_a_stand_in(owed)
+        if (owed.shown or not must_be_read) and owed.kind not in TROUBLE:
+            return
+        person = await self._standing.person(owed.channel)
+        if must_be_read and not owed.shown and person.is_gone:
             raise ChannelUnreachable(owed.channel, "user_disabled")
+        if person.is_outsider:
+            raise ChannelUnreachable(owed.channel, GUEST)
 
     async def _later(self, owed: Announcement, failure: ProviderUnavailable | ProviderRefusedUs) -> float:
         async with self._database.transaction() as session:
@@ -401,7 +411,8 @@ class Announcer:
         await self.tell_operators(f"unfit:{owed.kind}", text)
 
     async def _fall_back(self, owed: Announcement, reason: str) -> None:
-        why = f"Slack says `{reason}`" if reason != OUTSIDERS else "people of another organisation read it"
+        ours = {OUTSIDERS: "people of another organisation read it", GUEST: "they are only a guest now"}
+        why = ours.get(reason, f"Slack says `{reason}`")
         text = f"I cannot post to {_place(owed.channel)} any more: {why}. What was meant for it comes here."
         operator = await self._audience.in_person(owed.channel)
         async with self._database.transaction() as session:

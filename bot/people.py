@@ -27,7 +27,7 @@ NAMED = 10
 
 
 def left(user: str) -> str:
-    """The kind of the notice that this person has left."""
+    """The kind of the notice that this person has left, or is a guest now."""
     return f"left:{user}"
 
 
@@ -45,7 +45,8 @@ async def teammate(slack: SlackClient, user: str) -> Person:
 
 
 class People:
-    """Notices once a day who has left the workspace while growers, escalations or subscriptions depend on them."""
+    """Notices once a day who has left the workspace, or is only a guest now, while growers, escalations or
+    subscriptions depend on them."""
 
     def __init__(self, database: Database, slack: SlackClient, announcer: Announcer) -> None:
         self._database = database
@@ -72,18 +73,19 @@ class People:
         return None
 
     async def _look_at(self, user: str) -> None:
+        became: str | None
         try:
             person = await self._slack.person(user)
         except ChannelUnreachable:
-            name, is_gone = user, True
+            name, became = user, "has left this workspace"
         else:
-            name, is_gone = person.name, person.is_gone
-        if is_gone and (text := await self._what_is_left(user, name)):
+            name, became = person.name, _became(person)
+        if became and (text := await self._what_is_left(user, name, became)):
             await self._announcer.tell_operators(left(user), text)
         else:
             await self._announcer.all_clear(left(user))
 
-    async def _what_is_left(self, user: str, name: str) -> str | None:
+    async def _what_is_left(self, user: str, name: str, became: str) -> str | None:
         async with self._database.reading() as session:
             growers = await owners.owned(session, user)
             channels = await escalations.of_lead(session, user)
@@ -97,7 +99,14 @@ class People:
         still += [f"is the lead for <#{channel}>" for channel in channels[:NAMED]]
         still += [f"is followed by <#{channel}>, which hears of their growers only" for channel in narrowed[:NAMED]]
         command = f"`/fieldview handover {user} @colleague`"
-        return f"{as_named(name)} has left this workspace and still {listing(still)}. {command} hands everything over."
+        return f"{as_named(name)} {became} and still {listing(still)}. {command} hands everything over."
+
+
+def _became(person: Person) -> str | None:
+    """Why somebody can look after nothing any more; None while they can."""
+    if person.is_gone:
+        return "has left this workspace"
+    return "is only a guest of this workspace now" if person.is_outsider else None
 
 
 def as_named(name: str) -> str:

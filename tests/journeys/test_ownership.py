@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import text as sql
@@ -213,3 +214,25 @@ async def test_an_assigned_alert_goes_along(stage_on_sqlite: Stage) -> None:
     assert "1 assigned alert" in text_of(await stage.types("/fieldview handover @grace @linus"))
     await stage.delivered()
     assert f"Assigned to* <@{stage.linus}>" in text_of(card)
+
+
+async def test_an_owner_who_became_a_guest_is_told_nothing_and_operators_are(stage_on_sqlite: Stage) -> None:
+    stage, slack = stage_on_sqlite, stage_on_sqlite.world.slack
+    await stage.sweeps_now()
+    await gives(stage, "grace")
+    await stage.types("/fieldview escalate #fieldview-alerts @grace 1h", stage.linus)
+    slack.user(stage.grace).guest = "single"
+    await breaks(stage)
+    stage.world.clock.advance(timedelta(hours=30))
+    await stage.running.bot.escalating.call_leads()
+    await stage.delivered()
+    assert not [told for told in slack.posted(slack.dm(stage.grace)) if "Sato" in text_of(told)]
+    told = "".join(map(text_of, slack.posted(stage.alerts)))
+    assert "they are only a guest now" in told
+    await stage.running.jobs.start_now(PEOPLE, "day", "day")
+
+    async def is_told() -> bool:
+        told = "".join(map(text_of, slack.posted(stage.alerts)))
+        return "is only a guest of this workspace now and still looks after 1 grower" in told
+
+    await eventually(is_told)
