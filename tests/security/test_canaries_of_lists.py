@@ -33,7 +33,7 @@ async def runs_a_list(out: Outside) -> None:
     slack, leaf = out.world.slack, out.world.leaf
     leaf.add_user(name="Bob's Barn", email=BOB)
     leaf.add_user(name="Carla's Dairy", email=CARLA)
-    for name in ("Bob's Barn", "Carla's Dairy"):
+    for name in ("Ada Lovelace Farms", "Bob's Barn", "Carla's Dairy"):
         await says(out, f"/fieldview status {name}")
     await out.types("/fieldview bulk")
     view = await slack.until(lambda: slack.view(out.grace), timeout=60)

@@ -81,20 +81,22 @@ async def test_every_button(values: Iterator[str], sender: Sender) -> None:
     stage = sender.stage
     await settled(stage)
     before = await known(stage)
-    sent = 0
+    sent, number = 0, 0
     for action in [*ACTIONS, "frobnicate"]:
         for value in [*itertools.islice(values, CASES), '{"grower":"x","days":1,"page":0}', '{"before":1}']:
-            sent += 1
+            number += 1
+            # What is only tried in a form leaves no row, unless it fails.
+            sent += not (action in ACTIONS and ACTIONS[action].in_form)
             pressed = {
                 "action_id": action,
                 "block_id": f"choose:{action}:{value}"[:255],
                 "value": value,
                 "type": "button",
             }
-            body = _envelope(stage, "block_actions", sent) | {"actions": [pressed]}
+            body = _envelope(stage, "block_actions", number) | {"actions": [pressed]}
             answer = await sender.send(urlencode({"payload": json.dumps(body)}))
             assert answer.status_code == 200, (action, value)
-            if sent % 20 == 0:
+            if number % 20 == 0:
                 await all_answered(stage, sent)
     await all_answered(stage, sent)
     assert await known(stage) == before
