@@ -344,11 +344,13 @@ class Announcer:
         that is meant for a member of the team who has become a guest."""
         if not owed.channel.startswith(("U", "W")):
             return
-        must_be_read = owed.kind is AnnouncementKind.CONSENT_RENEWAL or self._audience.is_perhaps_a_stand_in(owed)
-        if (owed.shown or not must_be_read) and owed.kind not in TROUBLE:
+        is_wish = owed.kind is AnnouncementKind.CONSENT_RENEWAL
+        must_be_read = not owed.shown and (is_wish or self._audience.is_perhaps_a_stand_in(owed))
+        if not must_be_read and owed.kind not in TROUBLE:
             return
-        person = await self._standing.person(owed.channel)
-        if must_be_read and not owed.shown and person.is_gone:
+        # What is remembered of somebody is good enough for what others are told, too.
+        person = await (self._slack if must_be_read else self._standing).person(owed.channel)
+        if must_be_read and person.is_gone:
             raise ChannelUnreachable(owed.channel, "user_disabled")
         if person.is_outsider:
             raise ChannelUnreachable(owed.channel, GUEST)
