@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
 
 from bot.announcer import Announcer
-from bot.bulk_listing import HAND_BACK
+from bot.bulk_listing import HAND_BACK, record
 from bot.bulk_making import MAKE
-from bot.bulk_planning import counted, planned
+from bot.bulk_planning import as_given, counted, planned, unplanned
 from bot.errors import ProviderRefusedUs, UsageError
 from bot.jobs import Queue
 from bot.journal import Journal
 from bot.slack.client import SlackClient
 from bot.spreadsheet import MOST_BYTES, sheet_of
-from storage import bulks
+from storage import bulks, sweeps
 from storage.database import Database
 from storage.records import AnnouncementKind, Bulk, BulkState
 
@@ -29,6 +30,13 @@ log = structlog.get_logger(__name__)
 
 KEPT = timedelta(days=30)
 """How long a list is kept, with what people wrote in it."""
+
+_ENDS = {
+    BulkState.WAITING: BulkState.CANCELLED,
+    BulkState.PLANNED: BulkState.CANCELLED,
+    BulkState.RUNNING: BulkState.STOPPED,
+}
+"""How a list ends that somebody stops."""
 
 
 class BulkInviting:
@@ -66,15 +74,37 @@ class BulkInviting:
         return await self.plan(file.name, file.content, by, channel)
 
     async def plan(self, name: str, content: bytes, by: str, channel: str | None) -> Bulk:
-        """Say to whoever asks what would happen with each line; nothing else happens. Raises UsageError."""
+        """Say to whoever asks what would happen with each line; nothing else happens. Raises UsageError.
+
+        The list waits for the end of the first sweep: until then somebody may seem to fit nobody, and one of two of a
+        name to be the only one.
+        """
         sheet, now = sheet_of(content), self._clock()
         bulk = Bulk(uuid.uuid4().hex, name, by, channel, now, left_out=tuple(sheet.left_out))
         async with self._database.transaction() as session:
-            fates = await planned(session, sheet.lines, now)
+            if await sweeps.last_finished(session) is None:
+                bulk, fates = replace(bulk, state=BulkState.WAITING), unplanned(sheet.lines)
+            else:
+                fates = await planned(session, sheet.lines, now)
             await bulks.add(session, bulk, fates)
             await self._announcer.to_person(session, AnnouncementKind.BULK, bulk.id, by)
             await self._journal.fulfil(session, bulk=bulk.id, planned=True, **counted(fates))
         return bulk
+
+    async def plan_waiting(self) -> None:
+        """Plan the lists that came before everybody at Leaf was known, once they all are."""
+        async with self._database.reading() as session:
+            waiting = await bulks.waiting(session)
+            if not waiting or await sweeps.last_finished(session) is None:
+                return
+        for bulk in waiting:
+            async with self._database.transaction() as session:
+                if await bulks.move(session, bulk.id, BulkState.WAITING, BulkState.PLANNED) is None:
+                    continue
+                fates = await planned(session, as_given(await bulks.lines(session, bulk.id)), self._clock())
+                await bulks.plan_anew(session, bulk.id, fates)
+                await self._announcer.has_news(session, AnnouncementKind.BULK, bulk.id, prompt=True)
+                await record(self._journal, session, bulk, "bulk-planned", counted(fates))
 
     # What somebody says to it
 
@@ -95,9 +125,9 @@ class BulkInviting:
         await self._own(bulk_id, by)
         async with self._database.transaction() as session:
             now = self._clock()
-            over = await bulks.move(
-                session, bulk_id, BulkState.PLANNED, BulkState.CANCELLED, finished_at=now
-            ) or await bulks.move(session, bulk_id, BulkState.RUNNING, BulkState.STOPPED, finished_at=now)
+            for state, end in _ENDS.items():
+                if over := await bulks.move(session, bulk_id, state, end, finished_at=now):
+                    break
             if over is None:
                 raise UsageError("It is too late to stop that list: it is through.")
             await self._announcer.has_news(session, AnnouncementKind.BULK, bulk_id, prompt=True)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -35,6 +36,16 @@ async def planned(session: AsyncSession, lines: Sequence[Line], now: datetime) -
     return fates
 
 
+def unplanned(lines: Sequence[Line]) -> list[BulkLine]:
+    """The lines as they came, to be planned later."""
+    return [BulkLine(line.number, line.text, LineFate.UNPLANNED, note=line.fault, words=line.words) for line in lines]
+
+
+def as_given(lines: Sequence[BulkLine]) -> list[Line]:
+    """What `unplanned` was made of."""
+    return [Line(line.number, line.typed, line.words, line.note) for line in lines]
+
+
 def _meant(words: Sequence[str], found: Mapping[str, Sequence[Grower]]) -> list[Grower]:
     """Whom a line may mean: whoever every word that fits anybody fits; all of them where the words disagree."""
     fitting = [{grower.id: grower for grower in found[word]} for word in words if word in found]
@@ -58,7 +69,7 @@ def _fate(
         fate = LineFate.AMBIGUOUS if means else LineFate.UNKNOWN
         return BulkLine(line.number, line.text, fate)
     [grower] = means
-    whose = {"grower_id": grower.id, "grower_name": grower.name}
+    whose: dict[str, Any] = {"grower_id": grower.id, "grower_name": grower.name}
     if grower.id in seen:
         return BulkLine(
             line.number, line.text, LineFate.TWICE, **whose, note=f"The same grower as line {seen[grower.id]}."

@@ -114,7 +114,13 @@ class Timer:
         What crashes keeps nothing else from being done.
         """
         bot = self._bot
-        for work in (bot.casework.wake_due, bot.escalating.call_leads, bot.reminding.remind, bot.digesting.owe_due):
+        for work in (
+            bot.casework.wake_due,
+            bot.escalating.call_leads,
+            bot.reminding.remind,
+            bot.digesting.owe_due,
+            bot.bulk_inviting.plan_waiting,
+        ):
             await _went_well(work)
 
     async def look_at_data(self) -> None:

@@ -26,9 +26,19 @@ async def add(session: AsyncSession, bulk: Bulk, lines: Sequence[BulkLine]) -> N
         )
     )
     await session.flush()
+    await _add_lines(session, bulk.id, lines)
+
+
+async def plan_anew(session: AsyncSession, bulk_id: str, lines: Sequence[BulkLine]) -> None:
+    """These lines instead of those that were there."""
+    await session.execute(delete(BulkLineRow).where(BulkLineRow.bulk_id == bulk_id))
+    await _add_lines(session, bulk_id, lines)
+
+
+async def _add_lines(session: AsyncSession, bulk_id: str, lines: Sequence[BulkLine]) -> None:
     values = [
         {
-            "bulk_id": bulk.id,
+            "bulk_id": bulk_id,
             "number": line.number,
             "typed": line.typed,
             "fate": line.fate,
@@ -36,6 +46,7 @@ async def add(session: AsyncSession, bulk: Bulk, lines: Sequence[BulkLine]) -> N
             "grower_name": line.grower_name,
             "consent_id": line.consent_id,
             "note": line.note,
+            "words": list(line.words) or None,
         }
         for line in lines
     ]
@@ -45,6 +56,12 @@ async def add(session: AsyncSession, bulk: Bulk, lines: Sequence[BulkLine]) -> N
 async def get(session: AsyncSession, bulk_id: str) -> Bulk | None:
     row = await session.get(BulkRow, bulk_id, populate_existing=True)
     return row.to_record() if row else None
+
+
+async def waiting(session: AsyncSession) -> list[Bulk]:
+    """Lists that came before everybody at Leaf was known, the oldest first."""
+    rows = await session.scalars(select(BulkRow).where(BulkRow.state == BulkState.WAITING).order_by(BulkRow.made_at))
+    return [row.to_record() for row in rows]
 
 
 async def lines(session: AsyncSession, bulk_id: str) -> list[BulkLine]:

@@ -30,6 +30,8 @@ BAR = 20
 PASTED = "pasted list"
 """The name of a list that came without a file's."""
 
+_UNREAD = "I am still reading your growers from Leaf for the first time."
+
 BULK_COLUMNS = ("line", "given", "grower", "email", "leaf_id", "state", "link", "works_until", "message")
 
 _PLANS = {
@@ -44,6 +46,7 @@ _FAULTS = {
     LineFate.UNREADABLE: ("cannot be read", "cannot be read"),
 }
 _STATES = {
+    LineFate.UNPLANNED: "not looked up yet",
     LineFate.TO_INVITE: "no link yet",
     LineFate.SENT: "sent by direct message",
     LineFate.TO_SHARE: "for you to pass on",
@@ -102,6 +105,9 @@ def _input(
 def bulk_planned(bulk: Bulk) -> Message:
     """To whoever sent the form: where to look."""
     head = f"I have read {_named(bulk)}."
+    if bulk.state is BulkState.WAITING:
+        then = f"{_UNREAD} What would happen with each line will stand in our direct messages. No link has been made."
+        return Message(f"{head} {then}", (section(f"*{head}*", then),))
     then = "What would happen with each line stands in our direct messages. No link has been made yet."
     return Message(f"{head} {then}", (section(f"*{head}*", then),))
 
@@ -116,6 +122,8 @@ def bulk(report: BulkReport, now: datetime) -> Message:
     """The one message about a list: the plan, then how far it has come, then how it ended."""
     fates = Counter(line.fate for line in report.lines)
     match report.bulk.state:
+        case BulkState.WAITING:
+            return _waiting(report)
         case BulkState.PLANNED:
             return _plan(report, fates)
         case BulkState.RUNNING:
@@ -125,6 +133,18 @@ def bulk(report: BulkReport, now: datetime) -> Message:
             return Message(head, (section(f"*{head}*"),))
         case BulkState.DONE | BulkState.STOPPED:
             return _ended(report, fates)
+
+
+def _waiting(report: BulkReport) -> Message:
+    head = f"{_heading(report.bulk)}: {count(len(report.lines), 'line')}, none looked up yet."
+    then = "As soon as I know them all, this message tells you what would happen with each line. You need do nothing."
+    return Message(
+        f"{head} {_UNREAD}",
+        (
+            section(f"*{head}* {_UNREAD}", then, "No link is made before you say so."),
+            actions(button("Cancel", "bulk-stop", report.bulk.id)),
+        ),
+    )
 
 
 def _plan(report: BulkReport, fates: Counter[LineFate]) -> Message:

@@ -324,6 +324,7 @@ _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
     "connect": _asked,
     "disconnect": _disconnected,
     "bulk": _listed,
+    "bulk-planned": lambda whom, detail: "said what would become of a list that had waited for the growers at Leaf",
     "bulk-done": lambda whom, detail: "finished the links of a list",
     "bulk-abandoned": lambda whom, detail: "stopped a list whose maker has left Slack",
     "bulk-listed": lambda whom, detail: (

@@ -8,8 +8,10 @@ from enum import StrEnum
 
 
 class BulkState(StrEnum):
-    """PLANNED: nothing is done before somebody says so. The last three are final."""
+    """WAITING: not planned before everybody at Leaf is known. PLANNED: nothing is done before somebody says so.
+    The last three are final."""
 
+    WAITING = "waiting"
     PLANNED = "planned"
     RUNNING = "running"
     DONE = "done"
@@ -18,8 +20,9 @@ class BulkState(StrEnum):
 
 
 class LineFate(StrEnum):
-    """What is to become of a line, or became of it: only TO_INVITE is still to be done."""
+    """What is to become of a line, or became of it: only TO_INVITE is still to be done. UNPLANNED: nobody knows yet."""
 
+    UNPLANNED = "unplanned"
     TO_INVITE = "to-invite"
     SENT = "sent"
     TO_SHARE = "to-share"
@@ -51,7 +54,8 @@ class Bulk:
 class BulkLine:
     """One line of such a list, by its number in the file. `note` says what is wrong with it, where something is.
 
-    `consent_id` is there as soon as a link is: what is left then is to bring it to the grower.
+    `consent_id` is there as soon as a link is: what is left then is to bring it to the grower. `words` are what may say
+    who is meant, kept until the line is planned.
     """
 
     number: int
@@ -61,3 +65,4 @@ class BulkLine:
     grower_name: str | None = None
     consent_id: str | None = None
     note: str | None = None
+    words: tuple[str, ...] = ()

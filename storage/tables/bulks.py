@@ -51,6 +51,7 @@ class BulkLineRow(Row):
     grower_name: Mapped[str | None] = mapped_column(Text)
     consent_id: Mapped[str | None] = mapped_column(String(32), index=True)
     note: Mapped[str | None] = mapped_column(Text)
+    words: Mapped[list[str] | None] = mapped_column(JSON)
 
     def to_record(self) -> BulkLine:
         return BulkLine(
@@ -61,4 +62,5 @@ class BulkLineRow(Row):
             grower_name=self.grower_name,
             consent_id=self.consent_id,
             note=self.note,
+            words=tuple(self.words or ()),
         )

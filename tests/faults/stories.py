@@ -579,6 +579,7 @@ class BulkStory(Story):
         self.reader = stage.world.slack.add_user(f"farmer{self.place.made}", first.name, first.email)
         for farm in self.farms:
             await stage.running.bot.directory.find(farm.name)
+        await stage.sweeps_now()
         names = "\n".join(farm.name for farm in self.farms).encode()
         self.bulk = await stage.running.bot.bulk_inviting.plan("growers.csv", names, stage.grace, None)
 

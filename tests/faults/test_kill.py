@@ -262,7 +262,7 @@ async def test_killed_in_the_middle_of_a_list_every_grower_has_one_link_and_the_
     assert form is not None
     assert (await slack.submit(story.grace, form["id"], {"lines": {"lines": "\n".join(names)}})).ok
     mine = slack.dm(story.grace)
-    await slack.until(lambda: slack.posted(mine), timeout=60)
+    await slack.until(lambda: "bulk-start" in repr(slack.posted(mine)), timeout=60)
     [message] = slack.posted(mine)
     assert (await slack.click(story.grace, mine, message.ts, "bulk-start")).ok
     await slack.until(lambda: slack.posted(slack.dm(people[2])), timeout=60)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -15,10 +18,11 @@ from starlette.responses import JSONResponse
 from bot.bulk_listing import NAP
 from bot.errors import UsageError
 from bot.sandbox.slack.workspace import Message
+from bot.sandbox.world import World
 from storage import bulks
 from storage.records import BulkState
 from storage.tables import ConsentLinkRow
-from tests.stage import ADA, Stage, buttons_of, days, text_of
+from tests.stage import ADA, Stage, buttons_of, days, set_up, text_of
 
 LIST = f"""name,email,notes
 Ada Lovelace Farms,{ADA},in our Slack
@@ -53,14 +57,18 @@ async def sends(stage: Stage, content: str | bytes, name: str = "growers.csv") -
 
 
 async def peopled(stage: Stage) -> None:
-    """Beside Ada and Sato: Bob, who is not in this Slack, and two of one name."""
+    """Beside Ada and Sato: Bob, who is not in this Slack, and two of one name; and the bot knows them."""
+    move_in(stage)
+    await stage.sweeps_now()
+
+
+def move_in(stage: Stage) -> None:
     for name, email in (
         ("Bob's Barn", "bob@farms.example"),
         ("Green Acres", "g1@x.example"),
         ("Green Acres", "g2@x.example"),
     ):
         stage.world.leaf.add_user(name, email)
-    await stage.sweeps_now()
 
 
 async def says(stage: Stage, words: str) -> Message:
@@ -166,6 +174,57 @@ Sato Family Orchards,557,,
     assert rows[0]["state"] == "sent by direct message: Nobody at Leaf has the address “old@lovelace.example”"
     ada = await stage.running.bot.directory.by_id(stage.world.leaf.find(ADA).id)
     assert ada.owner == stage.grace
+
+
+@asynccontextmanager
+async def no_sweep_yet(world: World) -> AsyncIterator[Mapping[str, Any]]:
+    """Leaf does not tell who its users are."""
+    world.leaf.faults.outage("/api/users")
+    yield {}
+
+
+async def test_a_list_that_comes_before_every_grower_is_known_waits_and_is_planned_by_itself(database_url: str) -> None:
+    """Nobody fits nobody, or is taken for the only one of a name, because Leaf's last page was not read yet."""
+    async with set_up(database_url, around=no_sweep_yet) as stage:
+        await comes_before_every_grower_is_known(stage)
+
+
+async def comes_before_every_grower_is_known(stage: Stage) -> None:
+    bot = stage.running.bot
+    assert (await bot.bulk_inviting.plan("all.csv", LIST.encode(), stage.grace, None)).state is BulkState.WAITING
+    told = text_of(await sends(stage, LIST))
+    assert "still reading your growers from Leaf" in told
+    early = await says(stage, "growers.csv: 8 lines, none looked up yet")
+    assert buttons_of(early) == ["bulk-stop"]
+    await press(stage, await says(stage, "all.csv: 8 lines, none looked up yet"), "bulk-stop")
+    await says(stage, "all.csv was cancelled: no link was made")
+    await bot.bulk_inviting.plan_waiting()
+    await stage.delivered()
+    await says(stage, "growers.csv: 8 lines, none looked up yet")
+
+    move_in(stage)
+    stage.world.leaf.faults.heal()
+    await stage.sweeps_now()
+    await asyncio.gather(bot.bulk_inviting.plan_waiting(), bot.bulk_inviting.plan_waiting())
+    plan = await says(stage, "2 growers would get a link")
+    assert plan.ts == early.ts
+    shown = text_of(plan)
+    for words in (
+        "1 grower is connected already",
+        "2 lines fit several growers",
+        "1 line fits nobody at Leaf",
+        "1 line cannot be read",
+        "A quotation mark on it is not closed",
+        "The same grower as line 4",
+        "Line 9",
+    ):
+        assert words in shown
+    assert [row.action for row in await stage.audit() if row.actor == "job:bulk"] == ["bulk-planned"]
+    await says(stage, "all.csv was cancelled: no link was made")
+    await press(stage, plan, "bulk-start")
+    await says(stage, ": 2 links made")
+    [rows] = await files(stage)
+    assert [int(row["line"]) for row in rows if row["link"]] == [2, 4]
 
 
 async def test_pasted_lines_do_as_well_and_a_list_can_be_had_again(stage_on_sqlite: Stage) -> None:
@@ -505,6 +564,7 @@ async def test_what_is_no_list_is_said_so_and_too_large_a_file_is_not_fetched(st
 
 async def test_old_lists_are_forgotten_with_what_was_written_in_them(stage_on_sqlite: Stage) -> None:
     stage = stage_on_sqlite
+    await stage.sweeps_now()
     await sends(stage, "Somebody Unknown")
     await says(stage, "nobody to make a link for")
     stage.world.clock.advance(days(31))

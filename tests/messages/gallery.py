@@ -288,6 +288,9 @@ def invitations() -> Iterator[tuple[str, Shown]]:
 def bulks() -> Iterator[tuple[str, Shown]]:
     yield "bulk: which list?", messages.bulk_modal(private_metadata="CTEAM")
     yield "bulk: read", messages.bulk_planned(a_bulk().bulk)
+    early = replace(a_bulk().bulk, state=BulkState.WAITING)
+    yield "bulk: read before every grower is known", messages.bulk_planned(early)
+    yield "bulk: before every grower is known", messages.bulk(a_bulk(bulk=early), NOW)
     yield "bulk: the file is coming", messages.bulk_list_coming(a_bulk().bulk)
     yield "bulk: plan", messages.bulk(a_bulk(), NOW)
     odd = replace(a_bulk().bulk, left_out=("Phone", "Field *notes*"))
