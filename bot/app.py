@@ -67,6 +67,7 @@ from bot.slack.client import SlackClient, Workspace
 from bot.slack_pace import Rates
 from bot.storms import Storms
 from bot.subscribing import Subscribing
+from bot.tagging import Tagging
 from bot.timer import Timer
 from bot.vault import Vault
 from bot.watchdog import Watchdog
@@ -436,6 +437,7 @@ def _services(
         storms=storms,
         casework=Casework(database, slack, announcer, journal, clock),
         ownership=Ownership(database, slack, subscribing, announcer, storms, journal, clock),
+        tagging=Tagging(database, storms, journal),
         escalating=Escalating(database, slack, subscribing, announcer, journal, clock),
         reminding=Reminding(database, announcer, journal, clock),
         subscribing=subscribing,

@@ -39,6 +39,7 @@ from bot.silence import Silences
 from bot.slack.client import SlackClient
 from bot.storms import Storms
 from bot.subscribing import Subscribing
+from bot.tagging import Tagging
 from storage.database import Database
 
 
@@ -66,6 +67,7 @@ class Bot:
     storms: Storms
     casework: Casework
     ownership: Ownership
+    tagging: Tagging
     escalating: Escalating
     reminding: Reminding
     data_watch: DataWatch

@@ -12,7 +12,19 @@ from bot.dataflow import DataFlows
 from bot.errors import ProviderError
 from bot.monitor import Monitor
 from bot.reports import History, Overview, StatusReport, Timeline, TimelineFact
-from storage import audit, care, connections, consents, first_data, growers, incidents, leaf_events, silences, sweeps
+from storage import (
+    audit,
+    care,
+    connections,
+    consents,
+    first_data,
+    growers,
+    incidents,
+    leaf_events,
+    silences,
+    sweeps,
+    tags,
+)
 from storage.database import Database
 from storage.records import AuditEntry, Connection, CredentialStatus, Grower, Transition
 
@@ -95,6 +107,7 @@ class Health:
             consent = await consents.latest_of_grower(session, grower.id)
             silence = await silences.open_of_grower(session, grower.id)
             first = await first_data.get(session, consent.id) if consent else None
+            own = await tags.of(session, grower.id)
         looked = [last.started_at] if last else []
         looked += [connection.checked_at] if connection else []
         return StatusReport(
@@ -108,6 +121,7 @@ class Health:
             data=data,
             silence=None if silence and data and data.synced_at and data.synced_at > silence.since else silence,
             first=None if first and data and data.synced_at and data.synced_at >= first.since else first,
+            tags=own,
         )
 
     async def timeline(self, grower: Grower, days: int, page: int) -> Timeline:

@@ -160,6 +160,7 @@ class StatusReport:
     data: DataFlow | None = None
     silence: Silence | None = None
     first: FirstData | None = None
+    tags: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -259,6 +260,23 @@ class Owned:
     grower: Grower
     newly: bool = True
     called: bool = False
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """By which words a grower is grouped now, and was `before` somebody changed it; both in alphabetical order."""
+
+    grower: Grower
+    tags: Sequence[str]
+    before: Sequence[str]
+
+    @property
+    def added(self) -> Sequence[str]:
+        return [tag for tag in self.tags if tag not in self.before]
+
+    @property
+    def removed(self) -> Sequence[str]:
+        return [tag for tag in self.before if tag not in self.tags]
 
 
 @dataclass(frozen=True)

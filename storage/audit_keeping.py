@@ -10,7 +10,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.growers import fold
 from storage.records import AuditCheckpoint, SealedEntry
-from storage.tables import AuditCheckpointRow, AuditRow, GrowerRow, IncidentRow, LeafEventRow, Row, ThreadNoteRow
+from storage.tables import (
+    AuditCheckpointRow,
+    AuditRow,
+    GrowerRow,
+    GrowerTagRow,
+    IncidentRow,
+    LeafEventRow,
+    Row,
+    ThreadNoteRow,
+)
 
 ERASED = "Erased grower"
 """The name of whom we were asked to forget, where a table must have one."""
@@ -96,6 +105,7 @@ async def forget_grower(session: AsyncSession, grower_id: str) -> None:
     folded = {"folded_name": ERASED.casefold(), "folded_email": None, "folded_external_id": None}
     await session.execute(update(GrowerRow).where(GrowerRow.id == grower_id).values(**nameless, **folded))
     await session.execute(delete(LeafEventRow).where(LeafEventRow.grower_id == grower_id))
+    await session.execute(delete(GrowerTagRow).where(GrowerTagRow.grower_id == grower_id))
     theirs = select(IncidentRow.id).where(IncidentRow.grower_id == grower_id)
     await session.execute(update(ThreadNoteRow).where(ThreadNoteRow.subject.in_(theirs)).values(detail={}))
     for mapper in Row.registry.mappers:

@@ -66,6 +66,7 @@ from bot.messages.subscriptions import (
     subscriptions,
     unsubscribed,
 )
+from bot.messages.tagging import tagged, tags
 from bot.messages.threads import thread_reply
 from bot.messages.timeline import timeline
 
@@ -153,6 +154,8 @@ __all__ = [
     "subscription_changed",
     "subscription_greeting",
     "subscriptions",
+    "tagged",
+    "tags",
     "thread_reply",
     "timeline",
     "unknown_grower",

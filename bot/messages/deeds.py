@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from slack_sdk.models.blocks import Block
 from bot.messages.access import whom
 from bot.messages.pieces import Message, button, called, paragraphs, quiet, section
 from bot.messages.pieces import actions as buttons
-from bot.messages.text import channel, code, count, mention, unmarked
+from bot.messages.text import channel, code, count, listing, mention, unmarked
 from bot.messages.times import in_utc, moment
 from bot.messages.vocabulary import CAUSES, trouble
 from bot.reports import History
@@ -260,6 +260,23 @@ def _owner(whom: str, detail: Detail) -> str:
     return f"gave {whom or 'a grower'} to {to}{where}"
 
 
+def _tagged(whom: str, detail: Detail) -> str:
+    before, after = detail.get("before"), detail.get("after")
+    if not isinstance(before, list) or not isinstance(after, list):
+        return f"looked at the tags of {whom or 'all growers'}"
+    parts = (
+        ("gave {} {}", [tag for tag in after if tag not in before]),
+        ("took {1} from {0}", [tag for tag in before if tag not in after]),
+    )
+    whom = whom or "a grower"
+    told = [words.format(whom, f"the {_tags(changed)}") for words, changed in parts if changed]
+    return " and ".join(told) or f"changed no tag of {whom}"
+
+
+def _tags(changed: Sequence[Any]) -> str:
+    return f"{'tag' if len(changed) == 1 else 'tags'} {listing([code(str(tag), 40) for tag in changed])}"
+
+
 def _handed_over(whom: str, detail: Detail) -> str:
     if not detail.get("giver"):
         return "wanted to hand over what somebody looks after"
@@ -338,6 +355,7 @@ _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
     "history": _looked("the history"),
     "storm": lambda whom, detail: "looked at the list of those broken together",
     "owner": _owner,
+    "tag": _tagged,
     "leave-channel": _plain("took away the channel of", whom="a grower"),
     "handover": _handed_over,
     "escalate": _escalation,
@@ -409,6 +427,7 @@ _WANTED: Mapping[str, str] = {
     "disconnect-undo": "undo the disconnecting of",
     "claim": "claim",
     "release": "give up looking after",
+    "tag": "change the tags of",
     "acknowledge": "acknowledge the alert about",
     "assign": "assign the alert about",
     "snooze": "snooze the alert about",

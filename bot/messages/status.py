@@ -34,6 +34,7 @@ from bot.messages.pieces import (
     section,
 )
 from bot.messages.silences import silence_line, silence_of
+from bot.messages.tagging import tags_line
 from bot.messages.text import capital, code, count, escape, literal, sentence, utf16
 from bot.messages.times import ago, lasting, moment, since
 from bot.messages.vocabulary import SIGNS, STATE_MEANS, STATES, cause_of, explained, missing_parts
@@ -266,6 +267,8 @@ def _particulars(report: StatusReport, status: CredentialStatus, now: datetime) 
         lines += care_lines(report.incident, report.grower, now)
     elif report.grower.owner:
         lines.append(owner_line(report.grower))
+    if report.tags:
+        lines.append(tags_line(report.tags))
     if report.grower.gone_at:
         lines.append("Leaf no longer has this grower, so nothing can be connected.")
     return lines

@@ -24,6 +24,7 @@ from handlers.commands import (
     status,
     subscribe,
     subscriptions,
+    tag,
     unsubscribe,
 )
 from storage.records import Role
@@ -73,6 +74,9 @@ COMMANDS: dict[str, Command] = {
             subscriptions.subscriptions,
         ),
         Command("owner", "<grower> [@person] [#channel]", "Who looks after a grower", Role.OPERATOR, owner.owner),
+        Command(
+            "tag", "[grower] [add | remove north, organic]", "Group growers by words of yours", Role.OPERATOR, tag.tag
+        ),
         Command(
             "handover", "@from @to", "Give everything of one colleague to another", Role.OPERATOR, handover.handover
         ),

@@ -16,7 +16,7 @@ from storage.tables.connections import (
 )
 from storage.tables.consents import AttemptRow, ConsentLinkRow, ConsentRow
 from storage.tables.freshness import FirstDataRow, FreshnessRow, SilenceRow
-from storage.tables.growers import GrowerRow
+from storage.tables.growers import GrowerRow, GrowerTagRow
 from storage.tables.incidents import IncidentRow, StormIncidentRow, StormRow
 from storage.tables.outbox import AnnouncementRow, NoticeRow, ThreadNoteRow
 from storage.tables.team import AccessRuleRow, HandoverRow
@@ -42,6 +42,7 @@ __all__ = [
     "FirstDataRow",
     "FreshnessRow",
     "GrowerRow",
+    "GrowerTagRow",
     "HandoverRow",
     "IncidentRow",
     "LeafEventRow",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import String, Text
+from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.records import Grower
@@ -37,3 +37,12 @@ class GrowerRow(Row):
             owner=self.owner,
             channel=self.channel,
         )
+
+
+class GrowerTagRow(Row):
+    """A word of the team's for a group of growers; one grower may belong to several."""
+
+    __tablename__ = "grower_tags"
+
+    grower_id: Mapped[str] = mapped_column(ForeignKey("growers.id"), primary_key=True)
+    tag: Mapped[str] = mapped_column(String(64), primary_key=True, index=True)

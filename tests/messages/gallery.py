@@ -40,8 +40,10 @@ from bot.reports import (
     Snoozes,
     Subscribed,
     Subscriptions,
+    Tagged,
     Week,
 )
+from bot.tagging import no_tag, too_many
 from handlers.commands.help import overview as commands
 from storage.records import (
     EVERYTHING,
@@ -237,6 +239,19 @@ def casework() -> Iterator[tuple[str, Shown]]:
         "owner, somebody",
         messages.owned(Owned(a_grower(owner="UMARIA", channel="CNEWS"), called=True), "UJONAS", may_leave=True),
     )
+
+
+def tagging() -> Iterator[tuple[str, Shown]]:
+    yield "tags, none", messages.tags({})
+    yield "tags", messages.tags({"north": 1, "organic": 1204, "r&d": 3})
+    yield "tags, many", messages.tags({f"tag {number:04}": number for number in range(1000)})
+    yield "tags of a grower, none", messages.tagged(Tagged(GROWER, (), ()))
+    yield "tags of a grower", messages.tagged(Tagged(GROWER, ("north", "organic"), ("north", "organic")))
+    yield "tags of a grower, new", messages.tagged(Tagged(GROWER, ("north", "organic", "r&d"), ("north",)))
+    yield "tags of a grower, taken away", messages.tagged(Tagged(GROWER, ("north",), ("north", "organic")))
+    yield "tags, not one", messages.problem(no_tag("<!channel> `a*b*"))
+    yield "tags, too many", messages.problem(too_many(22))
+    yield "status, with tags", messages.connection_status(a_report(a_connection(), tags=("north", "r&d")), NOW)
 
 
 def invitations() -> Iterator[tuple[str, Shown]]:
@@ -549,6 +564,10 @@ def stories() -> Iterator[tuple[str, Shown]]:
         an_entry("release"),
         an_entry("owner"),
         an_entry("owner", detail='{"after": {"owner": "UJONAS", "channel": "CNEWS"}}'),
+        an_entry("tag"),
+        an_entry("tag", target=None, target_name=None),
+        an_entry("tag", detail='{"before": ["north"], "after": ["north", "organic", "r&d"]}'),
+        an_entry("tag", detail='{"before": ["north"], "after": []}'),
         an_entry("leave-channel"),
         an_entry("handover", target=None, target_name=None, detail='{"giver": "UANA", "taker": "UJONAS"}'),
         an_entry("escalate", target=None, target_name=None),
@@ -823,6 +842,7 @@ def everything() -> dict[str, Shown]:
         [
             *incidents(),
             *casework(),
+            *tagging(),
             *invitations(),
             *links(),
             *bulks(),

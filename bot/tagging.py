@@ -1,0 +1,117 @@
+"""By which words growers are grouped: what may be such a word, and who has which."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.errors import UsageError
+from bot.journal import Deed, Journal
+from bot.reports import Tagged
+from bot.storms import Storms
+from storage import growers, incidents, tags
+from storage.database import Database
+from storage.records import Grower
+
+LONGEST = 40
+"""Characters of a tag."""
+
+MOST = 20
+"""Tags of one grower."""
+
+USAGE = "/fieldview tag <grower> add north, organic"
+
+_SEPARATORS = re.compile(r"[,;\n]")
+_BESIDE_LETTERS = " -_./&+"
+
+
+class Tagging:
+    """Each change is one transaction with its audit row, and with the alert in the channels that now want it."""
+
+    def __init__(self, database: Database, storms: Storms, journal: Journal) -> None:
+        self._database = database
+        self._storms = storms
+        self._journal = journal
+
+    async def everything(self) -> Mapping[str, int]:
+        """Every tag that a grower has, and how many have it."""
+        async with self._database.reading() as session:
+            return await tags.counts(session)
+
+    async def of(self, grower: Grower) -> Tagged:
+        """Which tags the grower has now."""
+        async with self._database.reading() as session:
+            now = await tags.of(session, grower.id)
+        return Tagged(grower, now, now)
+
+    async def add(self, grower: Grower, more: Iterable[str], deed: Deed) -> Tagged:
+        """The grower has these tags, too. Raises UsageError when that would be too many."""
+        async with self._database.transaction() as session:
+            return await self._noted(session, deed, await self.added(session, grower, more))
+
+    async def remove(self, grower: Grower, less: Iterable[str], deed: Deed) -> Tagged:
+        """The grower has these tags no more."""
+        async with self._database.transaction() as session:
+            before = await _locked(session, grower)
+            await tags.remove(session, grower.id, less)
+            after = await tags.of(session, grower.id)
+            return await self._noted(session, deed, Tagged(grower, after, before))
+
+    async def added(self, session: AsyncSession, grower: Grower, more: Iterable[str]) -> Tagged:
+        """`add` within somebody's transaction, who writes the audit row if anything changed."""
+        before = await _locked(session, grower)
+        fresh = sorted(set(more).difference(before))
+        if len(before) + len(fresh) > MOST:
+            raise too_many(len(before) + len(fresh))
+        await tags.add(session, grower.id, fresh)
+        incident = await incidents.open_of_grower(session, grower.id)
+        if fresh and incident is not None and incident.told_at is not None:
+            self._storms.moved(session, incident.id)
+        return Tagged(grower, tuple(sorted((*before, *fresh))), before)
+
+    async def _noted(self, session: AsyncSession, deed: Deed, done: Tagged) -> Tagged:
+        if done.tags != done.before:
+            await self._journal.done(session, deed, done.grower, before=done.before, after=done.tags)
+        return done
+
+
+async def _locked(session: AsyncSession, grower: Grower) -> tuple[str, ...]:
+    """The grower's tags, which nobody else changes until the transaction ends."""
+    await growers.lock(session, grower.id)
+    return await tags.of(session, grower.id)
+
+
+def tags_in(text: str) -> tuple[str, ...]:
+    """The tags that are written there with commas or semicolons between. Raises UsageError, also when there is none."""
+    found = tuple(dict.fromkeys(tag_in(word) for word in _SEPARATORS.split(text) if word.strip()))
+    if not found:
+        raise UsageError("Which tag?", USAGE)
+    return found
+
+
+def tag_in(text: str) -> str:
+    """One tag as it is kept: small letters, one space between words, nothing that is not seen. Raises UsageError."""
+    normal = unicodedata.normalize("NFKC", text).casefold()
+    seen = "".join(letter for letter in normal if unicodedata.category(letter) != "Cf")
+    tag = " ".join(unicodedata.normalize("NFKC", seen).strip().removeprefix("#").split())
+    if not tag or len(tag) > LONGEST or not tag[0].isalnum() or not all(map(_is_allowed, tag)):
+        raise no_tag(text)
+    return tag
+
+
+def no_tag(text: str) -> UsageError:
+    return UsageError(
+        f"“{text.strip()[:LONGEST]}” cannot be a tag. A tag begins with a letter or a digit; in it are letters, "
+        f"digits, spaces and `- _ . / & +`, {LONGEST} characters at most."
+    )
+
+
+def too_many(number: int) -> UsageError:
+    return UsageError(f"A grower has at most {MOST} tags, and this would make {number}. Nothing was changed.")
+
+
+def _is_allowed(letter: str) -> bool:
+    return letter in _BESIDE_LETTERS or unicodedata.category(letter)[0] in "LMN"
