@@ -57,7 +57,9 @@ class Chasing:
                 return None
 
     async def _chase(self, session: AsyncSession, consent: Consent, now: datetime) -> None:
-        if now >= consent.expires_at:
+        if consent.replaced_at is not None:
+            await self._withdraw(session, consent)
+        elif now >= consent.expires_at:
             await self._give_back(session, consent)
         elif consent.reminders_stopped_at or (passed := _passed(consent, now)) <= consent.reminders:
             await consents.was_due(session, consent, remind_at=falls_due(consent))
@@ -83,6 +85,13 @@ class Chasing:
         if over is not None:
             await self._news.ran_out(session, over)
             await self._news.record(session, over, "consent-expired", "done", "")
+
+    async def _withdraw(self, session: AsyncSession, consent: Consent) -> None:
+        """Another link took the place of this one, and the time is over for what had been begun with it."""
+        over = await consents.was_due(session, consent, state=ConsentState.REVOKED, remind_at=None)
+        if over is not None:
+            await self._news.tell_no_more(session, over)
+            await self._news.record(session, over, "consent-replaced", "done", "")
 
     async def stop(self, consent_id: str, user: str) -> Consent:
         """The grower wants no more reminders. Raises ConsentUnknown, and NotAllowed for anybody else."""

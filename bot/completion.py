@@ -216,7 +216,8 @@ class Completion:
         return released
 
     async def refuse_account(self, consent_id: str, shown: str) -> Consent:
-        """Somebody says that it is wrong: the token is erased, and the link is good for another try.
+        """Somebody says that it is wrong: the token is erased, and the link, unless another one has taken its place,
+        is good for another try.
 
         Raises NothingHeld, and OtherAccountHeld.
         """
@@ -241,7 +242,8 @@ class Completion:
             held = await consents.get(session, consent_id)
             why = Trouble.UNDECIDED if by_job else (held and held.trouble) or Trouble.OTHER_ACCOUNT
             values = NOTHING_HELD | {"trouble": why}
-            refused = await consents.move(session, consent_id, ConsentState.HELD, ConsentState.OPEN, **values)
+            then = ConsentState.REVOKED if held and held.replaced_at else ConsentState.OPEN
+            refused = await consents.move(session, consent_id, ConsentState.HELD, then, **values)
             if held is not None and refused is not None:
                 await self._news.tell(session, refused)
                 if by_job:
@@ -264,7 +266,11 @@ class Completion:
             if reopened is None:
                 return
             await self._news.tell(session, reopened)
-            why: dict[str, str | bool] = {"trouble": trouble, "link_works": True}
+            why: dict[str, str | bool] = {
+                "trouble": trouble,
+                "link_works": True,
+                "replaced": reopened.replaced_at is not None,
+            }
             await self._news.below_the_card(session, reopened, NoteKind.LINK_FAILED, self._clock(), **why)
             await self._news.record(session, reopened, "consent-failed", "failed", "", detail={"trouble": trouble})
         if trouble is Trouble.OUR_CONFIGURATION:
@@ -370,7 +376,10 @@ class Completion:
             for other in await consents.open_of_grower(session, consent.grower_id):
                 for state in (ConsentState.OPEN, ConsentState.HELD):
                     if await consents.move(session, other.id, state, ConsentState.REVOKED, refresh_token=None):
-                        await self._news.tell_grower(session, other)
+                        await self._news.tell_no_more(session, other)
+                        break
+                else:
+                    await self._news.replaced(session, other, now)
             reading = Reading(consent.grower_id, credential, now)
             await self._reducer.apply(session, reading, "consent", done)
             await self._news.tell(session, done)

@@ -11,11 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.announcer import Announcer
 from bot.correspondence import reminder_name
 from bot.journal import Journal
-from storage import bulks, growers
+from storage import bulks, consents, growers
 from storage.records import AnnouncementKind, Consent, NoteKind, ThreadNote
 
 LOGIN_TIME = timedelta(minutes=30)
-"""How long a grower may take at FieldView; a consent begun before the link expires may finish within it."""
+"""How long a grower may take at FieldView; what was begun before the link expired, or was replaced, may finish within
+it, and nothing is begun after."""
 
 
 class ConsentNews:
@@ -64,6 +65,16 @@ class ConsentNews:
         for number in range(1, consent.reminders + 1):
             subject = reminder_name(consent.id, number)
             await self._announcer.has_news(session, AnnouncementKind.CONSENT_REMINDER, subject)
+
+    async def replaced(self, session: AsyncSession, consent: Consent, at: datetime) -> None:
+        """Another link took the place of this one, which is in use: what was begun may finish, and nothing begins."""
+        await consents.replace(session, consent, at, until=(consent.begun_at or at) + LOGIN_TIME)
+        await self.tell_no_more(session, consent)
+
+    async def tell_no_more(self, session: AsyncSession, consent: Consent) -> None:
+        """Whatever was told of a link whose place another one took is mended; nobody hears anything new."""
+        await self.tell_grower(session, consent)
+        await self._announcer.has_news(session, AnnouncementKind.CONSENT_OUTCOME, consent.id)
 
     async def fulfil(self, session: AsyncSession, consent: Consent, **detail: Any) -> None:
         """What a colleague or a grower did in Slack with a consent, in writing: see `Journal.fulfil`."""

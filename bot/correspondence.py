@@ -109,5 +109,7 @@ def reminder_name(consent_id: str, number: int) -> str:
 
 def may_press_again(consent: Consent, now: datetime) -> bool:
     """Whether the grower may press the link again: now, or if the approval that is being looked at fails."""
+    if consent.replaced_at is not None:
+        return False
     is_open = consent.state is ConsentState.OPEN and now < consent.expires_at
     return is_open or consent.state is ConsentState.EXCHANGING

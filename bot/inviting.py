@@ -165,9 +165,10 @@ class Inviting:
         for older in await consents.open_of_grower(session, grower_id):
             in_use = older.begun_at is not None and now - older.begun_at < LOGIN_TIME
             if in_use or not await consents.move(session, older.id, ConsentState.OPEN, ConsentState.REVOKED):
+                await self._news.replaced(session, older, now)
                 continue
             withdrawn += 1
-            await self._news.tell_grower(session, older)
+            await self._news.tell_no_more(session, older)
         return withdrawn
 
     async def _sent(self, invitation: Invitation, person: Person) -> Invitation:

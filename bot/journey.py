@@ -135,6 +135,12 @@ class Journey:
                 await connections.get(session, consent.grower_id),
             )
 
+    async def is_settled(self, consent: Consent) -> bool:
+        """Whether nobody needs this link any more: the grower has been connected through another since it was made."""
+        async with self._database.reading() as session:
+            latest = await consents.latest_connected(session, consent.grower_id)
+        return bool(latest and latest.finished_at and latest.finished_at >= consent.created_at)
+
     def _refuse_if_over(self, consent: Consent) -> None:
         over: dict[ConsentState, type[ConsentError]] = {
             ConsentState.CONNECTED: ConsentUsed,
@@ -144,16 +150,20 @@ class Journey:
         }
         if consent.state in over:
             raise over[consent.state]
+        if consent.state is ConsentState.OPEN and consent.replaced_at is not None:
+            raise ConsentRevoked
         if consent.state is ConsentState.OPEN and self._clock() >= consent.expires_at:
             raise ConsentExpired
 
     async def begin(self, token: str, browser: str | None, request_id: str) -> Begun:
         """The grower presses "Continue": a one-time state bound to this browser. Raises ConsentError."""
         consent = await self.look(token)
-        if self.has_run_out(consent):
-            raise ConsentExpired
         state, browser, now = secrets.token_urlsafe(32), browser or secrets.token_urlsafe(32), self._clock()
         async with self._database.transaction() as session:
+            # A link that takes its place is made before this, or sees that this one has been begun.
+            await consents.lock(session, consent.id)
+            consent = await consents.get(session, consent.id) or consent
+            self._refuse_to_begin(consent)
             if consent.state is ConsentState.HELD:
                 # Signed in with another account than before, and starts anew: what was held is not wanted any more.
                 await consents.move(session, consent.id, ConsentState.HELD, ConsentState.OPEN, **NOTHING_HELD)
@@ -165,6 +175,13 @@ class Journey:
                 await self._news.below_the_card(session, consent, NoteKind.LINK_OPENED, now)
             await self._news.record(session, consent, "consent-begun", "done", request_id)
         return Begun(self._fieldview.consent_address(state), browser)
+
+    def _refuse_to_begin(self, consent: Consent) -> None:
+        self._refuse_if_over(consent)
+        if consent.replaced_at is not None:
+            raise ConsentRevoked
+        if self.has_run_out(consent):
+            raise ConsentExpired
 
     async def decline(self, token: str, request_id: str) -> Consent:
         """The grower says no on our page. Raises ConsentError."""
@@ -207,6 +224,7 @@ class Journey:
                 await consents.note(session, consent.id, trouble=Trouble.DENIED)
                 await self._news.tell(session, consent)
                 why: dict[str, str | bool] = {"trouble": Trouble.DENIED, "link_works": True}
+                why["replaced"] = consent.replaced_at is not None
                 await self._news.below_the_card(session, consent, NoteKind.LINK_FAILED, self._clock(), **why)
                 detail = {"error": redact(error or "no code")[:80]}
                 await self._news.record(session, consent, "consent-denied", "refused", request_id, detail=detail)

@@ -61,9 +61,9 @@ class Callback:
             await asyncio.sleep(PAUSE)
             back = await self._bot.journey.of_browser(browser)
         pages = self._pages.for_request(request)
-        return self._page(pages.preferring(back.consent.language), back) if back else pages.unknown()
+        return await self._page(pages.preferring(back.consent.language), back) if back else pages.unknown()
 
-    def _page(self, pages: Pages, back: Return) -> Response:
+    async def _page(self, pages: Pages, back: Return) -> Response:
         consent, invitation = back.consent, invitation_of(back.consent, self._bot)
         if consent.state in _TAKEN and not back.is_own:
             return pages.taken(invitation)
@@ -73,11 +73,13 @@ class Callback:
             case ConsentState.DECLINED:
                 return pages.declined(invitation)
             case ConsentState.REVOKED:
-                return pages.revoked(invitation)
+                return pages.revoked(invitation, settled=await self._bot.journey.is_settled(consent))
             case ConsentState.FAILED:
                 return pages.failed(Failure.UNAVAILABLE)
             case ConsentState.HELD:
                 return pages.wrong_account(invitation)
+            case ConsentState.OPEN if consent.replaced_at:
+                return pages.revoked(invitation, settled=await self._bot.journey.is_settled(consent))
             case ConsentState.OPEN:
                 return pages.failed(_FAILURES.get(consent.trouble or "", Failure.TOO_LATE))
             case ConsentState.EXCHANGING | ConsentState.DELIVERING:

@@ -40,7 +40,8 @@ class ConsentPages:
             return await self._over(request, pages, token, over)
         pages = pages.preferring(consent.language)
         if consent.state is ConsentState.HELD:
-            return pages.wrong_account(invitation_of(consent, self._bot), again_url=f"/connect/{token}")
+            again_url = None if consent.replaced_at else f"/connect/{token}"
+            return pages.wrong_account(invitation_of(consent, self._bot), again_url=again_url)
         if consent.state is not ConsentState.OPEN:
             shown = pages.delayed if consent.trouble else pages.connecting
             return shown(invitation_of(consent, self._bot), check_url=request.url.path)
@@ -99,7 +100,7 @@ class ConsentPages:
             case ConsentDeclined():
                 return self._declined(pages, consent, token, reopened=True)
             case ConsentRevoked():
-                return pages.revoked(invitation)
+                return pages.revoked(invitation, settled=await self._bot.journey.is_settled(consent))
             case ConsentExpired():
                 asked = consent.renewal_asked_at is not None
                 return pages.expired(invitation, ask_url=None if asked else f"/connect/{token}/renew", asked=asked)

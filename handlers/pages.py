@@ -207,9 +207,10 @@ class Pages:
             ask=lambda key: self._wording.say(f"consent.{key}", **names),
         )
 
-    def revoked(self, invitation: Invitation) -> HTMLResponse:
-        """Somebody at the company took the link back, or made a newer one."""
-        return self._message("revoked", 410, _Tone.STOPPED, invitation)
+    def revoked(self, invitation: Invitation, *, settled: bool = False) -> HTMLResponse:
+        """Somebody at the company took the link back, or made a newer one; `settled` when the grower is connected."""
+        page = "settled" if settled else "revoked"
+        return self._message(page, 410, _Tone.STOPPED, invitation)
 
     def taken(self, invitation: Invitation) -> HTMLResponse:
         """Somebody else came back from FieldView first, in another browser."""

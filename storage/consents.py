@@ -90,6 +90,12 @@ async def open_of_grower(session: AsyncSession, grower_id: str) -> list[Consent]
     return [row.to_record() for row in rows]
 
 
+async def replace(session: AsyncSession, consent: Consent, at: datetime, until: datetime) -> None:
+    """Another one has taken this one's place: from here on it begins nothing, and by `until` it is done with."""
+    first_time = (ConsentRow.id == consent.id, ConsentRow.replaced_at.is_(None))
+    await session.execute(update(ConsentRow).where(*first_time).values(replaced_at=at, remind_at=until))
+
+
 async def latest_of_grower(session: AsyncSession, grower_id: str) -> Consent | None:
     row = await session.scalar(
         select(ConsentRow).where(ConsentRow.grower_id == grower_id).order_by(ConsentRow.created_at.desc()).limit(1)

@@ -67,6 +67,10 @@ def standing(consent: Consent, now: datetime) -> str:
             works = "ran out" if now >= consent.expires_at else "works until"
             agreed = "The grower agreed with another FieldView account, but nobody decided in time, so I forgot it."
             return f"{agreed} The {link} {asked} sent {works} {moment(consent.expires_at)}."
+        case ConsentState.OPEN if consent.replaced_at:
+            return (
+                f"{_sent(consent, asked)}; a newer one took its place while the grower was at it, and may still finish."
+            )
         case ConsentState.OPEN if now >= consent.expires_at:
             return f"The {link} {asked} sent ran out {moment(consent.expires_at)} without an answer."
         case ConsentState.OPEN if needs_operator(consent):
@@ -358,7 +362,9 @@ def _unfinished(consent: Consent, name: str, now: datetime) -> Outcome:
         how = "As far as I can tell, it was never opened." if never else "They did not finish in time."
         then = f"{how} {reminded}It is your turn: call them, or ask again with a new link."
         return "⚪", f"Your link for {name} ran out.", then
-    works = "The same link still works."
+    works, press = "The same link still works.", "it again"
+    if consent.replaced_at:
+        works, press = "A newer link has taken its place.", "that one"
     match consent.trouble:
         case None if consent.reminders_stopped_at:
             then = f"They pressed “Stop reminding me”, so I leave them alone. {works} Perhaps call them."
@@ -378,5 +384,5 @@ def _unfinished(consent: Consent, name: str, now: datetime) -> Outcome:
             then = f"They came back without agreeing, perhaps by mistake. {works} Ask them whether they meant it."
             return "🟠", f"{name} did not agree on FieldView’s page.", then
         case other:
-            then = f"This is why: {trouble(other)}. {works} Ask them to press it again."
+            then = f"This is why: {trouble(other)}. {works} Ask them to press {press}."
             return "🟠", f"{name} could not be connected yet.", then

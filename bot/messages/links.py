@@ -107,7 +107,11 @@ def account_decided(consent: Consent, *, used: bool) -> Message:
         head, then = f"I use this account for {name}.", "Leaf is being told; I tell you here when it is done."
     else:
         head = f"I do not use this account for {name}."
-        then = "Its approval is erased. The same link still works: the grower can sign in with the right account."
+        then = (
+            "Its approval is erased. The link it came by works no more: another one has taken its place."
+            if consent.replaced_at
+            else "Its approval is erased. The same link still works: the grower can sign in with the right account."
+        )
     return Message(head, (section(f"*{head}*", then),))
 
 

@@ -35,6 +35,7 @@ def _told(note: ThreadNote, *, who: str = "", moment: Callable[[datetime], str] 
             return "The grower said no on the page behind the link."
         case NoteKind.LINK_FAILED:
             after = "The same link can be used again." if detail.get("link_works") else "It takes a new link."
+            after = "A newer link has taken its place." if detail.get("replaced") else after
             return f"{capital(trouble(detail.get('trouble')))}. {after}"
         case NoteKind.ACKNOWLEDGED:
             return f"{who} is taking care of this."

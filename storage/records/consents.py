@@ -47,7 +47,9 @@ class Consent:
 
     `opened_at` is a hint: when a browser that looked like a person's first showed the page. `language` is the one that
     the team chose for the grower, `time_zone` the grower's in Slack, or else that of whoever asked. `remind_at` is when
-    the next thing falls due by the clock, `reminders` how many of them have been.
+    the next thing falls due by the clock, `reminders` how many of them have been. `replaced_at` is when a newer link,
+    or a connection through another, took this one's place while it was in use: what was begun may be finished, and
+    nothing is begun any more.
     """
 
     id: str
@@ -78,6 +80,7 @@ class Consent:
     remind_at: datetime | None = None
     reminders: int = 0
     reminders_stopped_at: datetime | None = None
+    replaced_at: datetime | None = None
 
     @property
     def doubt_mark(self) -> str:

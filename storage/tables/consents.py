@@ -56,6 +56,7 @@ class ConsentRow(Row):
     remind_at: Mapped[datetime | None]
     reminders: Mapped[int] = mapped_column(default=0, server_default="0")
     reminders_stopped_at: Mapped[datetime | None]
+    replaced_at: Mapped[datetime | None]
 
     def to_record(self) -> Consent:
         return Consent(
@@ -87,6 +88,7 @@ class ConsentRow(Row):
             remind_at=self.remind_at,
             reminders=self.reminders,
             reminders_stopped_at=self.reminders_stopped_at,
+            replaced_at=self.replaced_at,
         )
 
 

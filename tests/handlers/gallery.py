@@ -82,6 +82,7 @@ def every_page(pages: Pages, view: ConsentView | None = None) -> dict[str, HTMLR
         "shared-stopped": pages.shared(a_shared(view, Sharing.STOPPED)),
         "shared-ended": pages.shared(a_shared(view, Sharing.ENDED)),
         "revoked": pages.revoked(invitation),
+        "settled": pages.revoked(invitation, settled=True),
         "taken": pages.taken(invitation),
         "unknown": pages.unknown(),
         "wrong-account": pages.wrong_account(invitation, again_url="/connect/token-1"),

@@ -34,6 +34,7 @@ STATUS = {
     "shared-stopped": 200,
     "shared-ended": 200,
     "revoked": 410,
+    "settled": 410,
     "taken": 409,
     "unknown": 404,
     "failed-cancelled": 200,

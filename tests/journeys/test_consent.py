@@ -33,6 +33,7 @@ CONNECTED = "Your FieldView is connected"
 RUN_OUT = "This link has run out"
 SHARED = "You share FieldView data with"
 TAKEN_BACK = "This link was taken back"
+NOT_NEEDED = "This link is no longer needed"
 UNKNOWN = "We do not know this link"
 TAKEN = "already used in another browser"
 WRONG_BROWSER = "start again in this browser"
@@ -472,7 +473,48 @@ async def test_a_newer_link_leaves_alone_what_the_grower_is_doing_this_minute(st
         assert (await ada.approves(at_fieldview)).status_code == 303
         assert CONNECTED in (await ada.ends_up()).text
         await stage.until_status(ADA, "healthy")
-        assert TAKEN_BACK in (await ada.opens(newer)).text, "connected: the other link has nothing left to do"
+        page = await ada.opens(newer)
+        assert page.status_code == 410
+        assert NOT_NEEDED in page.text, "connected: the other link has nothing left to do"
+
+
+async def test_a_link_that_was_replaced_lives_no_longer_than_what_had_been_begun(stage: Stage) -> None:
+    older = await asked(stage)
+    async with browser(stage) as ada:
+        at_fieldview = await ada.begins(older)
+        replaced = await consent_of(stage)
+        newer = await asked(stage)
+        for minutes in (0, 25, 25):
+            stage.world.clock.advance(timedelta(minutes=minutes))
+            for answer in (await ada.opens(older), await ada.client.post(older)):
+                assert answer.status_code == 410
+                assert TAKEN_BACK in answer.text
+        await ada.sent_away(await ada.approves(at_fieldview))
+        await stage.running.bot.chasing.chase_job("test")
+        async with stage.running.bot.database.reading() as session:
+            over = await consents.get(session, replaced.id)
+        assert over is not None
+        assert over.state == "revoked"
+        assert await times(stage, "consent-replaced") == 1
+        await stage.delivered()
+        [first, _] = await stage.dm(stage.ada, 2)
+        assert "This link no longer works" in text_of(first)
+        assert CONNECTED in (await ada.consents(newer)).text
+
+
+async def test_what_had_been_begun_when_a_newer_link_came_may_fail_but_not_begin_again(stage: Stage) -> None:
+    older = await asked(stage)
+    async with browser(stage) as ada:
+        at_fieldview = await ada.begins(older)
+        await asked(stage)
+        assert (await ada.denies(at_fieldview)).status_code == 303
+        assert TAKEN_BACK in (await ada.ends_up()).text
+        assert (await ada.client.post(older)).status_code == 410
+    await stage.delivered()
+    [first, _] = await stage.dm(stage.ada, 2)
+    assert "use my newest message" in text_of(first)
+    [told] = await stage.dm(stage.grace)
+    assert "A newer link has taken its place" in text_of(told)
 
 
 async def test_a_link_begun_long_ago_and_left_is_replaced(stage: Stage) -> None:

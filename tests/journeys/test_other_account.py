@@ -423,8 +423,12 @@ async def all_of_ada(stage: Stage) -> dict[str | None, Consent]:
     return {each.account_email: each for each in [*unfinished, *([connected] if connected else [])]}
 
 
-@pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_a_second_account_while_leaf_is_down_overwrites_nothing_unasked(stage: Stage, method: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "decision"), [("GET", "use-account"), ("POST", "use-account"), ("POST", "refuse-account")]
+)
+async def test_a_second_account_while_leaf_is_down_overwrites_nothing_unasked(
+    stage: Stage, method: str, decision: str
+) -> None:
     """Two links of hers come back with two accounts, and Leaf takes neither for a while."""
     stage.world.fieldview.add_account(BOB, "Bob", "Stranger")
     old = await asked(stage)
@@ -455,7 +459,17 @@ async def test_a_second_account_while_leaf_is_down_overwrites_nothing_unasked(st
     assert f"This time it was {BOB}, the last time {ADA}" in text_of(asking)
     assert await times(stage, "consent-held") == 1
 
-    await stage.presses(asking, "use-account")
+    if decision == "refuse-account":
+        answer = await stage.presses(asking, decision)
+        assert "another one has taken its place" in text_of(answer)
+        assert await secrets_kept(stage) == []
+        async with browser(stage) as bob:
+            for page in (await bob.opens(old), await bob.client.post(old)):
+                assert page.status_code == 410
+                assert "This link is no longer needed" in page.text
+                assert ADA not in page.text.replace("<wbr>", ""), "whose account it was is not for them"
+        return
+    await stage.presses(asking, decision)
 
     async def bobs() -> bool:
         now = await stage.connection()

@@ -371,6 +371,8 @@ def links() -> Iterator[tuple[str, Shown]]:
     yield "new link made", messages.renewal_asked(late, a_consent(created_at=NOW, asked_by="ULINUS"), NOW)
     yield "account used", messages.account_decided(a_consent(), used=True)
     yield "account refused", messages.account_decided(a_consent(), used=False)
+    replaced = a_consent(state=ConsentState.REVOKED, replaced_at=NOW)
+    yield "account refused, link replaced", messages.account_decided(replaced, used=False)
     held = a_consent(state=ConsentState.HELD, trouble="other-account", account_email="bob@elsewhere.example")
     yield "account changed since", messages.problem(OtherAccountHeld(held))
     anothers = replace(held, trouble="somebody-elses-account")
