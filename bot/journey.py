@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -155,10 +155,14 @@ class Journey:
         if consent.state is ConsentState.OPEN and self._clock() >= consent.expires_at:
             raise ConsentExpired
 
-    async def begin(self, token: str, browser: str | None, request_id: str) -> Begun:
-        """The grower presses "Continue": a one-time state bound to this browser. Raises ConsentError."""
+    async def begin(self, token: str, browser: Sequence[str], request_id: str) -> Begun:
+        """The grower presses "Continue": a one-time state bound to this browser. Raises ConsentError.
+
+        Of the secrets that the browser has, only one that this consent was begun with before is good for it again:
+        somebody else may have put there, and know, any other.
+        """
         consent = await self.look(token)
-        state, browser, now = secrets.token_urlsafe(32), browser or secrets.token_urlsafe(32), self._clock()
+        state, now = secrets.token_urlsafe(32), self._clock()
         async with self._database.transaction() as session:
             # A link that takes its place is made before this, or sees that this one has been begun.
             await consents.lock(session, consent.id)
@@ -167,14 +171,16 @@ class Journey:
             if consent.state is ConsentState.HELD:
                 # Signed in with another account than before, and starts anew: what was held is not wanted any more.
                 await consents.move(session, consent.id, ConsentState.HELD, ConsentState.OPEN, **NOTHING_HELD)
+            began = await consents.began_with(session, consent.id, _hashes(browser))
+            secret = next((each for each in browser if digest(each) in began), None) or secrets.token_urlsafe(32)
             await consents.begin_attempt(
-                session, consent.id, digest(state), digest(browser), at=now, until=now + LOGIN_TIME
+                session, consent.id, digest(state), digest(secret), at=now, until=now + LOGIN_TIME
             )
             await self._news.tell(session, consent, outcome=consent.state is ConsentState.HELD)
             if consent.begun_at is None:
                 await self._news.below_the_card(session, consent, NoteKind.LINK_OPENED, now)
             await self._news.record(session, consent, "consent-begun", "done", request_id)
-        return Begun(self._fieldview.consent_address(state), browser)
+        return Begun(self._fieldview.consent_address(state), secret)
 
     def _refuse_to_begin(self, consent: Consent) -> None:
         self._refuse_if_over(consent)
@@ -198,7 +204,7 @@ class Journey:
         return declined
 
     async def returned(
-        self, state: str, browser: str, code: SecretStr | None, error: str | None, request_id: str
+        self, state: str, browser: Sequence[str], code: SecretStr | None, error: str | None, request_id: str
     ) -> Consent:
         """FieldView sends the grower back with a code, an error, or neither. Raises ConsentForeign.
 
@@ -206,7 +212,7 @@ class Journey:
         link open; and what comes when somebody else was first, or when the link is over, is not taken.
         """
         async with self._database.transaction() as session:
-            consent_id = await consents.spend_attempt(session, digest(state), digest(browser), self._clock())
+            consent_id = await consents.spend_attempt(session, digest(state), _hashes(browser), self._clock())
             if consent_id is None:
                 raise ConsentForeign
             # Of two who come back at the same moment, the second sees that the first was taken.
@@ -246,10 +252,14 @@ class Journey:
         )
         await self._queue.enqueue(session, COMPLETE, consent.id, f"{COMPLETE}-{consent.id}-{uuid.uuid4().hex[:8]}")
 
-    async def of_browser(self, browser: str) -> Return | None:
+    async def of_browser(self, browser: Sequence[str]) -> Return | None:
         """The consent this browser last came back with, for the page it is sent to."""
         async with self._database.reading() as session:
-            consent = await consents.latest_of_browser(session, digest(browser))
+            consent = await consents.latest_of_browser(session, _hashes(browser))
             if consent is None:
                 return None
-            return Return(consent, is_own=await consents.came_from(session, consent.id, digest(browser)))
+            return Return(consent, is_own=await consents.came_from(session, consent.id, _hashes(browser)))
+
+
+def _hashes(browser: Sequence[str]) -> list[str]:
+    return [digest(secret) for secret in browser]

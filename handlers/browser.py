@@ -10,20 +10,22 @@ from starlette.responses import Response
 
 AGE = 60 * 60 * 24
 
+MOST = 8
+"""Consents that one browser can have begun at a time: an office may connect several growers."""
 
-_SECRET = re.compile(r"[\w-]{20,100}", re.ASCII)
+_SECRETS = re.compile(rf"[\w-]{{20,100}}(?:\.[\w-]{{20,100}}){{0,{MOST - 1}}}", re.ASCII)
 
 
 class BrowserCookie:
-    """The secret that binds a consent to the browser that began it."""
+    """The secrets that bind consents to the browser that began them, one for each, the one begun last first."""
 
     def __init__(self, public_url: str) -> None:
         self._secure = public_url.startswith("https://")
         # Browsers accept the prefix only over TLS; on loopback there is none.
         self._name = "__Host-fieldview-consent" if self._secure else "fieldview-consent"
 
-    def read(self, request: Request) -> str | None:
-        """The secret, None without one or with several: a browser keeps one of that name.
+    def read(self, request: Request) -> tuple[str, ...]:
+        """The secrets; none without the cookie, or with several: a browser keeps one of that name.
 
         Read here to the letter: parsers that strip more than blanks take a name that only looks like it, which any
         neighbour under the same domain may set, for one that only this host can.
@@ -34,12 +36,14 @@ class BrowserCookie:
             for part in header.split(";")
         ]
         found = [value for name, _, value in parts if name == self._name]
-        return found[0] if len(found) == 1 and _SECRET.fullmatch(found[0]) else None
+        return tuple(found[0].split(".")) if len(found) == 1 and _SECRETS.fullmatch(found[0]) else ()
 
-    def write(self, response: Response, secret: str) -> None:
+    def write(self, response: Response, secret: str, before: tuple[str, ...] = ()) -> None:
+        """Keep this secret, and as many of those `before` as there is room for."""
+        value = ".".join([secret, *(other for other in before if other != secret)][:MOST])
         # Lax, not Strict: the cookie has to come along when FieldView sends the browser back.
         response.set_cookie(
-            self._name, secret, max_age=AGE, path="/", secure=self._secure, httponly=True, samesite="lax"
+            self._name, value, max_age=AGE, path="/", secure=self._secure, httponly=True, samesite="lax"
         )
 
 

@@ -37,7 +37,7 @@ class Callback:
         """GET from FieldView: 303 to a page without code and state; another one when this browser began nothing."""
         state, code, error = (_one(request, name) for name in ("state", "code", "error"))
         browser = self._cookie.read(request)
-        if state is None or browser is None or _is_ambiguous(request):
+        if state is None or not browser or _is_ambiguous(request):
             return RedirectResponse(ELSEWHERE, 303, headers=PRIVATE)
         try:
             await self._bot.journey.returned(
@@ -54,9 +54,9 @@ class Callback:
     async def show(self, request: Request) -> Response:
         """GET: how the consent stands that this browser began last. Waits a moment for one that is nearly through."""
         browser = self._cookie.read(request)
-        back = await self._bot.journey.of_browser(browser) if browser else None
+        back = await self._bot.journey.of_browser(browser)
         for _ in range(GLANCES):
-            if browser is None or back is None or not _is_in_work(back.consent) or back.consent.trouble:
+            if back is None or not _is_in_work(back.consent) or back.consent.trouble:
                 break
             await asyncio.sleep(PAUSE)
             back = await self._bot.journey.of_browser(browser)

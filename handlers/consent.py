@@ -56,11 +56,12 @@ class ConsentPages:
             consent = await self._bot.journey.look(token)
             if consent.state not in (ConsentState.OPEN, ConsentState.HELD):
                 return RedirectResponse(f"/connect/{token}", 303, headers=PRIVATE)
-            begun = await self._bot.journey.begin(token, self._cookie.read(request), request.scope["request_id"])
+            secrets = self._cookie.read(request)
+            begun = await self._bot.journey.begin(token, secrets, request.scope["request_id"])
         except ConsentError as over:
             return await self._over(request, self._pages.for_request(request), token, over)
         response = RedirectResponse(begun.address, 303, headers=PRIVATE)
-        self._cookie.write(response, begun.browser)
+        self._cookie.write(response, begun.browser, secrets)
         return response
 
     async def decline(self, request: Request) -> Response:

@@ -229,13 +229,23 @@ async def begin_attempt(
     await note(session, consent_id, begun_at=at, trouble=None)
 
 
-async def spend_attempt(session: AsyncSession, state_hash: str, browser_hash: str, at: datetime) -> str | None:
+async def began_with(session: AsyncSession, consent_id: str, browser_hashes: Sequence[str]) -> set[str]:
+    """Which of a browser's secrets this consent was begun with before."""
+    query = select(AttemptRow.browser_hash).where(
+        AttemptRow.consent_id == consent_id, AttemptRow.browser_hash.in_(browser_hashes)
+    )
+    return set(await session.scalars(query))
+
+
+async def spend_attempt(
+    session: AsyncSession, state_hash: str, browser_hashes: Sequence[str], at: datetime
+) -> str | None:
     """Use a `state` up, once and only in the browser it was given to; returns the consent's id or None."""
     return await session.scalar(
         update(AttemptRow)
         .where(
             AttemptRow.state_hash == state_hash,
-            AttemptRow.browser_hash == browser_hash,
+            AttemptRow.browser_hash.in_(browser_hashes),
             AttemptRow.used_at.is_(None),
             AttemptRow.expires_at > at,
         )
@@ -249,22 +259,22 @@ async def note_attempt(session: AsyncSession, state_hash: str, *, took_code: boo
     await session.execute(update(AttemptRow).where(AttemptRow.state_hash == state_hash).values(took_code=took_code))
 
 
-async def came_from(session: AsyncSession, consent_id: str, browser_hash: str) -> bool:
+async def came_from(session: AsyncSession, consent_id: str, browser_hashes: Sequence[str]) -> bool:
     """Whether the approval that a consent has, or had last, was brought by this browser."""
     brought_by = (
         select(AttemptRow.browser_hash)
         .where(AttemptRow.consent_id == consent_id, AttemptRow.used_at.is_not(None), AttemptRow.took_code.is_not(False))
         .order_by(AttemptRow.used_at.desc())
     )
-    return await session.scalar(brought_by.limit(1)) == browser_hash
+    return await session.scalar(brought_by.limit(1)) in browser_hashes
 
 
-async def latest_of_browser(session: AsyncSession, browser_hash: str) -> Consent | None:
+async def latest_of_browser(session: AsyncSession, browser_hashes: Sequence[str]) -> Consent | None:
     """The consent this browser last came back from FieldView with."""
     row = await session.scalar(
         select(ConsentRow)
         .join(AttemptRow, AttemptRow.consent_id == ConsentRow.id)
-        .where(AttemptRow.browser_hash == browser_hash, AttemptRow.used_at.is_not(None))
+        .where(AttemptRow.browser_hash.in_(browser_hashes), AttemptRow.used_at.is_not(None))
         .order_by(AttemptRow.used_at.desc())
         .limit(1)
     )

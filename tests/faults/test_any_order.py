@@ -50,7 +50,7 @@ def test_any_order_of_events_keeps_every_invariant(machine: type[AnyOrder]) -> N
     run_state_machine_as_test(machine, settings=CALM)
 
 
-async def _state_for_everybody(session: Any, state_hash: str, browser_hash: str, at: Any) -> str | None:
+async def _state_for_everybody(session: Any, state_hash: str, browser_hashes: Any, at: Any) -> str | None:
     """`spend_attempt` without looking whether it was spent."""
     statement = update(AttemptRow).where(AttemptRow.state_hash == state_hash).values(used_at=at)
     found: str | None = await session.scalar(statement.returning(AttemptRow.consent_id))

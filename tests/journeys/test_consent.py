@@ -131,6 +131,17 @@ async def test_fieldviews_answer_in_another_browser_binds_nothing(stage: Stage) 
         assert back.headers["location"] == DONE, "the state was not burnt by strangers"
 
 
+async def test_a_secret_that_somebody_else_put_into_the_browser_is_not_taken_over(stage: Stage) -> None:
+    link, planted = await asked(stage), {"Cookie": "fieldview-consent=" + "p" * 43}
+    async with browser(stage) as ada, browser(stage) as stranger:
+        callback = stage.world.fieldview.approve(await ada.begins(link, **planted), ADA)
+        await stranger.sent_away(await stranger.client.get(callback, headers=planted))
+        assert (await ada.opens(callback)).headers["location"] == DONE
+        assert CONNECTED in (await ada.ends_up()).text
+        page = await stranger.client.get(DONE, headers=planted)
+        assert page.status_code == 404, "nobody but Ada sees with which account she approved"
+
+
 WITHOUT_STATE = (
     "",
     "code=abc",

@@ -172,9 +172,23 @@ MUTATIONS = (
     Mutation(
         "the browser a state is bound to",
         "storage/consents.py",
-        "            AttemptRow.browser_hash == browser_hash,\n            AttemptRow.used_at",
+        "            AttemptRow.browser_hash.in_(browser_hashes),\n            AttemptRow.used_at",
         "            AttemptRow.used_at",
         (CONSENT, "-k", "another_browser and sqlite"),
+    ),
+    Mutation(
+        "a browser's secret that somebody planted",
+        "bot/journey.py",
+        "next((each for each in browser if digest(each) in began), None)",
+        "next(iter(browser), None)",
+        (CONSENT, "-k", "somebody_else_put and sqlite"),
+    ),
+    Mutation(
+        "the end of a link that was replaced",
+        "bot/inviting.py",
+        "                await self._news.replaced(session, older, now)\n",
+        "",
+        (CONSENT, "-k", "lives_no_longer and sqlite"),
     ),
     Mutation(
         "a state works once",

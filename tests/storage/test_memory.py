@@ -268,13 +268,13 @@ async def test_a_state_is_spent_once_in_its_own_browser_and_in_time(database: Da
             database,
             lambda session, state=state: consents.begin_attempt(session, "c1", state, "browser", NOON, until),  # type: ignore[misc]
         )
-    assert await write(database, lambda session: consents.spend_attempt(session, "s1", "foreign", NOON)) is None
-    assert await write(database, lambda session: consents.spend_attempt(session, "s2", "browser", until)) is None
-    spent = await all_at_once(database, lambda session: consents.spend_attempt(session, "s1", "browser", NOON))
+    assert await write(database, lambda session: consents.spend_attempt(session, "s1", ["foreign"], NOON)) is None
+    assert await write(database, lambda session: consents.spend_attempt(session, "s2", ["browser"], until)) is None
+    spent = await all_at_once(database, lambda session: consents.spend_attempt(session, "s1", ["browser"], NOON))
     assert sorted(spent, key=str) == sorted([None] * 19 + ["c1"], key=str)
     async with database.reading() as session:
-        of_browser = await consents.latest_of_browser(session, "browser")
-        assert await consents.latest_of_browser(session, "foreign") is None
+        of_browser = await consents.latest_of_browser(session, ["browser"])
+        assert await consents.latest_of_browser(session, ["foreign"]) is None
     assert of_browser is not None
     assert of_browser.begun_at == NOON
 
