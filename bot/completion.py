@@ -233,7 +233,7 @@ class Completion:
         if held is None or held.state is not ConsentState.HELD:
             raise NothingHeld
         if held.doubt_mark != shown:
-            raise OtherAccountHeld(held)
+            raise OtherAccountHeld(held, await growers.get(session, held.grower_id))
 
     async def _refuse(self, consent_id: str, shown: str = "", *, by_job: bool = False) -> Consent | None:
         async with self._database.transaction() as session:

@@ -168,6 +168,7 @@ class OtherAccountHeld(ConsentError):
     """The question has changed since it was shown to whoever answers it."""
 
     consent: Consent
+    grower: Grower | None = None
 
     def __str__(self) -> str:
         return "The account has changed since this was shown to you. Nothing was decided."

@@ -131,7 +131,7 @@ class Ownership:
         was = {"owner": before.owner, "channel": before.channel}
         now = {"owner": grower.owner, "channel": grower.channel}
         await self._journal.done(session, deed, grower, before=was, after=now)
-        return Owned(grower, called=called)
+        return Owned(await growers.get(session, grower.id) or grower, called=called)
 
     async def _now(self, grower: Grower) -> Grower:
         async with self._database.reading() as session:

@@ -26,7 +26,7 @@ from storage import (
     storms,
 )
 from storage.database import Database
-from storage.records import Announcement, AnnouncementKind, ConsentState, FirstData, StormKind
+from storage.records import Announcement, AnnouncementKind, BulkState, ConsentState, FirstData, StormKind
 
 
 class DataSource(Protocol):
@@ -77,8 +77,8 @@ class Rendering:
             case AnnouncementKind.HANDOVER:
                 async with self._database.reading() as session:
                     handover = await handovers.get(session, owed.subject)
-                    names = await growers.names_of(session, handover.moved.growers) if handover else []
-                return messages.handover_received(handover, names) if handover else None
+                    moved = await growers.in_order(session, handover.moved.growers) if handover else []
+                return messages.handover_received(handover, moved) if handover else None
             case AnnouncementKind.THREAD:
                 raise AssertionError("a thread is replied to, not rendered")
             case AnnouncementKind.SILENCES:
@@ -121,7 +121,10 @@ class Rendering:
                 return None
             lines, answers = await bulks.lines(session, bulk_id), await bulks.answers(session, bulk_id)
             ill = {storm.kind for storm in await storms.standing(session)} - {StormKind.GROWERS}
-        return messages.bulk(BulkReport(bulk, lines, answers, frozenset(ill)), now)
+            known = {}
+            if bulk.state is BulkState.PLANNED:
+                known = await growers.get_many(session, {line.grower_id for line in lines if line.grower_id})
+        return messages.bulk(BulkReport(bulk, lines, answers, frozenset(ill), known), now)
 
     async def _no_data_yet(self, consent_id: str) -> Message | None:
         async with self._database.reading() as session:

@@ -55,12 +55,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class BulkReport:
-    """A list of growers that become links: its lines, how their consents stand, and whose illness is in the way."""
+    """A list of growers that become links: its lines, how their consents stand, whose illness is in the way, and while
+    it is only planned the growers it means."""
 
     bulk: Bulk
     lines: Sequence[BulkLine]
     answers: Mapping[ConsentState, int]
     ill: frozenset[StormKind] = frozenset()
+    known: Mapping[str, Grower] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ async def invited(
     invitation = await bot.inviting.invite(grower, request.user, request.channel, again=again)
     if isinstance(invitation, Consent):
         detail = {"link": "sent before", "consent": invitation.id}
-        return Reply(messages.link_just_sent(invitation, bot.clock()), replace=replace, detail=detail)
+        return Reply(messages.link_just_sent(invitation, bot.clock(), grower), replace=replace, detail=detail)
     return Reply(messages.invitation(invitation, bot.clock()), replace=replace)
 
 

@@ -169,10 +169,12 @@ async def names(session: AsyncSession, limit: int) -> list[tuple[str, str]]:
     return [(grower_id, name) for grower_id, name in await session.execute(query)]
 
 
-async def names_of(session: AsyncSession, ids: Sequence[str], limit: int = 50) -> list[str]:
-    """Their names in alphabetical order, of five hundred at most."""
-    chosen = select(GrowerRow.name).where(GrowerRow.id.in_(ids[:500])).order_by(GrowerRow.folded_name, GrowerRow.id)
-    return list(await session.scalars(chosen.limit(limit)))
+async def in_order(session: AsyncSession, ids: Sequence[str], limit: int = 50) -> list[Grower]:
+    """The first of them by name, looked for among five hundred at most."""
+    chosen = select(GrowerRow.id).where(GrowerRow.id.in_(ids[:500])).order_by(GrowerRow.folded_name, GrowerRow.id)
+    wanted = list(await session.scalars(chosen.limit(limit)))
+    found = await get_many(session, wanted)
+    return [found[grower_id] for grower_id in wanted]
 
 
 async def save(session: AsyncSession, growers: Sequence[Grower]) -> None:

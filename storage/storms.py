@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from storage import growers
 from storage.records import Affected, Cause, CredentialStatus, Storm, StormKind, StormTally
 from storage.tables import ConnectionRow, GrowerRow, IncidentRow, StormIncidentRow, StormRow
 from storage.upserts import insert
@@ -144,10 +145,9 @@ async def still_in(session: AsyncSession, storm: Storm, *, limit: int, offset: i
         case StormKind.LEAF:
             return []
     rows = await session.execute(query.order_by(GrowerRow.folded_name, GrowerRow.id).limit(limit).offset(offset))
-    return [
-        Affected(grower.to_record(), Cause(cause) if cause else Cause.FIELDVIEW_DOWN, since)
-        for grower, cause, since in rows
-    ]
+    found = [(row.to_record(), Cause(cause) if cause else Cause.FIELDVIEW_DOWN, since) for row, cause, since in rows]
+    told_apart = await growers.get_many(session, [grower.id for grower, _, _ in found])
+    return [Affected(told_apart.get(grower.id, grower), cause, since) for grower, cause, since in found]
 
 
 def _broken(storm_id: str, *columns: Any) -> Select[Any]:

@@ -11,7 +11,7 @@ from slack_sdk.models.blocks.block_elements import FileInputElement
 from slack_sdk.models.views import View
 
 from bot.messages.letters import to_paste
-from bot.messages.pieces import Message, actions, button, paragraphs, quiet, section
+from bot.messages.pieces import Message, actions, button, called, paragraphs, quiet, section
 from bot.messages.text import code, count, escape, listing, literal
 from bot.messages.times import in_utc
 from bot.messages.vocabulary import unreachable
@@ -155,7 +155,7 @@ def _plan(report: BulkReport, fates: Counter[LineFate]) -> Message:
     sums += [f"• {_many(fates[fate], *words, of='line')}" for fate, words in _FAULTS.items() if fates[fate]]
     blocks: list[Block] = [
         section(f"*{head}* Nothing has been done yet.", *sums, _left_out(report.bulk.left_out)),
-        *paragraphs(*_one_by_one(report.lines)),
+        *paragraphs(*_one_by_one(report)),
     ]
     if todo:
         blocks.append(section(_ill(report), _how_they_get_it()))
@@ -209,23 +209,24 @@ def _ill(report: BulkReport) -> str | None:
     return f"🟡 *{who} is ill right now:* whoever opens a link may not get through. Better wait until that is over."
 
 
-def _one_by_one(lines: Sequence[BulkLine]) -> list[str]:
+def _one_by_one(report: BulkReport) -> list[str]:
     """Lines one by one: first those with which something is the matter."""
+    lines = report.lines
     ordered = sorted(lines, key=lambda line: (line.fate not in _FAULTS, line.note is None, line.number))
-    shown = [_told(line) for line in ordered[:LISTED]]
+    shown = [_told(line, report.known.get(line.grower_id or "")) for line in ordered[:LISTED]]
     if len(lines) > LISTED:
         shown.append(f"…and {count(len(lines) - LISTED, 'more line', 'more lines')}, all in the file.")
     return shown
 
 
-def _told(line: BulkLine) -> str:
+def _told(line: BulkLine, grower: Grower | None) -> str:
     if line.fate in _FAULTS:
         why = line.note.rstrip(".") if line.note else _FAULTS[line.fate][0]
         return f"Line {line.number} {code(line.typed, 60)}: ⚠ {escape(why, 200)}"
     if line.fate not in _PLANS:
         return ""
     doubt = f". ⚠ {escape(line.note.rstrip('.'), 200)}" if line.note else ""
-    return f"Line {line.number} *{escape(line.grower_name or '')}*: {_PLANS[line.fate][0]}{doubt}"
+    return f"Line {line.number} *{called(grower, line.grower_name)}*: {_PLANS[line.fate][0]}{doubt}"
 
 
 def _progress(report: BulkReport, fates: Counter[LineFate]) -> Message:

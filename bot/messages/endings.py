@@ -6,7 +6,7 @@ from datetime import datetime
 
 from bot.messages.consents import account_line, data_line
 from bot.messages.pieces import Message, actions, button, called, quiet, section
-from bot.messages.text import count, escape, mention
+from bot.messages.text import count, mention
 from bot.messages.times import lasting, moment
 from bot.reports import Loss
 from storage.records import Connection, CredentialStatus, Disconnection, DisconnectionState, Grower
@@ -22,7 +22,7 @@ def disconnect_question(loss: Loss, now: datetime) -> Message:
     if loss.under_way is not None:
         return disconnection(loss.under_way, now)
     grower, credential = loss.grower, loss.connection.credential_id if loss.connection else None
-    head = f"Disconnect {escape(grower.name)} from FieldView?"
+    head = f"Disconnect {called(grower)} from FieldView?"
     events = (
         f"I keep my copy of it ({count(loss.events, 'event')})" if loss.events else "I keep a copy of what there is"
     )
@@ -107,11 +107,11 @@ def _done(wanted: Disconnection, name: str, who: str) -> Message:
 
 def not_connected(grower: Grower) -> Message:
     """There was nothing to do."""
-    head = f"{escape(grower.name)} was not connected."
+    head = f"{called(grower)} was not connected."
     return Message(head, (section(f"*{head}*", "Leaf had no connection to remove."),))
 
 
 def disconnect_cancelled(grower: Grower) -> Message:
     """Nothing was done."""
-    head = f"Nothing was changed: {escape(grower.name)} stays as it was."
+    head = f"Nothing was changed: {called(grower)} stays as it was."
     return Message(head, (section(head),))

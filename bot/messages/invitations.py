@@ -8,7 +8,7 @@ from slack_sdk.models.blocks import Block, StaticSelectElement
 
 from bot.messages.consents import account_line, link_name
 from bot.messages.letters import to_paste
-from bot.messages.pieces import Message, actions, button, copyable, menu, quiet, section, told_apart
+from bot.messages.pieces import Message, actions, button, called, copyable, menu, quiet, section, told_apart
 from bot.messages.speech import every_speech, speech
 from bot.messages.text import count, escape, mention
 from bot.messages.times import moment
@@ -19,7 +19,7 @@ from storage.records import Connection, Consent, Grower
 
 def invitation(inv: Invitation, now: datetime) -> Message:
     """To the agent alone: the grower has the link, or here it is to be passed on."""
-    name = escape(inv.grower.name)
+    name = called(inv.grower)
     if inv.delivered_to:
         return _delivered(inv, name, now)
     head = f"Here is the {link_name(inv.consent)} for {name}."
@@ -90,7 +90,7 @@ def _small_print(inv: Invitation, now: datetime) -> list[str]:
 
 def already_connected(grower: Grower, connection: Connection, now: datetime) -> Message:
     """No link is needed."""
-    name = escape(grower.name)
+    name = called(grower)
     since = f"Connected since {moment(connection.connected_at)}. " if connection.connected_at else ""
     blocks = (
         section(

@@ -21,7 +21,7 @@ def links(
     open_links: Sequence[Consent], grower: Grower | None, now: datetime, known: Mapping[str, Grower] | None = None
 ) -> Message:
     """Every link that still works, newest first, each with its buttons; `known` tells growers of one name apart."""
-    whose = f" of {escape(grower.name)}" if grower else ""
+    whose = f" of {called(grower)}" if grower else ""
     if not open_links:
         head = f"No link{whose} is out."
         return Message(head, (section(head, "Make one with `/fieldview connect <grower>`."),))
@@ -45,9 +45,9 @@ def _buttons(consent: Consent) -> ActionsBlock:
     )
 
 
-def link_just_sent(consent: Consent, now: datetime) -> Message:
+def link_just_sent(consent: Consent, now: datetime, grower: Grower | None = None) -> Message:
     """Somebody else, or the same person, pressed the button moments ago."""
-    asked, name = escape(consent.asked_by_name), escape(consent.grower_name)
+    asked, name = escape(consent.asked_by_name), called(grower, consent.grower_name)
     head = f"{name} has a {link_name(consent)} already, so I made no second one."
     blocks = (
         section(f"*{head}*", standing(consent, now)),
@@ -59,8 +59,8 @@ def link_just_sent(consent: Consent, now: datetime) -> Message:
     return Message(f"{head} {asked} was first.", blocks)
 
 
-def link_taken_back(consent: Consent) -> Message:
-    name = escape(consent.grower_name)
+def link_taken_back(consent: Consent, grower: Grower | None = None) -> Message:
+    name = called(grower, consent.grower_name)
     head = f"The link for {name} no longer works."
     then = "Whoever opens it reads that it was taken back. If they were in Slack, their message says so too."
     return Message(
@@ -100,9 +100,9 @@ def _why_anew(consent: Consent) -> str:
             return f"Their link ran out {moment(consent.expires_at)}"
 
 
-def account_decided(consent: Consent, *, used: bool) -> Message:
+def account_decided(consent: Consent, grower: Grower | None = None, *, used: bool) -> Message:
     """What follows from the decision about another FieldView account."""
-    name = escape(consent.grower_name)
+    name = called(grower, consent.grower_name)
     if used:
         head, then = f"I use this account for {name}.", "Leaf is being told; I tell you here when it is done."
     else:
@@ -115,9 +115,9 @@ def account_decided(consent: Consent, *, used: bool) -> Message:
     return Message(head, (section(f"*{head}*", then),))
 
 
-def account_changed(consent: Consent) -> Message:
+def account_changed(consent: Consent, grower: Grower | None = None) -> Message:
     """Somebody decided about an account that is not the one that is held now."""
-    name, account = escape(consent.grower_name), escape(consent.account_email or "one without a name")
+    name, account = called(grower, consent.grower_name), escape(consent.account_email or "one without a name")
     head = f"The approval of {name} has changed since this was shown to you, so I did nothing."
     whose = ", which another grower has too" if consent.trouble == "somebody-elses-account" else ""
     then = f"The FieldView account to decide about is now {account}{whose}. Ask the grower if you are not sure."

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.messages.pieces import Message, actions, button, paragraphs, section
+from bot.messages.pieces import Message, actions, button, called, paragraphs, section
 from bot.messages.text import channel, count, escape, listing, mention
 from bot.reports import Owned
-from storage.records import Escalation, Handover, Moved
+from storage.records import Escalation, Grower, Handover, Moved
 
 NAMED = 20
 """Growers that a hand-over names."""
@@ -15,7 +15,7 @@ NAMED = 20
 
 def owned(now: Owned, asker: str, *, may_leave: bool = False) -> Message:
     """To whoever asked or changed it, with the buttons for what can be changed with one press."""
-    grower, name = now.grower, escape(now.grower.name)
+    grower, name = now.grower, called(now.grower)
     if grower.owner is None:
         told, offer = "nobody looks after this grower.", button("Claim", "claim", grower.id)
         then = "Whoever claims it is called when its connection breaks."
@@ -50,10 +50,10 @@ def handed_over(done: Handover) -> Message:
     return Message(f"Handed over: {what}.", (section(f"*Everything {giver} had is with {taker} now:* {what}.", then),))
 
 
-def handover_received(done: Handover, names: Sequence[str]) -> Message:
+def handover_received(done: Handover, growers: Sequence[Grower]) -> Message:
     """To whoever takes it: what is theirs now, and from whom."""
     what = _what_moved(done.moved)
-    shown = [escape(name) for name in names[:NAMED]]
+    shown = [called(grower) for grower in growers[:NAMED]]
     if len(done.moved.growers) > len(shown):
         shown.append(f"{len(done.moved.growers) - len(shown):,} more")
     lines = (

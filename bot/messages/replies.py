@@ -49,7 +49,7 @@ def problem(error: BotError, *, might_change: bool = False) -> Message:
         case AlertOver() | SomebodyWasFirst():
             return not_done(error)
         case OtherAccountHeld():
-            return account_changed(error.consent)
+            return account_changed(error.consent, error.grower)
         case UnknownGrower() | AmbiguousGrower():
             # What was typed stands in these sentences: it must not pass for markup of ours.
             told = escape(str(error), 300)

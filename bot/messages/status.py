@@ -26,6 +26,7 @@ from bot.messages.pieces import (
     Message,
     actions,
     button,
+    called,
     grower_menu,
     named,
     paragraphs,
@@ -35,7 +36,7 @@ from bot.messages.pieces import (
 )
 from bot.messages.silences import silence_line, silence_of
 from bot.messages.tagging import tags_line
-from bot.messages.text import capital, code, count, escape, literal, sentence, utf16
+from bot.messages.text import capital, code, count, literal, sentence, utf16
 from bot.messages.times import ago, lasting, moment, since
 from bot.messages.vocabulary import SIGNS, STATE_MEANS, STATES, cause_of, explained, missing_parts
 from bot.reports import Overview, StatusReport
@@ -183,7 +184,7 @@ def _row(grower: Grower, connection: Connection, now: datetime, *, has_namesake:
 def connection_status(report: StatusReport, now: datetime, role: Role = Role.ADMIN) -> Message:
     """Everything known of one grower's connection, in plain words, and the buttons that this role may press."""
     status = report.connection.status if report.connection else CredentialStatus.ABSENT
-    name = escape(report.grower.name)
+    name = called(report.grower)
     lines = [*_state(report, status, now), *_particulars(report, status, now)]
     blocks = (
         section(named(report.grower)),

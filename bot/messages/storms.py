@@ -9,8 +9,8 @@ from datetime import datetime
 from slack_sdk.models.blocks import Block, ButtonElement
 
 from bot.messages.consents import is_waiting
-from bot.messages.pieces import Message, actions, button, heading, named, row, section
-from bot.messages.text import count, escape, listing, mention
+from bot.messages.pieces import Message, actions, button, called, heading, named, row, section
+from bot.messages.text import count, listing, mention
 from bot.messages.times import lasting, moment
 from bot.messages.vocabulary import CAUSES
 from bot.reports import StormList
@@ -150,7 +150,7 @@ def _largest_first(tally: StormTally) -> list[tuple[Cause, int]]:
 
 
 def _names(first: Sequence[Affected], number: int) -> str:
-    names = [escape(each.grower.name, 60) for each in first]
+    names = [called(each.grower) for each in first]
     more = [f"{number - len(names)} more"] if number > len(names) else []
     return listing([*names, *more])
 
@@ -198,7 +198,7 @@ def _place(page: StormList, by: int) -> str:
 def link_warning(grower: Grower, ill: Sequence[Storm]) -> Message:
     """Before a link is sent while the grower could not use it."""
     kinds = {storm.kind for storm in ill}
-    name = escape(grower.name)
+    name = called(grower)
     if StormKind.FIELDVIEW in kinds:
         head = f"FieldView is ill right now: {name} would fail."
         why = "FieldView does not even answer Leaf. I tell the channels when it is over; a link sent then will work."

@@ -10,7 +10,7 @@ from itertools import groupby
 from slack_sdk.models.blocks import Block, ButtonElement
 
 from bot.messages.deeds import told
-from bot.messages.pieces import Message, actions, button, paragraphs, quiet, section
+from bot.messages.pieces import Message, actions, button, called, paragraphs, quiet, section
 from bot.messages.text import capital, count, escape, listing, sentence
 from bot.messages.times import DAY, moment
 from bot.messages.vocabulary import CAUSES, SQUARES, STATES, http_status
@@ -29,7 +29,7 @@ _SOURCES = {
 
 def timeline(t: Timeline, now: datetime) -> Message:
     """One page of the story under the strip of the last 30 days."""
-    name = escape(t.grower.name)
+    name = called(t.grower)
     days = max(1, round((now - t.since) / DAY))
     span = count(days, "day")
     blocks: list[Block] = [

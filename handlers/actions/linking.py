@@ -28,9 +28,9 @@ async def renew(click: Click, bot: Bot) -> Reply:
 
 async def take_back(click: Click, bot: Bot) -> Reply:
     """The link stops working."""
-    await _about(click, bot)
+    grower = await _about(click, bot)
     revoked = await bot.inviting.take_back(click.value, click.user)
-    return Reply(messages.link_taken_back(revoked))
+    return Reply(messages.link_taken_back(revoked, grower))
 
 
 async def choose_language(click: Click, bot: Bot) -> Reply:
@@ -52,17 +52,17 @@ async def stop_reminders(click: Click, bot: Bot) -> Reply:
 async def use_account(click: Click, bot: Bot) -> Reply:
     """The other FieldView account is right."""
     consent_id, shown = messages.question_shown(click.value)
-    await _about(click, bot, consent_id)
+    grower = await _about(click, bot, consent_id)
     consent = await bot.completion.use_account(consent_id, shown)
-    return Reply(messages.account_decided(consent, used=True))
+    return Reply(messages.account_decided(consent, grower, used=True))
 
 
 async def refuse_account(click: Click, bot: Bot) -> Reply:
     """The other FieldView account is wrong."""
     consent_id, shown = messages.question_shown(click.value)
-    await _about(click, bot, consent_id)
+    grower = await _about(click, bot, consent_id)
     consent = await bot.completion.refuse_account(consent_id, shown)
-    return Reply(messages.account_decided(consent, used=False))
+    return Reply(messages.account_decided(consent, grower, used=False))
 
 
 async def _about(click: Click, bot: Bot, consent_id: str | None = None) -> Grower:

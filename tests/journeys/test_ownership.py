@@ -73,6 +73,22 @@ async def test_who_asks_an_unowned_grower_for_consent_looks_after_it_and_nobody_
     assert f"<@{stage.linus}> looks after" in text_of(await stage.types("/fieldview owner Ada Lovelace Farms"))
 
 
+async def test_two_growers_of_one_name_are_told_apart_when_they_change_hands(stage: Stage) -> None:
+    for email in ("g1@acres.example", "g2@acres.example"):
+        stage.world.leaf.add_user("Green Acres", email)
+    await stage.sweeps_now()
+    for email in ("g1@acres.example", "g2@acres.example"):
+        assert f"Green Acres ({email})*: <@{stage.linus}> looks after" in await gives(stage, "linus", email)
+    mine = await stage.types("/fieldview owner g1@acres.example", stage.linus)
+    released = await stage.presses(mine, "release", stage.linus)
+    assert "Green Acres (g1@acres.example)*: nobody" in text_of(released)
+    await stage.presses(released, "claim", stage.linus)
+    await stage.types("/fieldview handover @linus @grace", stage.linus)
+    [told] = await stage.dm(stage.grace)
+    for email in ("g1@acres.example", "g2@acres.example"):
+        assert f"Green Acres ({email})" in text_of(told)
+
+
 async def test_a_grower_may_have_a_channel_of_its_own(stage: Stage) -> None:
     await stage.sweeps_now()
     told = await stage.types(f"/fieldview owner {OWNED} @grace #growers")

@@ -43,6 +43,19 @@ async def test_a_team_reads_of_many_at_once_turns_the_pages_and_repairs_one(stag
     assert actions == ["storm", "storm", "connect", "storm"]
 
 
+async def test_two_growers_of_one_name_are_told_apart_in_the_message_for_all_of_them(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    for email in ("g1@acres.example", "g2@acres.example"):
+        stage.world.leaf.connect(stage.world.leaf.add_user("Green Acres", email))
+    users = await many(stage, 6)
+    for user in (*users, *map(stage.world.leaf.find, ("g1@acres.example", "g2@acres.example"))):
+        stage.world.leaf.set_status(user, "UNAUTHENTICATED")
+    await the_engine_sweeps(stage, "sweep-1")
+    [storm] = await stage.posted(stage.alerts)
+    for email in ("g1@acres.example", "g2@acres.example"):
+        assert f"Green Acres ({email})" in text_of(storm)
+
+
 async def test_a_link_is_held_back_while_fieldview_is_ill_and_sent_to_whoever_insists(stage_on_sqlite: Stage) -> None:
     stage = stage_on_sqlite
     users = await many(stage, 6)

@@ -71,6 +71,7 @@ from storage.records import (
     Topic,
     Wishes,
 )
+from tests.messages.namesakes import NAMING, TWINS
 from tests.messages.people import (
     FLOW,
     GROWER,
@@ -228,9 +229,12 @@ def casework() -> Iterator[tuple[str, Shown]]:
     handover = Handover("h", "UANA", "UJONAS", "UMARIA", NOW, moved)
     yield "handed over", messages.handed_over(handover)
     yield "nothing to hand over", messages.handed_over(replace(handover, moved=Moved()))
-    yield "hand-over received", messages.handover_received(handover, ["Hill & Dale", "Okafor Family Farms"])
+    yield "hand-over received", messages.handover_received(handover, [a_grower(name="Hill & Dale"), GROWER])
     many = replace(handover, moved=Moved(tuple(f"g-{n}" for n in range(300))))
-    yield "hand-over received, many", messages.handover_received(many, [f"Farm number {n}" for n in range(50)])
+    yield (
+        "hand-over received, many",
+        messages.handover_received(many, [a_grower(name=f"Farm number {n}") for n in range(50)]),
+    )
     yield "overview, mine", messages.overview(an_overview(owner="UMARIA"), NOW)
     yield "overview, mine, none", messages.overview(an_overview(owner="UMARIA", counts={}, needing_someone=[]), NOW)
     yield "owner, nobody", messages.owned(Owned(GROWER, newly=False), "UMARIA")
@@ -827,6 +831,12 @@ def threads() -> Iterator[tuple[str, Shown]]:
     yield "thread, several at once", messages.thread_reply(notes, NOW)
 
 
+def namesakes() -> Iterator[tuple[str, Shown]]:
+    """Some of what reads differently of one of two growers of one name; tests/messages/namesakes.py has all of it."""
+    for title in ("storm", "plan of a list", "hand-over received", "owner", "link taken back", "disconnect?"):
+        yield f"of one of two of the same name: {title}", NAMING[title](TWINS[0])
+
+
 def checks() -> Iterator[tuple[str, Shown]]:
     well = [Finding("Leaf", Level.GREEN, "logged in 3 h ago; this account has 2,500 growers")]
     look = Finding("Messages", Level.YELLOW, "12 still to be delivered, the oldest for 5 min", "They follow.")
@@ -854,6 +864,7 @@ def everything() -> dict[str, Shown]:
             *storms(),
             *digests(),
             *threads(),
+            *namesakes(),
             *checks(),
             *answers(),
         ]
