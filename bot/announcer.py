@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import messages
-from bot.audience import PRIVATE, TROUBLE, Audience
+from bot.audience import PERSONAL, TOLD_ONCE, TURNS, Audience
 from bot.correspondence import Correspondence
 from bot.errors import ChannelUnreachable, ProviderRefusedUs, ProviderRejected, ProviderUnavailable
 from bot.jobs import Queue
@@ -339,17 +339,16 @@ class Announcer:
             raise ChannelUnreachable(channel, OUTSIDERS)
 
     async def _read_by_somebody(self, owed: Announcement) -> None:
-        """Slack takes messages for who has left, and for guests. Raises ChannelUnreachable for what nobody would read
-        though somebody must: trouble that nobody else is told of, and the wish of a grower who waits. And for trouble
-        that is meant for a member of the team who has become a guest."""
-        if not owed.channel.startswith(("U", "W")):
+        """Slack takes messages for who has left, and for guests. Raises ChannelUnreachable for whatever is meant for a
+        member of the team who has become a guest. And for what nobody would read though somebody must: trouble that
+        nobody else is told of, the wish of a grower who waits, and whose turn it is."""
+        if not owed.channel.startswith(("U", "W")) or await self._audience.is_for_a_grower(owed):
             return
         is_wish = owed.kind is AnnouncementKind.CONSENT_RENEWAL
-        must_be_read = not owed.shown and (is_wish or self._audience.is_perhaps_a_stand_in(owed))
-        if not must_be_read and owed.kind not in TROUBLE:
-            return
-        # What is remembered of somebody is good enough for what others are told, too.
-        person = await (self._slack if must_be_read else self._standing).person(owed.channel)
+        is_alone = not owed.shown and (is_wish or self._audience.is_perhaps_a_stand_in(owed))
+        # What is remembered of somebody is good enough for what others are told, too, or are many.
+        person = await (self._slack if is_alone else self._standing).person(owed.channel)
+        must_be_read = is_alone or owed.kind in (*TURNS, AnnouncementKind.CONSENT_REMINDER)
         if must_be_read and person.is_gone:
             raise ChannelUnreachable(owed.channel, "user_disabled")
         if person.is_outsider:
@@ -377,9 +376,9 @@ class Announcer:
             pass
         elif owed.kind is AnnouncementKind.CONSENT_INVITATION and not owed.shown:
             await self._hand_back(owed.subject)
-        elif owed.kind is AnnouncementKind.CONSENT_RENEWAL and not owed.shown:
-            await self._pass_on(owed)
-        elif owed.kind not in PRIVATE:
+        elif owed.shown and owed.kind in TOLD_ONCE:
+            pass
+        elif not await self._audience.is_for_a_grower(owed) and not await self._passed_on(owed):
             await self._fall_back(owed, reason)
         # Last, and alone: a crash before it repeats the rest, which does no harm.
         async with self._database.transaction() as session:
@@ -397,16 +396,19 @@ class Announcer:
                 if consent.incident_id:
                     await self.has_news(session, AnnouncementKind.INCIDENT, consent.incident_id)
 
-    async def _pass_on(self, owed: Announcement) -> None:
-        """The grower waits, and their owner is gone: whoever asked hears of it, or else the operators."""
+    async def _passed_on(self, owed: Announcement) -> bool:
+        """It is the turn of a grower's owner, who cannot be written to: whether whoever asked hears of it instead."""
+        if owed.kind not in (*TURNS, AnnouncementKind.CONSENT_REMINDER):
+            return False
         async with self._database.transaction() as session:
-            consent = await consents.get(session, owed.subject)
-            if consent is None or not owed.channel.startswith(("U", "W")):
-                return
-            if consent.asked_by != owed.channel:
-                await self.to_person(session, owed.kind, owed.subject, consent.asked_by)
-            else:
-                await self.to_operators(session, owed.kind, owed.subject)
+            consent = await consents.get(session, owed.subject.partition(":")[0])
+            if consent is None or consent.asked_by == owed.channel:
+                return False
+            theirs = await outbox.find(session, owed.kind, owed.subject, consent.asked_by)
+            if theirs is not None and theirs.gave_up_reason is not None:
+                return False
+            await self.to_person(session, owed.kind, owed.subject, consent.asked_by)
+        return True
 
     async def _unfit(self, owed: Announcement, reason: str) -> None:
         text = f"Slack did not take one of my messages for {_place(owed.channel)}: `{reason}` ({owed.kind})."
@@ -415,7 +417,10 @@ class Announcer:
     async def _fall_back(self, owed: Announcement, reason: str) -> None:
         ours = {OUTSIDERS: "people of another organisation read it", GUEST: "they are only a guest now"}
         why = ours.get(reason, f"Slack says `{reason}`")
-        text = f"I cannot post to {_place(owed.channel)} any more: {why}. What was meant for it comes here."
+        then = "What was meant for it comes here."
+        if owed.kind in PERSONAL:
+            then = "What was meant for them alone is told nobody else; `/fieldview links` lists the links that are out."
+        text = f"I cannot post to {_place(owed.channel)} any more: {why}. {then}"
         operator = await self._audience.in_person(owed.channel)
         async with self._database.transaction() as session:
             await subscriptions.mark_broken(session, owed.channel, reason)

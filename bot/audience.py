@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.errors import BotError
 from bot.slack.client import SlackClient
-from storage import concerns, outbox, storms, subscriptions
+from storage import concerns, consents, outbox, storms, subscriptions
 from storage.database import Database
 from storage.records import About, Announcement, AnnouncementKind, Cause, StormKind, Topic
 
@@ -25,16 +25,14 @@ TOPICS: Mapping[Cause, Topic] = {
     Cause.LEAF_DOWN: Topic.ILL,
 }
 
-PRIVATE = (
-    AnnouncementKind.CONSENT_INVITATION,
-    AnnouncementKind.CONSENT_OUTCOME,
-    AnnouncementKind.CONSENT_REMINDER,
-    AnnouncementKind.CONSENT_RENEWAL,
-    AnnouncementKind.NO_DATA_YET,
-    AnnouncementKind.HANDOVER,
-    AnnouncementKind.BULK,
-)
-"""What is meant for one person and for nobody else."""
+TURNS = (AnnouncementKind.CONSENT_OUTCOME, AnnouncementKind.CONSENT_RENEWAL, AnnouncementKind.NO_DATA_YET)
+"""What tells one colleague that it is their turn; somebody else's when they cannot be written to."""
+
+TOLD_ONCE = (AnnouncementKind.CONSENT_RENEWAL, AnnouncementKind.NO_DATA_YET, AnnouncementKind.CONSENT_REMINDER)
+"""What one colleague has to hear; how it goes on from there need not be told anywhere else."""
+
+PERSONAL = (AnnouncementKind.CONSENT_REMINDER, AnnouncementKind.HANDOVER, AnnouncementKind.BULK)
+"""What is of use to one person and to nobody else, or shows links that are nobody else's."""
 
 FOR_OPERATORS = (
     AnnouncementKind.OPERATOR_NOTICE,
@@ -73,7 +71,9 @@ class Audience:
 
     async def elsewhere(self, session: AsyncSession, owed: Announcement) -> list[str]:
         """Who reads what was meant for a lost channel: the alert channel, or without it all that want to hear of it."""
-        if owed.kind in FOR_OPERATORS or (self._alert_channel and owed.channel != self._alert_channel):
+        if owed.kind in PERSONAL:
+            return []
+        if owed.kind in (*FOR_OPERATORS, *TURNS) or (self._alert_channel and owed.channel != self._alert_channel):
             return await self.operators(session, lost=owed.channel)
         return [channel for channel in await _hearing(session, owed.kind, owed.subject) if channel != owed.channel]
 
@@ -84,6 +84,14 @@ class Audience:
         found = await _in_nobodys_stead(session, owed.kind, owed.subject)
         return [place for place in found if place != owed.channel]
 
+    async def is_for_a_grower(self, owed: Announcement) -> bool:
+        """Whether this is a letter to a grower, who may well be a guest, and not to somebody of the team."""
+        if owed.kind is not AnnouncementKind.CONSENT_REMINDER:
+            return owed.kind is AnnouncementKind.CONSENT_INVITATION
+        async with self._database.reading() as session:
+            consent = await consents.get(session, owed.subject.partition(":")[0])
+        return consent is not None and consent.sent_to == owed.channel
+
     def is_perhaps_a_stand_in(self, owed: Announcement) -> bool:
         """Whether a person may be told of this trouble only because there is nobody else: see `channels`."""
         return self._alert_channel is None and owed.kind in TROUBLE and owed.channel.startswith(("U", "W"))
@@ -91,16 +99,19 @@ class Audience:
     async def in_person(self, channel: str) -> list[str]:
         """Who is told in person that this channel is lost: whoever subscribed it, or else an admin of the workspace.
 
-        An admin also when it is them who cannot be written to, and there is no alert channel.
+        An admin also when it is a person who cannot be written to, and no channel is there to hear of it, or they may
+        have been told because none could.
         """
+        is_person = channel.startswith(("U", "W"))
         async with self._database.reading() as session:
             subscription = await subscriptions.get(session, channel)
             makers = {each.made_by for each in await subscriptions.everyone(session)}
-        stood_in = self._alert_channel is None and channel in makers
+            nobody_hears = is_person and not await self.operators(session)
+        stood_in = nobody_hears or (self._alert_channel is None and channel in makers)
         if subscription is None and channel != self._alert_channel and not stood_in:
             return []
         try:
-            if subscription is not None and not (await self._slack.person(subscription.made_by)).is_gone:
+            if subscription is not None and (await self._slack.person(subscription.made_by)).is_colleague:
                 return [subscription.made_by]
         except BotError as failure:
             log.warning("slack does not tell who subscribed a channel", channel=channel, detail=str(failure))

@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import messages
-from bot.announcer import Announcer
+from bot.announcer import GUEST, Announcer
 from bot.correspondence import Correspondence
 from bot.errors import ChannelUnreachable, ProviderRefusedUs, ProviderRejected, ProviderUnavailable
 from bot.journal import Journal
@@ -76,6 +76,8 @@ class BulkListing:
         links = len(letters)
         words = messages.bulk_list_words(bulk, links)
         try:
+            if not (await self._slack.person(bulk.made_by)).is_colleague:
+                raise ChannelUnreachable(told.posted_channel, GUEST)
             await self._slack.send_file(told.posted_channel, messages.bulk_list_name(bulk), content, words)
         except ProviderUnavailable as failure:
             log.warning("a list waits", bulk=bulk_id, detail=failure.detail)

@@ -83,16 +83,16 @@ class BulkMaking:
         return None
 
     async def _asker(self, bulk: Bulk) -> Person | None:
-        """Whoever made the list; None when they have left this Slack. Raises ProviderUnavailable."""
+        """Whoever made the list; None when they have left this Slack or are a guest. Raises ProviderUnavailable."""
         try:
             asker = await self._slack.person(bulk.made_by)
         except ChannelUnreachable:
             return None
-        return None if asker.is_gone else asker
+        return asker if asker.is_colleague else None
 
     async def _abandon(self, bulk: Bulk) -> None:
         """Nobody is there any more to pass links on or to be answered for: no more of them are made."""
-        log.warning("a list is stopped: whoever made it has left", bulk=bulk.id)
+        log.warning("a list is stopped: whoever made it is no colleague any more", bulk=bulk.id)
         async with self._database.transaction() as session:
             if await bulks.move(session, bulk.id, BulkState.RUNNING, BulkState.STOPPED, finished_at=self._clock()):
                 await bulks.settle_begun(session, bulk.id)

@@ -280,10 +280,10 @@ def _outcome(
             return "🟠", f"{name} signed in with another FieldView account.", _another(consent, connection)
         case ConsentState.REVOKED if consent.revoked_by:
             then = f"{mention(consent.revoked_by)} did that. Nothing is shared through it."
-            return "⚪", f"Your link for {name} was taken back.", then
+            return "⚪", f"The link for {name} was taken back.", then
         case ConsentState.REVOKED:
             then = "A newer link took its place, or the grower is connected."
-            return "⚪", f"Your link for {name} no longer works.", then
+            return "⚪", f"The link for {name} no longer works.", then
         case ConsentState.EXCHANGING | ConsentState.DELIVERING:
             then = _held_up(consent) or "This usually takes less than a minute; I tell you here when it is done."
             return "🔵", f"{name} agreed; Leaf is being told.", then
@@ -361,7 +361,7 @@ def _unfinished(consent: Consent, name: str, now: datetime) -> Outcome:
         never = consent.opened_at is None and consent.begun_at is None
         how = "As far as I can tell, it was never opened." if never else "They did not finish in time."
         then = f"{how} {reminded}It is your turn: call them, or ask again with a new link."
-        return "⚪", f"Your link for {name} ran out.", then
+        return "⚪", f"The link for {name} ran out.", then
     works, press = "The same link still works.", "it again"
     if consent.replaced_at:
         works, press = "A newer link has taken its place.", "that one"

@@ -73,6 +73,11 @@ class Person:
     zone: str | None = None
     teams: frozenset[str] = frozenset()
 
+    @property
+    def is_colleague(self) -> bool:
+        """Whether they may read about growers: somebody of this workspace who is no guest and has not left."""
+        return not (self.is_gone or self.is_outsider)
+
 
 @dataclass(frozen=True)
 class Channel:

@@ -450,14 +450,15 @@ async def test_everything_lost_ends_in_the_log_and_not_in_a_circle(alone: Watch)
     assert await alone.owed() == []
 
 
-async def test_a_private_message_that_cannot_be_delivered_is_shown_to_nobody_else(alone: Watch) -> None:
+async def test_a_letter_to_a_grower_that_cannot_be_delivered_is_shown_to_nobody_else(alone: Watch) -> None:
     consent = Consent(
         "c1", alone.ada.id, alone.ada.name, "U1", "Grace", None, "red-barn", NOW, NOW, ConsentState.REVOKED
     )
     await alone.sweeps()
     async with alone.database.transaction() as session:
         await consents.add(session, consent, "hash")
-        for kind in (AnnouncementKind.CONSENT_INVITATION, AnnouncementKind.CONSENT_OUTCOME):
+        await consents.note(session, consent.id, sent_to="U0NOBODY")
+        for kind in (AnnouncementKind.CONSENT_INVITATION, AnnouncementKind.CONSENT_REMINDER):
             await alone.announcer.to_person(session, kind, consent.id, "U0NOBODY")
     await alone.delivers()
     assert alone.world.slack.requests[-1].error == "channel_not_found"
@@ -558,3 +559,19 @@ async def test_every_channel_has_a_pace_of_its_own(sqlite_url: str) -> None:
         in_alerts = [each.tick for each in sent if each.channel == watch.alerts]
         assert max(in_alerts) - started >= 0.29
         await database.close()
+
+
+async def test_a_colleague_who_is_a_guest_now_is_shown_nothing_of_whatever_kind(watch: Watch) -> None:
+    gus = watch.world.slack.add_user("gus", "Gus", "gus@greenacres.example", guest="multi")
+    async with watch.database.transaction() as session:
+        for kind in set(AnnouncementKind) - {AnnouncementKind.THREAD}:
+            await watch.announcer.to_person(session, kind, "1", gus)
+    await watch.delivers()
+    async with watch.database.reading() as session:
+        rows = await session.execute(
+            select(AnnouncementRow.kind, AnnouncementRow.gave_up_reason).where(AnnouncementRow.channel == gus)
+        )
+        gave_up = {row.kind: row.gave_up_reason for row in rows}
+    assert watch.posts(watch.world.slack.dm(gus)) == []
+    shown = {kind for kind, reason in gave_up.items() if reason != "is_a_guest"}
+    assert shown == {"consent-invitation"}, "which is meant for growers, who may be guests"
