@@ -155,18 +155,18 @@ async def _in_nobodys_stead(session: AsyncSession, kind: AnnouncementKind, subje
 async def _about(session: AsyncSession, kind: AnnouncementKind, subject: str) -> list[About]:
     match kind:
         case AnnouncementKind.INCIDENT:
-            return [About(TOPICS[cause], owner) for cause, owner in await concerns.of_incident(session, subject)]
+            return [About(TOPICS[cause], whose) for cause, whose in await concerns.of_incident(session, subject)]
         case AnnouncementKind.STORM:
             return await _about_storm(session, subject)
         case AnnouncementKind.CONNECTED:
-            return [About(Topic.CONNECTED, owner) for owner in await concerns.of_consent(session, subject)]
+            return [About(Topic.CONNECTED, whose) for whose in await concerns.of_consent(session, subject)]
         case AnnouncementKind.SILENCES:
-            return [About(Topic.SILENT, owner) for owner in await concerns.of_round(session, subject)]
+            return [About(Topic.SILENT, whose) for whose in await concerns.of_round(session, subject)]
     raise LookupError(f"no channel subscribes to {kind}")
 
 
 async def _about_storm(session: AsyncSession, storm_id: str) -> list[About]:
     storm = await storms.get(session, storm_id)
     if storm is None or storm.kind is not StormKind.GROWERS:
-        return [About(Topic.ILL, is_everybodys=True)]
-    return [About(TOPICS[cause], owner) for cause, owner in await concerns.of_storm(session, storm_id)]
+        return [About(Topic.ILL)]
+    return [About(TOPICS[cause], whose) for cause, whose in await concerns.of_storm(session, storm_id)]

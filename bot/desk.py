@@ -12,7 +12,7 @@ from bot.health import LISTED, Health
 from bot.reports import Desk, DeskRow, Look, Overview, Pile
 from storage import care, connections, consents, incidents, subscriptions
 from storage.database import Database
-from storage.records import CredentialStatus
+from storage.records import CredentialStatus, Whose
 
 PAGE = 15
 """Growers on one page: with three blocks each they fit into the hundred that Slack takes."""
@@ -31,7 +31,7 @@ class Desks:
 
     async def of(self, user: str, look: Look) -> Desk:
         """The desk of this person, as they look at it; a page beyond the last one is the last one."""
-        overview = await self._health.overview(owner=user)
+        overview = await self._health.overview(Whose(owner=user))
         is_mine = look.whose == "mine" or (not look.whose and any(overview.counts.values()))
         if not is_mine:
             overview = await self._health.overview()
@@ -60,9 +60,9 @@ class Desks:
                 out = await consents.working_of(session, self._clock(), [grower.id for grower, _ in needing])
                 return [DeskRow(grower, connection=known, consent=out.get(grower.id)) for grower, known in needing]
             case Pile.WAITING:
-                asked = await consents.waiting_ones(session, self._clock(), LISTED, overview.owner)
+                asked = await consents.waiting_ones(session, self._clock(), LISTED, overview.whose)
                 return [DeskRow(grower, consent=consent) for grower, consent in asked]
             case Pile.SILENT:
                 return [DeskRow(grower, silence=silence) for grower, silence in overview.silent]
             case Pile.SNOOZED:
-                return [DeskRow(grower) for _, grower in await care.snoozed(session, LISTED, overview.owner)]
+                return [DeskRow(grower) for _, grower in await care.snoozed(session, LISTED, overview.whose)]

@@ -14,7 +14,7 @@ from bot import workhours
 from bot.audience import TOPICS
 from bot.reports import Case, DigestReport, Week
 from storage import connections, consents, digests, silences, storms
-from storage.records import About, ConsentState, CredentialStatus, Digest, StormKind, Topic
+from storage.records import ConsentState, CredentialStatus, Digest, StormKind, Topic
 
 LISTED = 1000
 MONDAY = 0
@@ -26,13 +26,10 @@ async def report(session: AsyncSession, digest_id: str, now: datetime) -> Digest
     digest = await digests.get(session, digest_id)
     if digest is None:
         return None
-    wishes, owner = digest.wishes, digest.wishes.owner
+    wishes, whose = digest.wishes, digest.wishes.whose
     earlier = await digests.latest(session, digest.channel, before=digest.day)
-    counts = await connections.counts(session, owner)
-    open_ones = _covered(digest, await digests.standing(session, owner))
-    hears_of_silence = wishes.covers(About(Topic.SILENT, owner))
-    hears_of_connections = wishes.covers(About(Topic.CONNECTED, owner))
-    hears_of_illness = wishes.covers(About(Topic.ILL, is_everybodys=True))
+    counts = await connections.counts(session, whose)
+    open_ones = _covered(digest, await digests.standing(session, whose))
     ill = [storm for storm in await storms.standing(session) if storm.kind is not StormKind.GROWERS]
     return DigestReport(
         digest,
@@ -40,33 +37,34 @@ async def report(session: AsyncSession, digest_id: str, now: datetime) -> Digest
         healthy=counts.get(CredentialStatus.HEALTHY, 0),
         fresh=[case for case in open_ones if case[0].opened_at >= digest.since],
         standing=[case for case in open_ones if case[0].opened_at < digest.since],
-        recovered=_covered(digest, await digests.recovered(session, owner, digest.since, now)),
-        connected=await digests.connected(session, owner, digest.since, now) if hears_of_connections else (),
-        waiting=await consents.waiting_ones(session, now, LISTED, owner),
-        silent=await silences.standing(session, owner) if hears_of_silence else (),
-        ill=ill if hears_of_illness else (),
+        recovered=_covered(digest, await digests.recovered(session, whose, digest.since, now)),
+        connected=await digests.connected(session, whose, digest.since, now)
+        if wishes.hears_of(Topic.CONNECTED)
+        else (),
+        waiting=await consents.waiting_ones(session, now, LISTED, whose),
+        silent=await silences.standing(session, whose) if wishes.hears_of(Topic.SILENT) else (),
+        ill=ill if wishes.hears_of(Topic.ILL) else (),
         week=await _week(session, digest) if digest.day.weekday() == MONDAY else None,
         untold_since=earlier[1] if earlier and earlier[1] < digest.since else None,
     )
 
 
 def _covered(digest: Digest, cases: Sequence[Case]) -> list[Case]:
-    wishes = digest.wishes
-    return [case for case in cases if wishes.covers(About(TOPICS[case[0].cause], case[1].owner))]
+    return [case for case in cases if digest.wishes.hears_of(TOPICS[case[0].cause])]
 
 
 async def _week(session: AsyncSession, digest: Digest) -> Week:
     """The seven local days before the digest's."""
-    owner, zone = digest.wishes.owner, workhours.zone(digest.wishes.zone or "UTC") or ZoneInfo("UTC")
+    whose, zone = digest.wishes.whose, workhours.zone(digest.wishes.zone or "UTC") or ZoneInfo("UTC")
     first = digest.day - timedelta(days=DAYS)
     midnights = [
         datetime.combine(first + timedelta(days=number), time(), zone).astimezone(UTC) for number in range(DAYS + 1)
     ]
     began, ended = midnights[0], midnights[-1]
-    stood = [span for span in await digests.stood(session, owner, began, ended) if _counts(digest, span)]
-    mended = [span for span in await digests.repaired(session, owner, began, ended) if _counts(digest, span)]
-    earlier = await digests.repaired(session, owner, began - timedelta(days=DAYS), began)
-    asked = await digests.asked(session, owner, began, ended)
+    stood = [span for span in await digests.stood(session, whose, began, ended) if _counts(digest, span)]
+    mended = [span for span in await digests.repaired(session, whose, began, ended) if _counts(digest, span)]
+    earlier = await digests.repaired(session, whose, began - timedelta(days=DAYS), began)
+    asked = await digests.asked(session, whose, began, ended)
     agreed = {grower for grower, state in asked if state is ConsentState.CONNECTED}
     declined = {grower for grower, state in asked if state is ConsentState.DECLINED}
     return Week(
@@ -85,7 +83,7 @@ async def _week(session: AsyncSession, digest: Digest) -> Week:
 
 
 def _counts(digest: Digest, span: digests.Span) -> bool:
-    return digest.wishes.covers(About(TOPICS[span.cause], span.owner))
+    return digest.wishes.hears_of(TOPICS[span.cause])
 
 
 def _touches(span: digests.Span, since: datetime, until: datetime) -> bool:

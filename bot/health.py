@@ -26,7 +26,7 @@ from storage import (
     tags,
 )
 from storage.database import Database
-from storage.records import AuditEntry, Connection, CredentialStatus, Grower, Transition
+from storage.records import EVERYBODYS, AuditEntry, Connection, CredentialStatus, Grower, Transition, Whose
 
 PAGE = 15
 """Facts on one page of a timeline."""
@@ -72,19 +72,19 @@ class Health:
         self._data = data
         self._clock = clock
 
-    async def overview(self, owner: str | None = None) -> Overview:
-        """All growers at a glance, or those of one owner, from what the last sweep left us."""
+    async def overview(self, whose: Whose = EVERYBODYS) -> Overview:
+        """All growers at a glance, or only those, from what the last sweep left us."""
         async with self._database.reading() as session:
             last = await sweeps.last_finished(session)
             return Overview(
-                counts=await connections.counts(session, owner),
-                needing_someone=await connections.needing_someone(session, LISTED, owner),
-                waiting_for_consent=await consents.waiting(session, self._clock(), owner),
+                counts=await connections.counts(session, whose),
+                needing_someone=await connections.needing_someone(session, LISTED, whose),
+                waiting_for_consent=await consents.waiting(session, self._clock(), whose),
                 as_of=last.finished_at if last else None,
-                owner=owner,
-                silent=await silences.standing(session, owner),
-                snoozed=await care.count_snoozed(session, owner),
-                undecided=await consents.undecided(session, owner),
+                whose=whose,
+                silent=await silences.standing(session, whose),
+                snoozed=await care.count_snoozed(session, whose),
+                undecided=await consents.undecided(session, whose),
             )
 
     async def connection(self, grower: Grower) -> Connection | None:

@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from storage.records import (
+    EVERYBODYS,
     EVERYTHING,
     Affected,
     AuditEntry,
@@ -31,6 +32,7 @@ from storage.records import (
     StormTally,
     Subscription,
     Transition,
+    Whose,
     Wishes,
 )
 
@@ -76,7 +78,7 @@ class DataFlow:
 
 @dataclass(frozen=True)
 class Overview:
-    """All growers at a glance, or those of `owner`. `as_of` is the end of the last complete sweep, None before it.
+    """All growers at a glance, or only those. `as_of` is the end of the last complete sweep, None before it.
 
     `silent` are healthy by status, but nothing comes in; they are not among those who need someone.
     `undecided` have agreed with a FieldView account that somebody of the team has to confirm.
@@ -86,7 +88,7 @@ class Overview:
     needing_someone: Sequence[tuple[Grower, Connection]]
     waiting_for_consent: int
     as_of: datetime | None
-    owner: str | None = None
+    whose: Whose = EVERYBODYS
     silent: Sequence[tuple[Grower, Silence]] = ()
     snoozed: int = 0
     undecided: int = 0
@@ -354,7 +356,7 @@ class Draft:
     """What somebody is about to choose for a channel, and what that would have meant; `now` is how it is today.
 
     `by_default`: it is the alert channel and gets every alert anyway. `hidden`: it hears something today, and only its
-    members see what.
+    members see what. `tagged` is how many growers have the wished tag; one that is empty is still to be chosen.
     """
 
     channel: str | None
@@ -364,18 +366,21 @@ class Draft:
     now: Subscription | None = None
     by_default: bool = False
     hidden: bool = False
+    tagged: int = 0
 
 
 @dataclass(frozen=True)
 class Subscribed:
     """The outcome. `newly` is False when the channel was subscribed and worked; `was` is what it wanted until now, if
-    that was something else; `by_default`: the channel gets every alert anyway."""
+    that was something else; `by_default`: the channel gets every alert anyway. `tagged` is how many growers have the
+    wished tag."""
 
     channel: str
     newly: bool
     by_default: bool
     wishes: Wishes = EVERYTHING
     was: Wishes | None = None
+    tagged: int = 0
 
 
 @dataclass(frozen=True)
@@ -383,12 +388,14 @@ class Subscriptions:
     """Every channel that is subscribed, and the one that gets everything by the settings, as far as somebody may see.
 
     `hidden` are the names of private channels whose members alone see more; of those `in_doubt` Slack does not say.
+    `unused` are tags that channels wish for and no grower has.
     """
 
     listed: Sequence[Subscription]
     alert_channel: str | None = None
     hidden: Sequence[str] = ()
     in_doubt: int = 0
+    unused: frozenset[str] = frozenset()
 
 
 Case = tuple[Incident, Grower]

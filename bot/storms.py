@@ -70,7 +70,7 @@ class Storms:
         self._news(session).changed.append(incident_id)
 
     def moved(self, session: AsyncSession, incident_id: str) -> None:
-        """An open incident has another reason, or its grower another owner: channels that want that hear of it now."""
+        """An open incident has another reason, or its grower another owner or tag: channels that want that hear now."""
         self._news(session).moved.append(incident_id)
 
     def _news(self, session: AsyncSession) -> _News:

@@ -16,7 +16,7 @@ from bot.people import teammate
 from bot.rehearsal import rehearse
 from bot.reports import Draft, Subscribed, Subscriptions
 from bot.slack.client import Channel, SlackClient
-from storage import subscriptions
+from storage import subscriptions, tags
 from storage.database import Database
 from storage.records import EVERYTHING, Subscription, Wishes
 
@@ -60,10 +60,11 @@ class Subscribing:
             if wants != had:
                 at = (by, now) if before else (None, None)
                 await subscriptions.choose(session, channel, wants, *at)
+            tagged = await tags.number(session, wants.tag) if wants.tag else 0
             told = {"wishes": _told(wants)} if wants != EVERYTHING or wants != had else {}
             await self._journal.fulfil(session, channel=channel, before=not newly, after=True, **told)
         was = had if before and wants != had else None
-        return Subscribed(channel, newly, channel == self._alert_channel, wants, was)
+        return Subscribed(channel, newly, channel == self._alert_channel, wants, was, tagged)
 
     async def unsubscribe(self, channel: str) -> bool:
         """No more alerts here; False when there were none."""
@@ -76,6 +77,7 @@ class Subscribing:
         """Every subscription that this person may see, the oldest first."""
         async with self._database.reading() as session:
             found = await subscriptions.everyone(session)
+            known = await tags.counts(session) if any(each.wishes.tag for each in found) else {}
         channels = {each.channel for each in found} | ({self._alert_channel} if self._alert_channel else set())
         sights = await asyncio.gather(*(self._access.sight(user, channel) for channel in channels))
         seen = dict(zip(channels, sights, strict=True))
@@ -84,6 +86,7 @@ class Subscribing:
             self._alert_channel if self._alert_channel and seen[self._alert_channel].is_open else None,
             hidden=sorted(sight.name for sight in sights if sight.name),
             in_doubt=sum(sight.in_doubt for sight in sights),
+            unused=frozenset(each.wishes.tag for each in found if each.wishes.tag and each.wishes.tag not in known),
         )
 
     async def begin(self, channel: str | None, user: str) -> Draft:
@@ -104,9 +107,10 @@ class Subscribing:
         async with self._database.reading() as session:
             now: Subscription | None = await subscriptions.get(session, channel) if channel else None
             rehearsed = await rehearse(session, wishes, self._clock())
+            tagged = await tags.number(session, wishes.tag) if wishes.tag else 0
         by_default = sight.is_open and channel == self._alert_channel
         hidden = now is not None and sight.name is not None
-        return Draft(channel, wishes, rehearsed, zone, now if sight.is_open else None, by_default, hidden)
+        return Draft(channel, wishes, rehearsed, zone, now if sight.is_open else None, by_default, hidden, tagged)
 
     async def _zone_of(self, user: str) -> str:
         try:
@@ -134,4 +138,4 @@ def _told(wishes: Wishes) -> dict[str, Any]:
     """For the audit trail."""
     digest = {"digest_hour": wishes.digest_hour, "zone": wishes.zone} if wishes.has_digest else {}
     topics = None if wishes.topics is None else list(wishes.topics)
-    return {"owner": wishes.owner, "topics": topics, "delivery": wishes.delivery, **digest}
+    return {"owner": wishes.owner, "tag": wishes.tag, "topics": topics, "delivery": wishes.delivery, **digest}

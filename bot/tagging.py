@@ -41,6 +41,13 @@ class Tagging:
         async with self._database.reading() as session:
             return await tags.counts(session)
 
+    async def suggest(self, typed: str, limit: int = 100) -> Mapping[str, int]:
+        """Tags for type-ahead, and how many growers have each: those that begin with it first, then one that is new."""
+        known, sought = await self.everything(), _folded(typed)
+        fitting = sorted((tag for tag in known if sought in tag), key=lambda tag: (not tag.startswith(sought), tag))
+        found = {tag: known[tag] for tag in fitting[: limit - 1]}
+        return found if not _is_tag(sought) else {**found, sought: known.get(sought, 0)}
+
     async def of(self, grower: Grower) -> Tagged:
         """Which tags the grower has now."""
         async with self._database.reading() as session:
@@ -94,12 +101,20 @@ def tags_in(text: str) -> tuple[str, ...]:
 
 def tag_in(text: str) -> str:
     """One tag as it is kept: small letters, one space between words, nothing that is not seen. Raises UsageError."""
-    normal = unicodedata.normalize("NFKC", text).casefold()
-    seen = "".join(letter for letter in normal if unicodedata.category(letter) != "Cf")
-    tag = " ".join(unicodedata.normalize("NFKC", seen).strip().removeprefix("#").split())
-    if not tag or len(tag) > LONGEST or not tag[0].isalnum() or not all(map(_is_allowed, tag)):
+    tag = _folded(text)
+    if not _is_tag(tag):
         raise no_tag(text)
     return tag
+
+
+def _folded(text: str) -> str:
+    normal = unicodedata.normalize("NFKC", text).casefold()
+    seen = "".join(letter for letter in normal if unicodedata.category(letter) != "Cf")
+    return " ".join(unicodedata.normalize("NFKC", seen).strip().removeprefix("#").split())
+
+
+def _is_tag(tag: str) -> bool:
+    return 0 < len(tag) <= LONGEST and tag[0].isalnum() and all(map(_is_allowed, tag))
 
 
 def no_tag(text: str) -> UsageError:

@@ -26,6 +26,12 @@ async def growers(typing: Typing, bot: Bot) -> Sequence[Option]:
     return messages.grower_options(await bot.directory.suggest(typing.typed))
 
 
+async def tags(typing: Typing, bot: Bot) -> Sequence[Option]:
+    """Tags that growers have, and the typed one: a channel may wish for it before anybody has it."""
+    return messages.tag_options(await bot.tagging.suggest(typing.typed))
+
+
 MENUS: dict[str, Menu] = {
     "find-grower": Menu(Role.VIEWER, growers),
+    "subscribe-tag": Menu(Role.OPERATOR, tags),
 }

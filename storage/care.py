@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage.records import Cause, ConsentState, Grower, Incident, Storm, StormKind
+from storage import narrowing
+from storage.records import EVERYBODYS, Cause, ConsentState, Grower, Incident, Storm, StormKind, Whose
 from storage.tables import ConsentRow, GrowerRow, IncidentRow, StormIncidentRow, StormRow
 
 _IS_OPEN = IncidentRow.recovered_at.is_(None)
@@ -56,21 +57,21 @@ async def wake(session: AsyncSession, incident_id: str, at: datetime, *, only_if
     return await _set(session, incident_id, due, woken_at=at, **nobody) is not None
 
 
-async def snoozed(session: AsyncSession, limit: int, owner: str | None = None) -> list[tuple[Incident, Grower]]:
-    """Open incidents (of that owner's growers) that are snoozed: whose time comes first, then those without a time."""
+async def snoozed(session: AsyncSession, limit: int, whose: Whose = EVERYBODYS) -> list[tuple[Incident, Grower]]:
+    """Open incidents (of those growers) that are snoozed: whose time comes first, then those without a time."""
     rows = await session.execute(
         select(IncidentRow, GrowerRow)
         .join(GrowerRow, GrowerRow.id == IncidentRow.grower_id)
-        .where(_IS_OPEN, _IS_SNOOZED, *_owned_by(owner))
+        .where(_IS_OPEN, _IS_SNOOZED, *narrowing.to(whose))
         .order_by(IncidentRow.snoozed_until.is_(None), IncidentRow.snoozed_until, IncidentRow.id)
         .limit(limit)
     )
     return [(incident.to_record(), grower.to_record()) for incident, grower in rows]
 
 
-async def count_snoozed(session: AsyncSession, owner: str | None = None) -> int:
+async def count_snoozed(session: AsyncSession, whose: Whose = EVERYBODYS) -> int:
     query = select(func.count()).select_from(IncidentRow).join(GrowerRow, GrowerRow.id == IncidentRow.grower_id)
-    return await session.scalar(query.where(_IS_OPEN, _IS_SNOOZED, *_owned_by(owner))) or 0
+    return await session.scalar(query.where(_IS_OPEN, _IS_SNOOZED, *narrowing.to(whose))) or 0
 
 
 async def due_to_wake(session: AsyncSession, at: datetime, limit: int) -> list[Incident]:
@@ -188,10 +189,6 @@ def _forgotten(since: datetime) -> list[ColumnElement[bool]]:
     untouched = [or_(moment.is_(None), moment <= since) for moment in moments]
     nobodys = (IncidentRow.acknowledged_by.is_(None), ~_IS_SNOOZED)
     return [_IS_OPEN, IncidentRow.opened_at <= since, *nobodys, *untouched]
-
-
-def _owned_by(owner: str | None) -> list[ColumnElement[bool]]:
-    return [GrowerRow.owner == owner] if owner else []
 
 
 async def _set(session: AsyncSession, incident_id: str, if_: ColumnElement[bool], **values: Any) -> Incident | None:

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage.records import Connection, CredentialStatus, Grower, Transition
+from storage import narrowing
+from storage.records import EVERYBODYS, Connection, CredentialStatus, Grower, Transition, Whose
 from storage.tables import ConnectionRow, CredentialOwnerRow, GrowerRow, IncidentRow, TransitionRow
 from storage.upserts import insert
 
@@ -69,27 +70,27 @@ async def set_disconnecting(session: AsyncSession, grower_id: str, at: datetime 
     await session.execute(update(ConnectionRow).where(ConnectionRow.grower_id == grower_id).values(disconnecting_at=at))
 
 
-async def counts(session: AsyncSession, owner: str | None = None) -> dict[CredentialStatus, int]:
-    """How many growers (of that owner) still at Leaf stand where; those never seen with a credential are ABSENT."""
+async def counts(session: AsyncSession, whose: Whose = EVERYBODYS) -> dict[CredentialStatus, int]:
+    """How many of those growers still at Leaf stand where; those never seen with a credential are ABSENT."""
     status = func.coalesce(ConnectionRow.status, CredentialStatus.ABSENT.value)
     query = (
         select(status, func.count())
         .select_from(GrowerRow)
         .outerjoin(ConnectionRow, ConnectionRow.grower_id == GrowerRow.id)
-        .where(GrowerRow.gone_at.is_(None), *_owned_by(owner))
+        .where(GrowerRow.gone_at.is_(None), *narrowing.to(whose))
         .group_by(status)
     )
     return {CredentialStatus(name): number for name, number in await session.execute(query)}
 
 
 async def needing_someone(
-    session: AsyncSession, limit: int, owner: str | None = None
+    session: AsyncSession, limit: int, whose: Whose = EVERYBODYS
 ) -> list[tuple[Grower, Connection]]:
     """Broken, limited and unknown connections, the longest-standing first."""
     query = (
         select(GrowerRow, ConnectionRow)
         .join(ConnectionRow, ConnectionRow.grower_id == GrowerRow.id)
-        .where(ConnectionRow.status.in_(NEEDS_SOMEONE), GrowerRow.gone_at.is_(None), *_owned_by(owner))
+        .where(ConnectionRow.status.in_(NEEDS_SOMEONE), GrowerRow.gone_at.is_(None), *narrowing.to(whose))
         .order_by(ConnectionRow.changed_at, GrowerRow.id)
         .limit(limit)
     )
@@ -192,7 +193,3 @@ def _values(now: Connection) -> dict[str, Any]:
         "disconnecting_at": now.disconnecting_at,
         "completing_consent": now.completing_consent,
     }
-
-
-def _owned_by(owner: str | None) -> list[ColumnElement[bool]]:
-    return [GrowerRow.owner == owner] if owner else []

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage.records import Consent, ConsentState, Grower
+from storage import narrowing
+from storage.records import EVERYBODYS, Consent, ConsentState, Grower, Whose
 from storage.tables import AttemptRow, ConsentLinkRow, ConsentRow, GrowerRow
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -314,34 +315,33 @@ async def ahead_at_leaf(session: AsyncSession, consent: Consent, passed_at: date
     return row.to_record() if row else None
 
 
-async def waiting(session: AsyncSession, at: datetime, owner: str | None = None) -> int:
-    """How many growers (of that owner) have a link they may still use; what waits for the team is not among them."""
-    return await _growers(session, owner, ConsentRow.state.in_(UNFINISHED) & ~_HELD & (ConsentRow.expires_at > at))
+async def waiting(session: AsyncSession, at: datetime, whose: Whose = EVERYBODYS) -> int:
+    """How many growers (of those) have a link they may still use; what waits for the team is not among them."""
+    return await _growers(session, whose, ConsentRow.state.in_(UNFINISHED) & ~_HELD & (ConsentRow.expires_at > at))
 
 
-async def undecided(session: AsyncSession, owner: str | None = None) -> int:
-    """How many growers (of that owner) agreed with an account about which the team has to decide."""
-    return await _growers(session, owner, _HELD)
+async def undecided(session: AsyncSession, whose: Whose = EVERYBODYS) -> int:
+    """How many growers (of those) agreed with an account about which the team has to decide."""
+    return await _growers(session, whose, _HELD)
 
 
 _HELD = ConsentRow.state == ConsentState.HELD
 
 
-async def _growers(session: AsyncSession, owner: str | None, which: ColumnElement[bool]) -> int:
+async def _growers(session: AsyncSession, whose: Whose, which: ColumnElement[bool]) -> int:
     query = select(func.count(ConsentRow.grower_id.distinct())).where(which)
-    if owner:
-        query = query.join(GrowerRow, GrowerRow.id == ConsentRow.grower_id).where(GrowerRow.owner == owner)
+    if whose != EVERYBODYS:
+        query = query.join(GrowerRow, GrowerRow.id == ConsentRow.grower_id).where(*narrowing.to(whose))
     return await session.scalar(query) or 0
 
 
 async def waiting_ones(
-    session: AsyncSession, at: datetime, limit: int, owner: str | None = None
+    session: AsyncSession, at: datetime, limit: int, whose: Whose = EVERYBODYS
 ) -> list[tuple[Grower, Consent]]:
     """The growers whom `waiting` and `undecided` count, each with the newest link, the newest first."""
     query = select(GrowerRow, ConsentRow).join(ConsentRow, ConsentRow.grower_id == GrowerRow.id)
-    query = query.where(ConsentRow.state.in_(UNFINISHED), _HELD | (ConsentRow.expires_at > at))
-    if owner:
-        query = query.where(GrowerRow.owner == owner)
+    still_out = _HELD | (ConsentRow.expires_at > at)
+    query = query.where(ConsentRow.state.in_(UNFINISHED), still_out, *narrowing.to(whose))
     found: dict[str, tuple[Grower, Consent]] = {}
     for grower, consent in await session.execute(query.order_by(ConsentRow.created_at.desc()).limit(limit)):
         found.setdefault(grower.id, (grower.to_record(), consent.to_record()))

@@ -8,7 +8,8 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, Select, and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage.records import AnnouncementKind, Cause, ConsentState, Digest, Grower, Incident
+from storage import narrowing
+from storage.records import AnnouncementKind, Cause, ConsentState, Digest, Grower, Incident, Whose
 from storage.tables import AnnouncementRow, ConsentRow, DigestRow, GrowerRow, IncidentRow
 from storage.upserts import insert
 
@@ -24,6 +25,7 @@ async def add(session: AsyncSession, digest: Digest) -> bool:
         until=digest.until,
         zone=wishes.zone or "UTC",
         owner=wishes.owner,
+        tag=wishes.tag,
         topics=None if wishes.topics is None else list(wishes.topics),
     )
     return await session.scalar(statement.on_conflict_do_nothing().returning(DigestRow.id)) is not None
@@ -66,19 +68,19 @@ async def drop_older(session: AsyncSession, digest: Digest) -> None:
 # What stands in them
 
 
-async def standing(session: AsyncSession, owner: str | None) -> list[tuple[Incident, Grower]]:
-    """Open incidents that channels have heard of (of that owner's growers), the longest-standing first."""
-    return await _incidents(session, owner, IncidentRow.recovered_at.is_(None))
+async def standing(session: AsyncSession, whose: Whose) -> list[tuple[Incident, Grower]]:
+    """Open incidents that channels have heard of (of those growers), the longest-standing first."""
+    return await _incidents(session, whose, IncidentRow.recovered_at.is_(None))
 
 
 async def recovered(
-    session: AsyncSession, owner: str | None, since: datetime, until: datetime
+    session: AsyncSession, whose: Whose, since: datetime, until: datetime
 ) -> list[tuple[Incident, Grower]]:
     """Incidents that ended in between because the connection works again."""
-    return await _incidents(session, owner, _works_again_within(since, until))
+    return await _incidents(session, whose, _works_again_within(since, until))
 
 
-async def connected(session: AsyncSession, owner: str | None, since: datetime, until: datetime) -> list[Grower]:
+async def connected(session: AsyncSession, whose: Whose, since: datetime, until: datetime) -> list[Grower]:
     """Growers whose consent led to a connection in between and repaired no incident, by name."""
     query = (
         select(GrowerRow)
@@ -88,7 +90,7 @@ async def connected(session: AsyncSession, owner: str | None, since: datetime, u
             ConsentRow.state == ConsentState.CONNECTED,
             ConsentRow.finished_at.between(since, until),
             IncidentRow.id.is_(None),
-            *_owned_by(owner),
+            *narrowing.to(whose),
         )
         .order_by(GrowerRow.folded_name, GrowerRow.id)
     )
@@ -104,60 +106,47 @@ class Span:
     """From when to when a grower's connection was not well; `until` None is still."""
 
     grower_id: str
-    owner: str | None
     cause: Cause
     since: datetime
     until: datetime | None
 
 
-async def stood(session: AsyncSession, owner: str | None, since: datetime, until: datetime) -> list[Span]:
+async def stood(session: AsyncSession, whose: Whose, since: datetime, until: datetime) -> list[Span]:
     """Incidents that stood at any moment in between."""
     ended_later = or_(IncidentRow.recovered_at.is_(None), IncidentRow.recovered_at > since)
-    return await _spans(session, owner, IncidentRow.opened_at < until, ended_later)
+    return await _spans(session, whose, IncidentRow.opened_at < until, ended_later)
 
 
-async def repaired(session: AsyncSession, owner: str | None, since: datetime, until: datetime) -> list[Span]:
+async def repaired(session: AsyncSession, whose: Whose, since: datetime, until: datetime) -> list[Span]:
     """Incidents that ended in between because the connection works again."""
-    return await _spans(session, owner, _works_again_within(since, until))
+    return await _spans(session, whose, _works_again_within(since, until))
 
 
 async def asked(
-    session: AsyncSession, owner: str | None, since: datetime, until: datetime
+    session: AsyncSession, whose: Whose, since: datetime, until: datetime
 ) -> list[tuple[str, ConsentState]]:
     """Growers who were asked for consent in between, and what came of it; once for each link."""
     query = select(ConsentRow.grower_id, ConsentRow.state).join(GrowerRow, GrowerRow.id == ConsentRow.grower_id)
-    rows = await session.execute(query.where(ConsentRow.created_at.between(since, until), *_owned_by(owner)))
+    rows = await session.execute(query.where(ConsentRow.created_at.between(since, until), *narrowing.to(whose)))
     return [(grower_id, ConsentState(state)) for grower_id, state in rows]
 
 
-async def _spans(session: AsyncSession, owner: str | None, *where: ColumnElement[bool]) -> list[Span]:
-    columns = (
-        IncidentRow.grower_id,
-        GrowerRow.owner,
-        IncidentRow.cause,
-        IncidentRow.opened_at,
-        IncidentRow.recovered_at,
-    )
+async def _spans(session: AsyncSession, whose: Whose, *where: ColumnElement[bool]) -> list[Span]:
+    columns = (IncidentRow.grower_id, IncidentRow.cause, IncidentRow.opened_at, IncidentRow.recovered_at)
     query = select(*columns).join(GrowerRow, GrowerRow.id == IncidentRow.grower_id)
-    rows = await session.execute(query.where(IncidentRow.told_at.is_not(None), *where, *_owned_by(owner)))
-    return [Span(grower_id, whose, Cause(cause), began, ended) for grower_id, whose, cause, began, ended in rows]
+    rows = await session.execute(query.where(IncidentRow.told_at.is_not(None), *where, *narrowing.to(whose)))
+    return [Span(grower_id, Cause(cause), began, ended) for grower_id, cause, began, ended in rows]
 
 
 def _works_again_within(since: datetime, until: datetime) -> ColumnElement[bool]:
     return and_(IncidentRow.recovered_at.between(since, until), IncidentRow.ended_by != "disconnect")
 
 
-async def _incidents(
-    session: AsyncSession, owner: str | None, *where: ColumnElement[bool]
-) -> list[tuple[Incident, Grower]]:
+async def _incidents(session: AsyncSession, whose: Whose, *where: ColumnElement[bool]) -> list[tuple[Incident, Grower]]:
     query: Select[IncidentRow, GrowerRow] = (
         select(IncidentRow, GrowerRow)
         .join(GrowerRow, GrowerRow.id == IncidentRow.grower_id)
-        .where(IncidentRow.told_at.is_not(None), *where, *_owned_by(owner))
+        .where(IncidentRow.told_at.is_not(None), *where, *narrowing.to(whose))
         .order_by(IncidentRow.opened_at, IncidentRow.id)
     )
     return [(incident.to_record(), grower.to_record()) for incident, grower in await session.execute(query)]
-
-
-def _owned_by(owner: str | None) -> list[ColumnElement[bool]]:
-    return [GrowerRow.owner == owner] if owner else []

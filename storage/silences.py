@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlalchemy import Select, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage.records import CredentialStatus, Grower, Silence, SilenceEnd, SilenceKind
+from storage import narrowing
+from storage.records import EVERYBODYS, CredentialStatus, Grower, Silence, SilenceEnd, SilenceKind, Whose
 from storage.tables import ConnectionRow, GrowerRow, SilenceRow
 from storage.upserts import insert
 
@@ -34,8 +35,8 @@ async def open_of_grower(session: AsyncSession, grower_id: str) -> Silence | Non
     return row.to_record() if row else None
 
 
-async def standing(session: AsyncSession, owner: str | None = None) -> list[tuple[Grower, Silence]]:
-    """Growers (of that owner) with a healthy connection whose silence was told and is not over: the longest first."""
+async def standing(session: AsyncSession, whose: Whose = EVERYBODYS) -> list[tuple[Grower, Silence]]:
+    """Growers (of those) with a healthy connection whose silence was told and is not over: the longest first."""
     query = (
         _with_growers()
         .join(ConnectionRow, ConnectionRow.grower_id == GrowerRow.id)
@@ -43,10 +44,9 @@ async def standing(session: AsyncSession, owner: str | None = None) -> list[tupl
             SilenceRow.ended_at.is_(None),
             ConnectionRow.status == CredentialStatus.HEALTHY,
             GrowerRow.gone_at.is_(None),
+            *narrowing.to(whose),
         )
     )
-    if owner:
-        query = query.where(GrowerRow.owner == owner)
     return [(grower.to_record(), row.to_record()) for row, grower in await session.execute(query)]
 
 

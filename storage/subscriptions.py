@@ -33,6 +33,7 @@ async def choose(session: AsyncSession, channel: str, wishes: Wishes, by: str | 
         .where(SubscriptionRow.channel == channel)
         .values(
             owner=wishes.owner,
+            tag=wishes.tag,
             topics=None if wishes.topics is None else list(wishes.topics),
             delivery=wishes.delivery,
             digest_hour=wishes.digest_hour,

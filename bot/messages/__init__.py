@@ -64,6 +64,7 @@ from bot.messages.subscriptions import (
     subscription_changed,
     subscription_greeting,
     subscriptions,
+    tag_options,
     unsubscribed,
 )
 from bot.messages.tagging import tagged, tags
@@ -154,6 +155,7 @@ __all__ = [
     "subscription_changed",
     "subscription_greeting",
     "subscriptions",
+    "tag_options",
     "tagged",
     "tags",
     "thread_reply",

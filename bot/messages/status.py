@@ -62,7 +62,8 @@ def overview(o: Overview, now: datetime) -> Message:
     if not growers:
         return _nobody(o, now)
     needing = in_need(o)
-    head = f"{'You look after ' if o.owner else ''}{count(growers, 'grower')}: {tally(o)}."
+    mine, tagged = "You look after " if o.whose.owner else "", f" tagged “{escape(o.whose.tag)}”" if o.whose.tag else ""
+    head = f"{mine}{count(growers, 'grower')}{tagged}: {tally(o)}."
     blocks: list[Block] = [
         section(f"*{needs(o, now)}*", head, waiting(o), undecided(o), silent(o), snoozed(o)),
         quiet(age(o, now)),
@@ -77,7 +78,10 @@ def overview(o: Overview, now: datetime) -> Message:
 
 
 def _nobody(o: Overview, now: datetime) -> Message:
-    if o.owner:
+    if o.whose.tag:
+        head = f"No grower has the tag “{escape(o.whose.tag)}”."
+        return Message(head, (section(f"*{head}*", "`/fieldview tag` lists the tags there are."),))
+    if o.whose.owner:
         head, then = "You look after no grower yet.", "shows whose a grower is, and lets you claim it."
         return Message(head, (section(f"*{head}*", f"{code('/fieldview owner <grower>')} {then}"),))
     head = "There are no growers at Leaf yet." if o.as_of else "I have not looked at your growers yet."

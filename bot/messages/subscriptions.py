@@ -9,6 +9,7 @@ from slack_sdk.models.blocks import (
     CheckboxesElement,
     ConversationFilter,
     ConversationSelectElement,
+    ExternalDataSelectElement,
     InputBlock,
     InputInteractiveElement,
     Option,
@@ -19,7 +20,7 @@ from slack_sdk.models.views import View
 
 from bot.messages.pieces import Message, actions, button, menu, quiet, row, section
 from bot.messages.text import channel as place
-from bot.messages.text import code, count, escape, listing, mention
+from bot.messages.text import code, count, escape, listing, literal, mention
 from bot.messages.times import DAY, moment
 from bot.reports import Draft, Rehearsed, Subscribed, Subscriptions
 from storage.records import EVERYTHING, Delivery, Subscription, Topic, Wishes
@@ -40,7 +41,10 @@ TOPICS: Mapping[Topic, tuple[str, str]] = {
 }
 """What each is called, and how urgent it is."""
 
-WHOSE = {"all": "All growers", "one": "Only those of one colleague"}
+TAG = "subscribe-tag"
+"""The action of the menu of tags, which is filled while somebody types."""
+
+WHOSE = {"all": "All growers", "one": "Only those of one colleague", "tag": "Only those with a tag"}
 
 DELIVERIES: Mapping[str, str] = {
     Delivery.INSTANT: "At once",
@@ -66,6 +70,7 @@ def subscribed(done: Subscribed) -> Message:
     lines = [
         head,
         *([usual] if done.wishes == EVERYTHING else told(done.wishes)),
+        _nobody_has(done.wishes.tag) if done.wishes.tag and not done.tagged else None,
         f"*Before:* {in_short(done.was)}." if done.was is not None else None,
         default if done.by_default else None,
     ]
@@ -111,7 +116,8 @@ def subscriptions(all_of_them: Subscriptions) -> Message:
     head = f"{count(len(listed), 'channel is', 'channels are')} subscribed."
     blocks: list[Block] = [section(f"*{head}*", *lines)]
     for each in listed[:LISTED]:
-        blocks.append(row(button("Change…", "subscribe-options", each.channel), *_listed(each)))
+        unused = [_nobody_has(each.wishes.tag)] if each.wishes.tag in all_of_them.unused else []
+        blocks.append(row(button("Change…", "subscribe-options", each.channel), *_listed(each), *unused))
     if len(listed) > LISTED:
         blocks.append(quiet(f"…and {count(len(listed) - LISTED, 'more', 'more')}."))
     private = "A private channel is listed for its members only."
@@ -137,6 +143,11 @@ def _listed(each: Subscription) -> list[str]:
     if each.broken_reason:
         lines.append(f"🔴 *Gets nothing:* {_lost(each.broken_reason)} `/fieldview subscribe` there mends it.")
     return lines
+
+
+def _nobody_has(tag: str | None) -> str:
+    add = code(f"/fieldview tag <grower> add {tag}")
+    return f"⚠ No grower has the tag {code(tag or '')} yet, so no alert about one comes there. {add} changes that."
 
 
 def _lost(reason: str) -> str:
@@ -167,7 +178,10 @@ def _small(title: str) -> str:
 
 def whose(wishes: Wishes) -> str:
     """Whose growers it is about."""
-    return f"the growers of {mention(wishes.owner)}" if wishes.owner else "all growers"
+    tagged = f" with the tag {code(wishes.tag)}" if wishes.tag else ""
+    if wishes.owner:
+        return f"the growers of {mention(wishes.owner)}{tagged}"
+    return f"growers{tagged}" if tagged else "all growers"
 
 
 def _when(wishes: Wishes) -> str:
@@ -210,12 +224,16 @@ def subscribe_modal(draft: Draft, *, private_metadata: str) -> View:
         _field("channel", "Channel", _channels(draft.channel)),
         *([quiet(f"It hears now: {in_short(draft.now.wishes)}. Saving replaces that.")] if draft.now else []),
         *([quiet("It hears something already, and only its members see what. Saving replaces that.")] * draft.hidden),
-        _field("whose", "Whose", menu(CHANGE, "Choose…", WHOSE, chosen="one" if wishes.owner else "all")),
+        _field("whose", "Whose", menu(CHANGE, "Choose…", WHOSE, chosen=_chosen(wishes))),
     ]
     if wishes.owner:
         blocks.append(
             _field("owner", "Which colleague", UserSelectElement(action_id=CHANGE, initial_user=wishes.owner))
         )
+    elif wishes.tag is not None:
+        blocks.append(_field("tag", "Which tag", _tags(wishes.tag)))
+        if wishes.tag:
+            blocks.append(quiet(_has(draft.tagged) if draft.tagged else _nobody_has(wishes.tag)))
     blocks += [
         _field("topics", "What", _topics(wishes)),
         _field("delivery", "When", menu(CHANGE, "Choose…", DELIVERIES, chosen=wishes.delivery)),
@@ -225,7 +243,8 @@ def subscribe_modal(draft: Draft, *, private_metadata: str) -> View:
         chosen = str(FIRST_HOUR if wishes.digest_hour is None else wishes.digest_hour)
         at = menu(CHANGE, "Choose…", hours, chosen=chosen)
         blocks.append(_field("digest_hour", f"When the digest comes ({_zone(draft.zone)})", at))
-    blocks += [section(f"*{rehearsed(draft.rehearsed)}*", _of_which(draft.rehearsed))]
+    if wishes.tag != "":
+        blocks.append(section(f"*{rehearsed(draft.rehearsed)}*", _of_which(draft.rehearsed)))
     if draft.by_default:
         always = "It is the alert channel of this bot’s settings: it gets every alert at once whatever you choose here."
         blocks.append(quiet(always))
@@ -265,6 +284,32 @@ def _of_which(done: Rehearsed) -> str | None:
 
 def _field(block: str, label: str, element: InputInteractiveElement) -> InputBlock:
     return InputBlock(label=PlainTextObject(text=label), block_id=block, element=element, dispatch_action=True)
+
+
+def _chosen(wishes: Wishes) -> str:
+    return "one" if wishes.owner else "all" if wishes.tag is None else "tag"
+
+
+def _has(number: int) -> str:
+    return f"{count(number, 'grower has', 'growers have')} it now."
+
+
+def _tags(chosen: str) -> ExternalDataSelectElement:
+    shown = PlainTextObject(text="Type a tag…")
+    known = Option(value=chosen, text=PlainTextObject(text=literal(chosen))) if chosen else None
+    return ExternalDataSelectElement(action_id=TAG, placeholder=shown, min_query_length=0, initial_option=known)
+
+
+def tag_options(tags: Mapping[str, int]) -> list[Option]:
+    """Tags to choose from, and how many growers have each."""
+    return [
+        Option(
+            value=tag,
+            text=PlainTextObject(text=literal(tag)),
+            description=PlainTextObject(text=_has(number) if number else "No grower has it yet."),
+        )
+        for tag, number in tags.items()
+    ]
 
 
 def _channels(chosen: str | None) -> ConversationSelectElement:

@@ -60,6 +60,7 @@ ACTIONS: dict[str, Action] = {
     "home-subscribe": Action("subscribe", Role.OPERATOR, home.choose_channel),
     "subscribe-options": Action("subscribe", Role.OPERATOR, subscribing.ask),
     "subscribe-change": Action("subscribe", Role.OPERATOR, subscribing.change, in_form=True),
+    "subscribe-tag": Action("subscribe", Role.OPERATOR, subscribing.change, in_form=True),
     "connect-anyway": Action("connect", Role.OPERATOR, connecting.connect_anyway),
     "send-link-anyway": Action("connect", Role.OPERATOR, connecting.send_link_anyway),
     "open-consent-link": Action("open-consent-link", Role.GROWER, connecting.opened),

@@ -54,14 +54,18 @@ COMMANDS: dict[str, Command] = {
         Command("bulk", "", "Links for a whole list of growers, from a CSV file", Role.OPERATOR, bulk.bulk),
         Command("links", "[grower]", "Links that are out, to renew or take back", Role.OPERATOR, links.links),
         Command(
-            "status", "[grower | --mine]", "How connections are doing: all, yours, or one", Role.VIEWER, status.status
+            "status",
+            "[grower | --mine | tag:north]",
+            "How connections are doing: all, yours, those with a tag, or one",
+            Role.VIEWER,
+            status.status,
         ),
         Command("events", "<grower> [days]", "What happened to a connection", Role.VIEWER, events.events),
         Command("disconnect", "<grower>", "End a grower’s connection", Role.ADMIN, disconnect.disconnect),
         Command(
             "subscribe",
-            "[#channel] [options]",
-            "Get alerts in a channel: all, or those you choose",
+            "[#channel] [options | tag:north]",
+            "Get alerts in a channel: all, those you choose, or those about growers with a tag",
             Role.OPERATOR,
             subscribe.subscribe,
         ),

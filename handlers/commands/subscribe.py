@@ -1,23 +1,34 @@
-"""`/fieldview subscribe [#channel] [options]`: alerts go to a channel."""
+"""`/fieldview subscribe [#channel] [options | tag:north]`: alerts go to a channel."""
 
 from __future__ import annotations
 
 import re
 
 from bot.bot import Bot
+from bot.tagging import tag_in
 from handlers.call import Call, Reply
 from handlers.replies import asked_what_to_hear, hears
+from storage.records import Wishes
 
-_OPTIONS = re.compile(r"(?:<#(?P<channel>[CG][A-Z0-9]+)(?:\|[^>]*)?> ?)?(?:options|custom)", re.IGNORECASE)
+_CHANNEL = r"<#(?P<{0}>[CG][A-Z0-9]+)(?:\|[^>]*)?>"
+_OPTIONS = re.compile(rf"(?:{_CHANNEL.format('channel')} ?)?(?:options|custom)", re.IGNORECASE)
+_BY_TAG = re.compile(
+    rf"(?:{_CHANNEL.format('channel')} ?)?tag ?: ?(?P<tag>.*?)(?: {_CHANNEL.format('behind')})?", re.IGNORECASE
+)
 
 
 async def subscribe(call: Call, bot: Bot) -> Reply:
-    """Subscribe the named channel or this one to everything, and say so there for everybody to see.
+    """Subscribe the named channel or this one to everything, or to everything about growers with a tag, and say so
+    there for everybody to see.
 
     With "options" a form asks what it shall hear, and when.
     """
     if asked := _OPTIONS.fullmatch(call.text):
         return asked_what_to_hear(bot, asked["channel"] or call.channel, call)
-    channel = call.channel_named("/fieldview subscribe #channel")
+    if by_tag := _BY_TAG.fullmatch(call.text):
+        wishes = Wishes(tag=tag_in(by_tag["tag"]))
+        channel = by_tag["channel"] or by_tag["behind"] or call.channel or ""
+    else:
+        wishes, channel = None, call.channel_named("/fieldview subscribe #channel")
     await bot.access.require_reach(call.user, channel, call.channel)
-    return hears(await bot.subscribing.subscribe(channel, call.user), call.user)
+    return hears(await bot.subscribing.subscribe(channel, call.user, wishes), call.user)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 from bot import messages, workhours
 from bot.bot import Bot
+from bot.errors import UsageError
+from bot.tagging import tag_in
 from handlers.call import Reply, Submission
 from handlers.replies import hears
 from storage.records import Delivery, Topic, Wishes
@@ -22,7 +24,10 @@ def faults(form: Submission) -> Mapping[str, str]:
         found["channel"] = "Choose a channel."
     if form.values.get("whose") == "one" and not _PERSON.fullmatch(form.values.get("owner", "")):
         found["owner" if "owner" in form.values else "whose"] = "Choose a colleague."
-    if wishes_in(form.values, form.user, "").topics == ():
+    wishes = wishes_in(form.values, form.user, "")
+    if wishes.tag == "":
+        found["tag" if "tag" in form.values else "whose"] = "Choose a tag."
+    if wishes.topics == ():
         found["topics"] = "Choose at least one. To hear nothing at all, use /fieldview unsubscribe."
     return found
 
@@ -42,7 +47,8 @@ def channel_in(values: Mapping[str, str]) -> str | None:
 
 
 def wishes_in(values: Mapping[str, str], user: str, zone: str) -> Wishes:
-    """What is chosen so far; whoever fills it in is the colleague unless another one is named."""
+    """What is chosen so far; whoever fills it in is the colleague unless another one is named, and an empty tag is one
+    that is still to be chosen."""
     topics = tuple(topic for topic in Topic if topic in values.get("topics", "").split(","))
     owner = values.get("owner", "")
     named = owner if _PERSON.fullmatch(owner) else user
@@ -55,12 +61,20 @@ def wishes_in(values: Mapping[str, str], user: str, zone: str) -> Wishes:
         delivery=delivery,
         digest_hour=_hour(values.get("digest_hour", "")) if has_digest else None,
         zone=zone if has_digest else None,
+        tag=_tag(values.get("tag", "")) if values.get("whose") == "tag" else None,
     )
 
 
 def zone_in(name: str) -> str:
     """The time zone that the form was opened with."""
     return name if workhours.zone(name) else "UTC"
+
+
+def _tag(chosen: str) -> str:
+    try:
+        return tag_in(chosen)
+    except UsageError:
+        return ""
 
 
 def _hour(chosen: str) -> int:

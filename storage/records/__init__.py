@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from storage.records.audit import AuditCheckpoint, AuditEntry, SealedEntry
 from storage.records.bulks import Bulk, BulkLine, BulkState, LineFate
-from storage.records.channels import EVERYTHING, About, Delivery, Digest, Escalation, Subscription, Topic, Wishes
+from storage.records.channels import (
+    EVERYBODYS,
+    EVERYTHING,
+    About,
+    Delivery,
+    Digest,
+    Escalation,
+    Subscription,
+    Topic,
+    Whose,
+    Wishes,
+)
 from storage.records.connections import (
     Cause,
     Connection,
@@ -23,6 +34,7 @@ from storage.records.outbox import Announcement, AnnouncementKind, NoteKind, Not
 from storage.records.team import MEMBERS, AccessRule, Handover, Moved, Role
 
 __all__ = [
+    "EVERYBODYS",
     "EVERYTHING",
     "MEMBERS",
     "About",
@@ -70,5 +82,6 @@ __all__ = [
     "Topic",
     "Transition",
     "Trouble",
+    "Whose",
     "Wishes",
 ]

@@ -26,17 +26,32 @@ class Delivery(StrEnum):
 
 
 @dataclass(frozen=True)
+class Whose:
+    """Whose growers: those one colleague looks after, those with one tag, or, without either, everybody's."""
+
+    owner: str | None = None
+    tag: str | None = None
+
+    def covers(self, other: Whose) -> bool:
+        """Whether a grower of the other is among them."""
+        return self.owner in (None, other.owner) and self.tag in (None, other.tag)
+
+
+EVERYBODYS = Whose()
+
+
+@dataclass(frozen=True)
 class About:
-    """What a piece of news is about, and whose the grower is; an illness of Leaf or FieldView is everybody's."""
+    """What a piece of news is about, and whose the grower is; without, as an illness of Leaf, it is everybody's."""
 
     topic: Topic
-    owner: str | None = None
-    is_everybodys: bool = False
+    whose: Whose | None = None
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """What a channel wants to hear, and when. Without `owner` it is of all growers; `topics` None is everything.
+    """What a channel wants to hear, and when. Without `owner` and `tag` it is of all growers; `topics` None is
+    everything.
 
     A digest comes once a day at `digest_hour` in `zone` (IANA's).
     """
@@ -46,6 +61,12 @@ class Wishes:
     delivery: Delivery = Delivery.INSTANT
     digest_hour: int | None = None
     zone: str | None = None
+    tag: str | None = None
+
+    @property
+    def whose(self) -> Whose:
+        """Of whose growers it is."""
+        return Whose(self.owner, self.tag)
 
     @property
     def hears_at_once(self) -> bool:
@@ -58,12 +79,15 @@ class Wishes:
     @property
     def is_of_all(self) -> bool:
         """Whether nothing is left out."""
-        return self.owner is None and self.topics is None
+        return self.whose == EVERYBODYS and self.topics is None
+
+    def hears_of(self, topic: Topic) -> bool:
+        """Whether this is among the kinds that the channel wants to hear of, at once or in its digest."""
+        return self.topics is None or topic in self.topics
 
     def covers(self, about: About) -> bool:
         """Whether this is among what the channel wants to hear, at once or in its digest."""
-        wanted = self.topics is None or about.topic in self.topics
-        return wanted and (self.owner is None or about.is_everybodys or about.owner == self.owner)
+        return self.hears_of(about.topic) and (about.whose is None or self.whose.covers(about.whose))
 
 
 EVERYTHING = Wishes()

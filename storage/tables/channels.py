@@ -25,12 +25,13 @@ class SubscriptionRow(Row):
     zone: Mapped[str | None] = mapped_column(String(64))
     changed_by: Mapped[str | None] = mapped_column(String(32))
     changed_at: Mapped[datetime | None]
+    tag: Mapped[str | None] = mapped_column(String(64))
 
     def to_record(self) -> Subscription:
         # A newer version that runs beside us may know more topics and deliveries: told at once is told for sure.
         topics = None if self.topics is None else tuple(topic for topic in Topic if topic in self.topics)
         delivery = Delivery(self.delivery) if self.delivery in set(Delivery) else Delivery.INSTANT
-        wishes = Wishes(self.owner, topics, delivery, self.digest_hour, self.zone)
+        wishes = Wishes(self.owner, topics, delivery, self.digest_hour, self.zone, self.tag)
         return Subscription(
             self.channel, self.made_by, self.made_at, self.broken_reason, wishes, self.changed_by, self.changed_at
         )
@@ -50,10 +51,11 @@ class DigestRow(Row):
     zone: Mapped[str] = mapped_column(String(64))
     owner: Mapped[str | None] = mapped_column(String(32))
     topics: Mapped[list[str] | None]
+    tag: Mapped[str | None] = mapped_column(String(64))
 
     def to_record(self) -> Digest:
         topics = None if self.topics is None else tuple(topic for topic in Topic if topic in self.topics)
-        wishes = Wishes(self.owner, topics, Delivery.DIGEST, zone=self.zone)
+        wishes = Wishes(self.owner, topics, Delivery.DIGEST, zone=self.zone, tag=self.tag)
         return Digest(self.id, self.channel, date.fromisoformat(self.day), self.since, self.until, wishes)
 
 

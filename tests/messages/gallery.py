@@ -69,6 +69,7 @@ from storage.records import (
     Subscription,
     ThreadNote,
     Topic,
+    Whose,
     Wishes,
 )
 from tests.messages.namesakes import NAMING, TWINS
@@ -235,8 +236,14 @@ def casework() -> Iterator[tuple[str, Shown]]:
         "hand-over received, many",
         messages.handover_received(many, [a_grower(name=f"Farm number {n}") for n in range(50)]),
     )
-    yield "overview, mine", messages.overview(an_overview(owner="UMARIA"), NOW)
-    yield "overview, mine, none", messages.overview(an_overview(owner="UMARIA", counts={}, needing_someone=[]), NOW)
+    yield "overview, mine", messages.overview(an_overview(whose=Whose("UMARIA")), NOW)
+    yield (
+        "overview, mine, none",
+        messages.overview(an_overview(whose=Whose("UMARIA"), counts={}, needing_someone=[]), NOW),
+    )
+    north = Whose(tag="north")
+    yield "overview, by tag", messages.overview(an_overview(whose=north), NOW)
+    yield "overview, by tag, none", messages.overview(an_overview(whose=north, counts={}, needing_someone=[]), NOW)
     yield "owner, nobody", messages.owned(Owned(GROWER, newly=False), "UMARIA")
     yield "owner, oneself", messages.owned(Owned(owned), "UMARIA")
     yield (
@@ -443,7 +450,7 @@ def homes() -> Iterator[tuple[str, Shown]]:
     def home(desk: Desk) -> View:
         return messages.home(desk, is_admin=False, now=NOW)
 
-    mine = an_overview(owner="UMARIA", snoozed=1)
+    mine = an_overview(whose=Whose("UMARIA"), snoozed=1)
     yield "home", messages.home(a_desk(mine), is_admin=True, now=NOW)
     quiet = a_desk(mine, look=Look("mine", Pile.SNOOZED))
     known = a_connection(CredentialStatus.BROKEN, cause=Cause.GROWER_MUST_ACT)
@@ -659,6 +666,7 @@ def answers() -> Iterator[tuple[str, Shown]]:
     yield "notice, over", messages.operator_notice(a_notice(over_at=NOW), NOW)
 
 
+BY_TAG = Wishes(tag="north valley")
 WISHES = Wishes("UMARIA", (Topic.BROKEN, Topic.ILL), Delivery.BOTH, 7, "America/Chicago")
 
 
@@ -671,6 +679,10 @@ def subscriptions() -> Iterator[tuple[str, Shown]]:
     yield "greeting", messages.subscription_greeting("UMARIA")
     yield "greeting, some of it", messages.subscription_greeting("UMARIA", WISHES)
     yield "greeting, changed", messages.subscription_changed("UMARIA", WISHES)
+    tagged = Subscribed("CNEWS", newly=True, by_default=False, wishes=BY_TAG, tagged=12)
+    yield "subscribed by tag", messages.subscribed(tagged)
+    yield "subscribed by a tag that no grower has", messages.subscribed(replace(tagged, tagged=0))
+    yield "greeting, by tag", messages.subscription_greeting("UMARIA", BY_TAG)
     made = Subscription("CNEWS", "UMARIA", before(days=40))
     chose = replace(made, channel="CTEAM", wishes=WISHES, changed_by="UJONAS", changed_at=before(days=2))
     lost = [
@@ -678,6 +690,9 @@ def subscriptions() -> Iterator[tuple[str, Shown]]:
         replace(made, channel="CSHARED", broken_reason="outsiders_read_it", wishes=replace(WISHES, owner=None)),
     ]
     yield "subscriptions", messages.subscriptions(Subscriptions([made, chose, *lost], "CALERTS"))
+    by_tag = replace(made, channel="CNORTH", wishes=BY_TAG)
+    unused = Subscriptions([made, by_tag, replace(by_tag, wishes=Wishes(tag="r&d"))], unused=frozenset({"r&d"}))
+    yield "subscriptions, by tags, one of which nobody has", messages.subscriptions(unused)
     yield "subscriptions, one", messages.subscriptions(Subscriptions([chose]))
     yield "subscriptions, none", messages.subscriptions(Subscriptions([]))
     yield "subscriptions, none but the settings'", messages.subscriptions(Subscriptions([], "CALERTS"))
@@ -695,6 +710,12 @@ def subscriptions() -> Iterator[tuple[str, Shown]]:
     week = Rehearsed(timedelta(days=9), alone=1, digests=9)
     narrow = replace(whole, wishes=WISHES, rehearsed=week, now=chose, by_default=False)
     yield "what to hear, some of it", messages.subscribe_modal(narrow, private_metadata="CTEAM America/Chicago")
+    to_choose = replace(whole, wishes=replace(BY_TAG, tag=""))
+    yield "what to hear, a tag to be chosen", messages.subscribe_modal(to_choose, private_metadata="CTEAM UTC")
+    for number in (0, 1, 12):
+        tagged_form = replace(whole, wishes=BY_TAG, tagged=number)
+        shown = messages.subscribe_modal(tagged_form, private_metadata="CTEAM UTC")
+        yield f"what to hear, of a tag that {number} growers have", shown
     nothing = replace(narrow, wishes=replace(WISHES, topics=()), rehearsed=Rehearsed(timedelta(days=30)))
     yield "what to hear, nothing yet", messages.subscribe_modal(nothing, private_metadata="CTEAM UTC")
 

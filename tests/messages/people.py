@@ -168,7 +168,7 @@ def a_desk(overview: Overview | None = None, **changes: Any) -> Desk:
         for grower, connection in overview.needing_someone[:PAGE]
     ]
     pages = max(1, -(-len(overview.needing_someone) // PAGE))
-    desk = Desk(overview, Look(), bool(overview.owner), rows, pages, has_channel=True, has_connection=True)
+    desk = Desk(overview, Look(), bool(overview.whose.owner), rows, pages, has_channel=True, has_connection=True)
     return replace(desk, **changes)
 
 
