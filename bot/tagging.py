@@ -51,8 +51,8 @@ class Tagging:
     async def of(self, grower: Grower) -> Tagged:
         """Which tags the grower has now."""
         async with self._database.reading() as session:
-            now = await tags.of(session, grower.id)
-        return Tagged(grower, now, now)
+            known, now = await growers.get(session, grower.id), await tags.of(session, grower.id)
+        return Tagged(known or grower, now, now)
 
     async def add(self, grower: Grower, more: Iterable[str], deed: Deed) -> Tagged:
         """The grower has these tags, too. Raises UsageError when that would be too many."""
@@ -62,14 +62,14 @@ class Tagging:
     async def remove(self, grower: Grower, less: Iterable[str], deed: Deed) -> Tagged:
         """The grower has these tags no more."""
         async with self._database.transaction() as session:
-            before = await _locked(session, grower)
+            known, before = await _locked(session, grower)
             await tags.remove(session, grower.id, less)
             after = await tags.of(session, grower.id)
-            return await self._noted(session, deed, Tagged(grower, after, before))
+            return await self._noted(session, deed, Tagged(known, after, before))
 
     async def added(self, session: AsyncSession, grower: Grower, more: Iterable[str]) -> Tagged:
         """`add` within somebody's transaction, who writes the audit row if anything changed."""
-        before = await _locked(session, grower)
+        known, before = await _locked(session, grower)
         fresh = sorted(set(more).difference(before))
         if len(before) + len(fresh) > MOST:
             raise too_many(len(before) + len(fresh))
@@ -77,7 +77,7 @@ class Tagging:
         incident = await incidents.open_of_grower(session, grower.id)
         if fresh and incident is not None and incident.told_at is not None:
             self._storms.moved(session, incident.id)
-        return Tagged(grower, tuple(sorted((*before, *fresh))), before)
+        return Tagged(known, tuple(sorted((*before, *fresh))), before)
 
     async def _noted(self, session: AsyncSession, deed: Deed, done: Tagged) -> Tagged:
         if done.tags != done.before:
@@ -85,10 +85,10 @@ class Tagging:
         return done
 
 
-async def _locked(session: AsyncSession, grower: Grower) -> tuple[str, ...]:
-    """The grower's tags, which nobody else changes until the transaction ends."""
+async def _locked(session: AsyncSession, grower: Grower) -> tuple[Grower, tuple[str, ...]]:
+    """The grower as known now, and its tags, which nobody else changes until the transaction ends."""
     await growers.lock(session, grower.id)
-    return await tags.of(session, grower.id)
+    return await growers.get(session, grower.id) or grower, await tags.of(session, grower.id)
 
 
 def tags_in(text: str) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ from bot.messages.pieces import (
 )
 from bot.messages.silences import silence_line, silence_of
 from bot.messages.tagging import tags_line
-from bot.messages.text import capital, code, count, literal, sentence, utf16
+from bot.messages.text import capital, code, count, escape, literal, sentence, utf16
 from bot.messages.times import ago, lasting, moment, since
 from bot.messages.vocabulary import SIGNS, STATE_MEANS, STATES, cause_of, explained, missing_parts
 from bot.reports import Overview, StatusReport

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bot.messages.pieces import Message, paragraphs, quiet, section
-from bot.messages.text import code, count, escape, listing
+from bot.messages.pieces import Message, called, paragraphs, quiet, section
+from bot.messages.text import code, count, listing
 from bot.reports import Tagged
 
 LISTED = 30
@@ -27,7 +27,7 @@ def tags(all_of_them: Mapping[str, int]) -> Message:
 
 def tagged(now: Tagged) -> Message:
     """To whoever asked or changed it."""
-    name = escape(now.grower.name)
+    name = called(now.grower)
     told = f"has {_named(now.tags)}" if now.tags else "has no tags"
     changed = [
         f"New: {_spans(now.added)}." if now.added else None,

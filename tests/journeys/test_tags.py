@@ -125,7 +125,7 @@ async def test_of_two_growers_of_one_name_one_is_chosen_and_the_tags_are_not_for
     asked = await stage.types("/fieldview tag Green Acres add North, organic")
     chosen = stage.world.leaf.find("g2@x.example").id
     told = await stage.presses(asked, "choose-grower", selected=chosen)
-    assert "has the tags `north` and `organic`" in text_of(told)
+    assert "Green Acres (g2@x.example)* has the tags `north` and `organic`" in text_of(told)
     assert await tags_of(stage, "g1@x.example") == ()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from bot import messages
 from bot.errors import AlertOver, OtherAccountHeld
 from bot.messages import Message
-from bot.reports import DeskRow, Handled, History, Owned, Snoozes
+from bot.reports import DeskRow, Handled, History, Owned, Snoozes, Tagged
 from storage.records import (
     Affected,
     BulkLine,
@@ -116,6 +116,7 @@ NAMING: Mapping[str, Callable[[Grower], Any]] = {
     ),
     "no data yet": lambda g: messages.no_data_yet(of(g), a_first(), g),
     "owner": lambda g: messages.owned(Owned(g, newly=False), "UMARIA"),
+    "tags": lambda g: messages.tagged(Tagged(g, ("north",), ())),
     "hand-over received": _handover,
     "disconnect?": lambda g: messages.disconnect_question(a_loss(grower=g), NOW),
     "disconnection": lambda g: messages.disconnection(
