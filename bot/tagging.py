@@ -119,8 +119,8 @@ def _is_tag(tag: str) -> bool:
 
 def no_tag(text: str) -> UsageError:
     return UsageError(
-        f"“{text.strip()[:LONGEST]}” cannot be a tag. A tag begins with a letter or a digit; in it are letters, "
-        f"digits, spaces and `- _ . / & +`, {LONGEST} characters at most."
+        f"“{text.strip()[:LONGEST]}” cannot be a tag. A tag begins with a letter or a digit and has only "
+        f"letters, digits, spaces, underscores and the signs - . / & + in it, {LONGEST} characters at most."
     )
 
 

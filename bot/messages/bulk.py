@@ -250,7 +250,7 @@ def _ended(report: BulkReport, fates: Counter[LineFate]) -> Message:
     if report.bulk.state is BulkState.STOPPED:
         head = f"{name} was stopped: {count(made, 'link')} made, {left:,} not."
     ways = [
-        f"• {_many(sent, 'has it', 'have it')} from me, by direct message" if sent else None,
+        f"• {_many(sent, 'has theirs', 'have theirs')} from me, by direct message" if sent else None,
         f"• {count(to_pass_on, 'link is', 'links are')} for you to pass on" if to_pass_on else None,
         _without(fates),
     ]

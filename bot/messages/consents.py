@@ -55,7 +55,7 @@ def next_repair(consent: Consent, otherwise: str, now: datetime, *, in_vain: boo
     if consent.state in UNDER_WAY:
         return "Nothing to do: the grower has agreed."
     if is_forgotten(consent):
-        return "Find out which FieldView account is right, then send a new reconnect link: the grower may not know."
+        return "Find out which FieldView account is right, then send a new link: the grower may think all is done."
     return "Wait for the grower, or remind them." if is_waiting(consent, now) else otherwise
 
 
@@ -334,7 +334,8 @@ def _through(
             return "🔵", f"{name} agreed.", account + then
         case CredentialStatus.LIMITED:
             left_out = missing_parts(connection.missing_scopes if connection else ())
-            return "🟠", f"{name} is connected, but shares only a part.", account + left_out
+            then = f"{left_out} The status tells what to do."
+            return "🟠", f"{name} is connected, but shares only a part.", account + then
         case CredentialStatus.BROKEN | CredentialStatus.UNKNOWN | CredentialStatus.ABSENT:
             then = "Leaf took the connection, but does not say that it works. The status tells what to do."
             return "🟠", f"{name} agreed, but it does not work yet.", account + then
@@ -353,7 +354,8 @@ def _unfinished(consent: Consent, name: str, now: datetime) -> Outcome:
         works = "The link has run out since." if _ran_out(consent, now) else "The link works again."
         then = (
             "They had signed in with an account that somebody here had to confirm. Nothing was changed at Leaf. "
-            f"{works} The grower may not know: find out which account is right, then tell them or send a new link."
+            f"{works} The grower may think that all is done: find out which account is right, then tell them or send a "
+            "new link."
         )
         return "🟠", f"Nobody decided in time about {name}, so the approval was forgotten.", then
     if _ran_out(consent, now):

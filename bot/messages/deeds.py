@@ -211,11 +211,20 @@ def _disconnected(whom: str, detail: Detail) -> str:
     return f"disconnected {whom}"
 
 
+_KEPT = {
+    "undone": "it was undone in time",
+    "lapsed": "nobody else agreed in time",
+    "superseded": "the grower had connected anew",
+    "failed": "Leaf did not do it for a whole day",
+}
+
+
 def _disconnect_ended(whom: str, detail: Detail) -> str:
     whom = whom or "a grower"
     if detail.get("state") == "done":
         return f"disconnected {whom}"
-    return f"kept {whom} connected ({code(str(detail.get('state')))})"
+    why = _KEPT.get(str(detail.get("state")), code(str(detail.get("state"))))
+    return f"kept {whom} connected: {why}"
 
 
 def _looked(what: str) -> Callable[[str, Detail], str]:

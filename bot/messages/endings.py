@@ -71,7 +71,7 @@ def disconnection(wanted: Disconnection, now: datetime, grower: Grower | None = 
     match wanted.state:
         case DisconnectionState.WAITING:
             head = f"Another admin has to agree: disconnect {name} from FieldView?"
-            told = f"{asker} asked for it. Nothing happens before somebody else agrees, until {moment(wanted.due_at)}."
+            told = f"{asker} asked for it. Nothing happens unless somebody else agrees by {moment(wanted.due_at)}."
             agree = button("Disconnect", "disconnect-agree", wanted.id, style="danger")
             offers = actions(agree, button("Keep it", "disconnect-undo", wanted.id))
             return Message(head, (section(f"*{head}*", told), offers))

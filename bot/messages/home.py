@@ -38,7 +38,7 @@ _PILES = {
 _NOTHING = {
     Pile.NEEDING: "Nobody here needs you.",
     Pile.WAITING: "No link is out, and no approval waits for a decision.",
-    Pile.SILENT: "Every healthy connection brings data.",
+    Pile.SILENT: "As far as I know, every healthy connection brings data.",
     Pile.SNOOZED: "Nothing is snoozed.",
 }
 

@@ -24,7 +24,7 @@ def invitation(inv: Invitation, now: datetime) -> Message:
         return _delivered(inv, name, now)
     head = f"Here is the {link_name(inv.consent)} for {name}."
     if inv.undelivered:
-        head = f"I could not write to {name} in Slack: {unreachable(inv.undelivered)}."
+        head = f"I could not write to {name} in Slack: {unreachable(inv.undelivered)}. Here is the link."
     blocks: list[Block] = [
         section(
             f"*{head}*",
@@ -38,7 +38,7 @@ def invitation(inv: Invitation, now: datetime) -> Message:
         actions(_languages(inv.consent)),
         quiet(*_small_print(inv, now)),
     ]
-    return Message(f"{head} Only you see it; send it to the grower and to nobody else.", tuple(blocks))
+    return Message(f"{head} Only you see it: send it to the grower and to nobody else.", tuple(blocks))
 
 
 def _delivered(inv: Invitation, name: str, now: datetime) -> Message:

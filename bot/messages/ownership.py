@@ -58,7 +58,7 @@ def handover_received(done: Handover, growers: Sequence[Grower]) -> Message:
         shown.append(f"{len(done.moved.growers) - len(shown):,} more")
     lines = (
         f"*You look after more from now on.* {mention(done.by)} gave you everything of {mention(done.giver)}: {what}.",
-        f"*Growers:* {', '.join(shown)}" if shown else None,
+        f"*Growers:* {listing(shown)}" if shown else None,
         "`/fieldview status --mine` shows how your growers are.",
     )
     return Message(f"You look after more from now on: {what}.", tuple(paragraphs(*lines)))

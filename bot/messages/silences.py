@@ -8,7 +8,7 @@ from datetime import datetime
 from slack_sdk.models.blocks import Block
 
 from bot.messages.pieces import Message, actions, grower_menu, named, paragraphs, quiet, section
-from bot.messages.text import code, count
+from bot.messages.text import count
 from bot.messages.times import lasting, moment
 from storage.records import Grower, Silence, SilenceEnd, SilenceKind
 
@@ -114,7 +114,7 @@ def _settled(told: tuple[Grower, Silence]) -> str:
 
 def _more(told: Sequence[tuple[Grower, Silence]]) -> str | None:
     more = len(told) - LISTED
-    return f"…and {count(more, 'more grower')}. {code('/fieldview status')} lists them." if more > 0 else None
+    return f"…and {count(more, 'more grower')}: *No new data* on my Home tab lists them." if more > 0 else None
 
 
 def _stands(silence: Silence) -> bool:

@@ -149,7 +149,7 @@ def _silent(o: Overview, now: datetime) -> list[Block]:
         return []
     lines = [silence_line(grower, silence, now) for grower, silence in o.silent[:SILENT]]
     more = len(o.silent) - SILENT
-    unlisted = f"…and {count(more, 'more grower')}." if more > 0 else None
+    unlisted = f"…and {count(more, 'more grower')}: *No new data* on my Home tab lists them." if more > 0 else None
     menu = grower_menu([grower for grower, _ in o.silent], "show-status", "Look at a silent one…")
     return [*paragraphs("*Connected, but nothing new comes in*", *lines, unlisted), actions(menu)]
 

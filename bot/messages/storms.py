@@ -102,7 +102,7 @@ def _all_over(storm: Storm, at: datetime, tally: StormTally) -> Message:
     head = f"FieldView works again for all {count(tally.growers, 'grower')}"
     gone = tally.ended.get("disconnect", 0)
     if gone:
-        head = f"Nothing is broken any more of {count(tally.growers, 'grower')}"
+        head = f"Nothing is left to repair for {count(tally.growers, 'grower')}"
     ways = [
         f"• {count(number, 'grower')}: {words}"
         for by, words in (

@@ -135,13 +135,16 @@ def _not_listed(some: Subscriptions) -> list[str]:
     return lines
 
 
+_MENDED = "Once that has changed, `/fieldview subscribe` there brings it back."
+
+
 def _listed(each: Subscription) -> list[str]:
     by = f"By {mention(each.made_by)}, {moment(each.made_at)}"
     if each.changed_by and each.changed_at:
         by += f"; last changed by {mention(each.changed_by)}, {moment(each.changed_at)}"
     lines = [f"*{place(each.channel)}*: {in_short(each.wishes)}", f"{by}."]
     if each.broken_reason:
-        lines.append(f"🔴 *Gets nothing:* {_lost(each.broken_reason)} `/fieldview subscribe` there mends it.")
+        lines.append(f"🔴 *Gets nothing:* {_lost(each.broken_reason)} {_MENDED}")
     return lines
 
 

@@ -77,5 +77,5 @@ def _called_together(number: int, days: int, people: Sequence[str]) -> str:
 def _recovered(detail: Mapping[str, Any]) -> str:
     if detail.get("by") == "disconnect":
         return "The team ended this connection, so there is nothing left to repair."
-    how = "through the grower’s new permission" if detail.get("by") == "repair" else "without anybody here"
-    return f"Works again, {how}, after {lasting(timedelta(seconds=float(detail.get('seconds', 0))))}."
+    how = ", through the grower’s new permission," if detail.get("by") == "repair" else " by itself"
+    return f"Works again{how} after {lasting(timedelta(seconds=float(detail.get('seconds', 0))))}."

@@ -121,7 +121,7 @@ async def test_from_a_file_to_links_and_back(stage: Stage) -> None:
     await press(stage, plan, "bulk-start")
     done = await says(stage, ": 2 links made")
     assert done.ts == plan.ts, "one message from the plan to the end"
-    assert "1 grower has it" in text_of(done)
+    assert "1 grower has theirs" in text_of(done)
     assert "1 link is for you to pass on" in text_of(done)
     [rows] = await files(stage)
     by_line = {int(row["line"]): row for row in rows}
