@@ -350,12 +350,14 @@ def _services(
         journal=journal,
         clock=clock,
     )
+    tagging = Tagging(database, storms, journal)
     bulk_making = BulkMaking(
         database=database,
         slack=slack,
         directory=directory,
         correspondence=correspondence,
         inviting=inviting,
+        tagging=tagging,
         announcer=announcer,
         journal=journal,
         queue=jobs,
@@ -437,7 +439,7 @@ def _services(
         storms=storms,
         casework=Casework(database, slack, announcer, journal, clock),
         ownership=Ownership(database, slack, subscribing, announcer, storms, journal, clock),
-        tagging=Tagging(database, storms, journal),
+        tagging=tagging,
         escalating=Escalating(database, slack, subscribing, announcer, journal, clock),
         reminding=Reminding(database, announcer, journal, clock),
         subscribing=subscribing,

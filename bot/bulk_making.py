@@ -13,12 +13,13 @@ from bot.bulk_listing import HAND_BACK, NAP, record
 from bot.bulk_planning import counted, is_well
 from bot.correspondence import Correspondence, may_press_again
 from bot.directory import Directory
-from bot.errors import ChannelUnreachable, ProviderRefusedUs, ProviderRejected, ProviderUnavailable
+from bot.errors import ChannelUnreachable, ProviderRefusedUs, ProviderRejected, ProviderUnavailable, UsageError
 from bot.inviting import Inviting
 from bot.jobs import Queue
 from bot.journal import Journal
 from bot.pace import Pace
 from bot.slack.client import Person, SlackClient
+from bot.tagging import Tagging
 from storage import bulks, connections, consents, growers
 from storage.database import Database
 from storage.records import AnnouncementKind, Bulk, BulkLine, BulkState, Consent, Grower, LineFate
@@ -43,6 +44,7 @@ class BulkMaking:
         directory: Directory,
         correspondence: Correspondence,
         inviting: Inviting,
+        tagging: Tagging,
         announcer: Announcer,
         journal: Journal,
         queue: Queue,
@@ -54,6 +56,7 @@ class BulkMaking:
         self._directory = directory
         self._correspondence = correspondence
         self._inviting = inviting
+        self._tagging = tagging
         self._announcer = announcer
         self._journal = journal
         self._queue = queue
@@ -64,6 +67,7 @@ class BulkMaking:
         """Job: the next lines, and soon those after them. It may be stopped or die anywhere, and goes on there."""
         async with self._database.reading() as session:
             bulk = await bulks.get(session, bulk_id)
+            to_tag = await bulks.to_tag(session, bulk_id, AT_ONCE)
             lines = await bulks.to_do(session, bulk_id, AT_ONCE)
         if bulk is None or bulk.state is not BulkState.RUNNING:
             return None
@@ -72,12 +76,14 @@ class BulkMaking:
             if asker is None:
                 await self._abandon(bulk)
                 return None
+            for line in to_tag:
+                await self._tag(bulk, line)
             for line in lines:
                 await self._make(bulk, asker, line)
         except (ProviderUnavailable, ProviderRefusedUs) as failure:
             log.warning("a list of links waits", bulk=bulk_id, detail=failure.detail)
             return (failure.retry_after if isinstance(failure, ProviderUnavailable) else None) or NAP
-        if lines:
+        if lines or to_tag:
             return 0.0
         await self._finish(bulk)
         return None
@@ -100,6 +106,36 @@ class BulkMaking:
                 await record(
                     self._journal, session, bulk, "bulk-abandoned", counted(await bulks.lines(session, bulk.id))
                 )
+
+    async def _tag(self, bulk: Bulk, line: BulkLine) -> None:
+        """Give the line's grower its tags, unless somebody has filled up what a grower may have."""
+        async with self._database.transaction() as session:
+            grower, current = await growers.get(session, line.grower_id or ""), await bulks.get(session, bulk.id)
+            if current is None or current.state is not BulkState.RUNNING:
+                return
+            if not await bulks.is_tagged(session, bulk.id, line.number) or grower is None:
+                return
+            await self._announcer.has_news(session, AnnouncementKind.BULK, bulk.id)
+            try:
+                done = await self._tagging.added(session, grower, line.tags)
+            except UsageError as too_many:
+                note = f"{line.note} {too_many}" if line.note else str(too_many)
+                await bulks.untagged(session, bulk.id, line.number, note)
+                return
+            if done.tags == done.before:
+                return
+            await self._journal.record(
+                session,
+                bulk.made_by,
+                "job",
+                "tag",
+                "done",
+                bulk.id[:12],
+                channel=bulk.channel,
+                target=grower.id,
+                target_name=grower.name,
+                detail={"bulk": bulk.id, "before": done.before, "after": done.tags},
+            )
 
     async def _make(self, bulk: Bulk, asker: Person, line: BulkLine) -> None:
         async with self._database.reading() as session:

@@ -11,8 +11,10 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.errors import UsageError
 from bot.spreadsheet import Line
-from storage import connections, consents, growers
+from bot.tagging import MOST, tag_in, words_in
+from storage import connections, consents, growers, tags
 from storage.records import BulkLine, Connection, Consent, CredentialStatus, Grower, LineFate
 
 _ADDRESS = re.compile(r"[^\s@,;]+@[^\s@,;]+")
@@ -26,24 +28,37 @@ async def planned(session: AsyncSession, lines: Sequence[Line], now: datetime) -
     for start in range(0, len(ids), 500):
         known |= await connections.get_many(session, ids[start : start + 500])
     links = await consents.working_of(session, now, ids)
+    tagged = await tags.of_many(session, ids)
     fates: list[BulkLine] = []
     seen: dict[str, int] = {}
     for line in lines:
         means = _meant(line.words, found)
-        fates.append(_doubted(_fate(line, means, known, links, seen), line.words, found))
+        fate = _doubted(_fate(line, means, known, links, seen), line.words, found)
         if len(means) == 1:
+            fate = _with_tags(fate, line.tags, tagged.setdefault(means[0].id, set()))
             seen.setdefault(means[0].id, line.number)
+        fates.append(fate)
     return fates
 
 
 def unplanned(lines: Sequence[Line]) -> list[BulkLine]:
     """The lines as they came, to be planned later."""
-    return [BulkLine(line.number, line.text, LineFate.UNPLANNED, note=line.fault, words=line.words) for line in lines]
+    return [
+        BulkLine(
+            line.number,
+            line.text,
+            LineFate.UNPLANNED,
+            note=line.fault,
+            words=line.words,
+            tags=(line.tags,) * bool(line.tags),
+        )
+        for line in lines
+    ]
 
 
 def as_given(lines: Sequence[BulkLine]) -> list[Line]:
     """What `unplanned` was made of."""
-    return [Line(line.number, line.typed, line.words, line.note) for line in lines]
+    return [Line(line.number, line.typed, line.words, line.note, "".join(line.tags)) for line in lines]
 
 
 def _meant(words: Sequence[str], found: Mapping[str, Sequence[Grower]]) -> list[Grower]:
@@ -91,6 +106,26 @@ def _doubted(line: BulkLine, words: Sequence[str], found: Mapping[str, Sequence[
         doubt = f"Nobody at Leaf has the address {_quoted(strange)}."
     else:
         return line
+    return _noted(line, doubt)
+
+
+def _with_tags(line: BulkLine, written: str, has: set[str]) -> BulkLine:
+    """The line with the tags that its grower does not have yet, which from here on counts as having them."""
+    fresh: list[str] = []
+    for word in words_in(written):
+        try:
+            tag = tag_in(word)
+        except UsageError:
+            return _noted(line, f"Its tags are left out: {_quoted([word])} cannot be a tag.")
+        if tag not in has and tag not in fresh:
+            fresh.append(tag)
+    if len(has) + len(fresh) > MOST:
+        return _noted(line, f"Its tags are left out: a grower has at most {MOST}.")
+    has.update(fresh)
+    return replace(line, tags=tuple(fresh))
+
+
+def _noted(line: BulkLine, doubt: str) -> BulkLine:
     return replace(line, note=f"{line.note} {doubt}" if line.note else doubt)
 
 

@@ -34,18 +34,27 @@ _RANKS = {
 }
 """Headings we know, the surest to tell one grower from another first."""
 
+_TAGS = 4
+"""The rank of the column that says nothing of who is meant: the tags that the grower gets."""
+
+_RANKS |= dict.fromkeys(("tags", "tag"), _TAGS)
+
+LONGEST_TAGS = 1000
+"""Characters of all tags on a line that are looked at."""
+
 _AS_CSV = "In Excel choose *Save as → CSV UTF-8*, in Google Sheets *Download → CSV*."
 
 
 @dataclass(frozen=True)
 class Line:
     """One line of a list with something on it: its number in the file, the text, the words that may say who is meant,
-    and what is wrong with it."""
+    what is wrong with it, and what is written there for tags."""
 
     number: int
     text: str
     words: tuple[str, ...] = ()
     fault: str | None = None
+    tags: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,7 +116,7 @@ def _split(content: bytes) -> list[bytes]:
 
 
 def _read(numbered: list[tuple[int, bytes]], left_out: list[str]) -> Iterator[Line]:
-    delimiter, ranks = _delimiter(numbered[0][1]), None
+    delimiter, ranks, width = _delimiter(numbered[0][1]), None, 0
     for position, (number, raw) in enumerate(numbered):
         try:
             text = raw.decode()
@@ -127,13 +136,13 @@ def _read(numbered: list[tuple[int, bytes]], left_out: list[str]) -> Iterator[Li
             continue
         cells = [_tidy(cell) for cell in raw_cells]
         if ranks is None and (found := _headings(cells)):
-            ranks = found
+            ranks, width = found, len(cells)
             left_out += [cell for place, cell in enumerate(cells) if cell and place not in found]
             continue
         ranks = ranks or {}
         words = _words(cells, ranks, _tidy(text))
         fault = None if words else "It has no name, e-mail address or id on it."
-        yield Line(number, _tidy(text), words, fault)
+        yield Line(number, _tidy(text), words, fault, _tags(raw_cells, ranks, width))
 
 
 def _delimiter(first: bytes) -> str:
@@ -149,17 +158,25 @@ def _headings(cells: list[str]) -> dict[int, int]:
     """
     names = ["".join(filter(str.isalnum, fold(cell))) for cell in cells]
     known = {place: _RANKS[name] for place, name in enumerate(names) if name in _RANKS}
-    return known if len(known) > 1 or len(known) == sum(map(bool, cells)) else {}
+    says_who = any(rank != _TAGS for rank in known.values())
+    return known if says_who and (len(known) > 1 or len(known) == sum(map(bool, cells))) else {}
 
 
 def _words(cells: list[str], ranks: dict[int, int], text: str) -> tuple[str, ...]:
     if ranks:
-        known = sorted((rank, place) for place, rank in ranks.items() if place < len(cells))
+        known = sorted((rank, place) for place, rank in ranks.items() if place < len(cells) and rank != _TAGS)
         return tuple(dict.fromkeys(cells[place] for _, place in known if cells[place]))
     # Without headings any cell may say it, and so may the line as a whole: "Smith, John".
     return tuple(dict.fromkeys(cell for cell in (*cells, text) if cell))
 
 
-def _tidy(text: str) -> str:
+def _tags(cells: list[str], ranks: dict[int, int], width: int) -> str:
+    """What stands under that heading; where it is the last one, what stands behind it, too: commas nobody quoted."""
+    places = [place for place, rank in ranks.items() if rank == _TAGS]
+    written = [cell for place in places for cell in cells[place : None if place == width - 1 else place + 1]]
+    return _tidy(",".join(written), LONGEST_TAGS)
+
+
+def _tidy(text: str, limit: int = LONGEST) -> str:
     seen = "".join(" " if unicodedata.category(letter) in ("Cc", "Cs") else letter for letter in text)
-    return " ".join(seen.split())[:LONGEST]
+    return " ".join(seen.split())[:limit]

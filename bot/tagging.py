@@ -93,10 +93,15 @@ async def _locked(session: AsyncSession, grower: Grower) -> tuple[Grower, tuple[
 
 def tags_in(text: str) -> tuple[str, ...]:
     """The tags that are written there with commas or semicolons between. Raises UsageError, also when there is none."""
-    found = tuple(dict.fromkeys(tag_in(word) for word in _SEPARATORS.split(text) if word.strip()))
+    found = tuple(dict.fromkeys(tag_in(word) for word in words_in(text)))
     if not found:
         raise UsageError("Which tag?", USAGE)
     return found
+
+
+def words_in(text: str) -> list[str]:
+    """What may be a tag each."""
+    return [word.strip() for word in _SEPARATORS.split(text) if word.strip()]
 
 
 def tag_in(text: str) -> str:

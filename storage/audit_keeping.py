@@ -30,6 +30,7 @@ PARTICULARS = {
     "account_email": None,
     "assignment_reason": None,
     "snooze_reason": None,
+    "tags": None,
 }
 """Columns of any table that may tell of a grower, and what they hold afterwards."""
 

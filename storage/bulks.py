@@ -47,6 +47,8 @@ async def _add_lines(session: AsyncSession, bulk_id: str, lines: Sequence[BulkLi
             "consent_id": line.consent_id,
             "note": line.note,
             "words": list(line.words) or None,
+            "tags": list(line.tags) or None,
+            "tagged": False if line.tags and line.grower_id else None,
         }
         for line in lines
     ]
@@ -79,6 +81,34 @@ async def to_do(session: AsyncSession, bulk_id: str, limit: int) -> list[BulkLin
         .limit(limit)
     )
     return [row.to_record() for row in rows]
+
+
+async def to_tag(session: AsyncSession, bulk_id: str, limit: int) -> list[BulkLine]:
+    """The next lines whose growers are still to get their tags."""
+    rows = await session.scalars(
+        select(BulkLineRow)
+        .where(BulkLineRow.bulk_id == bulk_id, BulkLineRow.tagged.is_(False))
+        .order_by(BulkLineRow.number)
+        .limit(limit)
+    )
+    return [row.to_record() for row in rows]
+
+
+async def untagged(session: AsyncSession, bulk_id: str, number: int, note: str) -> None:
+    """The grower of this line did not get its tags, and why."""
+    chosen = update(BulkLineRow).where(BulkLineRow.bulk_id == bulk_id, BulkLineRow.number == number)
+    await session.execute(chosen.values(tags=None, tagged=None, note=note))
+
+
+async def is_tagged(session: AsyncSession, bulk_id: str, number: int) -> bool:
+    """The grower of this line gets its tags now; False when it has got them already."""
+    tagged = await session.scalar(
+        update(BulkLineRow)
+        .where(BulkLineRow.bulk_id == bulk_id, BulkLineRow.number == number, BulkLineRow.tagged.is_(False))
+        .values(tagged=True)
+        .returning(BulkLineRow.number)
+    )
+    return tagged is not None
 
 
 async def line(session: AsyncSession, bulk_id: str, number: int) -> BulkLine | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,6 +15,16 @@ async def of(session: AsyncSession, grower_id: str) -> tuple[str, ...]:
     """The grower's tags, in alphabetical order."""
     found = await session.scalars(select(GrowerTagRow.tag).where(GrowerTagRow.grower_id == grower_id))
     return tuple(sorted(found))
+
+
+async def of_many(session: AsyncSession, grower_ids: Sequence[str]) -> dict[str, set[str]]:
+    """The tags of each of these who has any."""
+    found: dict[str, set[str]] = {}
+    for start in range(0, len(grower_ids), 500):
+        theirs = GrowerTagRow.grower_id.in_(grower_ids[start : start + 500])
+        for row in await session.scalars(select(GrowerTagRow).where(theirs)):
+            found.setdefault(row.grower_id, set()).add(row.tag)
+    return found
 
 
 async def add(session: AsyncSession, grower_id: str, tags: Iterable[str]) -> None:

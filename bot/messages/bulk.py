@@ -32,7 +32,7 @@ PASTED = "pasted list"
 
 _UNREAD = "I am still reading your growers from Leaf for the first time."
 
-BULK_COLUMNS = ("line", "given", "grower", "email", "leaf_id", "state", "link", "works_until", "message")
+BULK_COLUMNS = ("line", "given", "grower", "email", "leaf_id", "state", "link", "works_until", "message", "tags")
 
 _PLANS = {
     LineFate.TO_INVITE: ("gets a link", "get a link"),
@@ -83,6 +83,7 @@ def bulk_modal(*, private_metadata: str = "") -> View:
             section(
                 "I read the list and tell you what would happen with each line. No link is made before you say so.",
                 "A grower is a name, an e-mail address, an external id or a Leaf id; one on each line.",
+                "In a file, what stands in a column *tags* is given to the grower as tags.",
             ),
             _input("file", "A CSV file", file, "Up to 1,000 lines. Headings such as name and e-mail are understood."),
             _input("lines", "Or paste the lines here", lines, None),
@@ -150,23 +151,50 @@ def _waiting(report: BulkReport) -> Message:
 def _plan(report: BulkReport, fates: Counter[LineFate]) -> Message:
     name, todo = _heading(report.bulk), fates[LineFate.TO_INVITE]
     growers = count(todo, "grower")
+    tagged = _tags(report.lines, tagged=False)
     head = f"{name}: {growers} would get a link." if todo else f"{name}: there is nobody to make a link for."
     sums = [f"• {_many(fates[fate], *words)}" for fate, words in _PLANS.items() if fates[fate]]
     sums += [f"• {_many(fates[fate], *words, of='line')}" for fate, words in _FAULTS.items() if fates[fate]]
     blocks: list[Block] = [
-        section(f"*{head}* Nothing has been done yet.", *sums, _left_out(report.bulk.left_out)),
+        section(
+            f"*{head}* Nothing has been done yet.", *sums, tagged and f"• {tagged}", _left_out(report.bulk.left_out)
+        ),
         *paragraphs(*_one_by_one(report)),
     ]
     if todo:
         blocks.append(section(_ill(report), _how_they_get_it()))
     blocks.append(
         actions(
-            button(f"Make {count(todo, 'link')}", "bulk-start", report.bulk.id, style="primary") if todo else None,
+            button(_start(todo, tagged), "bulk-start", report.bulk.id, style="primary") if todo or tagged else None,
             button("Every line as a file", "bulk-list", report.bulk.id),
             button("Cancel", "bulk-stop", report.bulk.id),
         )
     )
     return Message(f"{head} Nothing has been done yet.", tuple(blocks))
+
+
+def _start(links: int, tagged: str | None) -> str:
+    if not links:
+        return "Give the tags"
+    return f"Make {count(links, 'link')}{' and give the tags' if tagged else ''}"
+
+
+def _tags(lines: Sequence[BulkLine], *, tagged: bool) -> str | None:
+    """Which tags growers get, or have got."""
+    meant = [line for line in lines if line.tags and line.grower_id and line.tagged is tagged]
+    if not meant:
+        return None
+    numbers = sorted(Counter(tag for tag, _ in {(tag, line.grower_id) for line in meant for tag in line.tags}).items())
+    named = [f"{code(tag)} ({number:,})" for tag, number in numbers[:SHOWN]]
+    if len(numbers) > SHOWN:
+        named.append(f"{len(numbers) - SHOWN:,} more")
+    growers = len({line.grower_id for line in meant})
+    gets = "got" if tagged else "gets" if growers == 1 else "get"
+    return f"{count(growers, 'grower')} {gets} new tags: {listing(named)}"
+
+
+def _gets(line: BulkLine) -> str:
+    return f"; new tags: {', '.join(map(code, line.tags))}" if line.tags and line.grower_id else ""
 
 
 def _many(number: int, one: str, several: str, of: str = "grower") -> str:
@@ -222,11 +250,11 @@ def _one_by_one(report: BulkReport) -> list[str]:
 def _told(line: BulkLine, grower: Grower | None) -> str:
     if line.fate in _FAULTS:
         why = line.note.rstrip(".") if line.note else _FAULTS[line.fate][0]
-        return f"Line {line.number} {code(line.typed, 60)}: ⚠ {escape(why, 200)}"
+        return f"Line {line.number} {code(line.typed, 60)}: ⚠ {escape(why, 200)}{_gets(line)}"
     if line.fate not in _PLANS:
         return ""
     doubt = f". ⚠ {escape(line.note.rstrip('.'), 200)}" if line.note else ""
-    return f"Line {line.number} *{called(grower, line.grower_name)}*: {_PLANS[line.fate][0]}{doubt}"
+    return f"Line {line.number} *{called(grower, line.grower_name)}*: {_PLANS[line.fate][0]}{_gets(line)}{doubt}"
 
 
 def _progress(report: BulkReport, fates: Counter[LineFate]) -> Message:
@@ -234,6 +262,10 @@ def _progress(report: BulkReport, fates: Counter[LineFate]) -> Message:
     done = fates[LineFate.SENT] + fates[LineFate.TO_SHARE]
     filled = BAR * done // max(1, done + left)
     head = f"{_heading(report.bulk)}: {done:,} of {count(done + left, 'link')} made."
+    if not done + left:
+        head = f"{_heading(report.bulk)}: the tags are being given."
+        then = "This message tells when all have them."
+        return Message(head, (section(f"*{head}*", then), actions(button("Stop", "bulk-stop", report.bulk.id))))
     bar = "▓" * filled + "░" * (BAR - filled)
     blocks = (
         section(f"*{head}*", bar, "This message changes as they are made. The file with every link comes at the end."),
@@ -246,13 +278,15 @@ def _ended(report: BulkReport, fates: Counter[LineFate]) -> Message:
     sent, to_pass_on, left = fates[LineFate.SENT], fates[LineFate.TO_SHARE], fates[LineFate.TO_INVITE]
     made = sent + to_pass_on
     name = _heading(report.bulk)
-    head = f"{name}: {count(made, 'link')} made."
+    given = _given(report.lines)
+    head = f"{name}: {count(made, 'link')} made." if made or not given else f"{name}: the tags are given."
     if report.bulk.state is BulkState.STOPPED:
         head = f"{name} was stopped: {count(made, 'link')} made, {left:,} not."
     ways = [
         f"• {_many(sent, 'has theirs', 'have theirs')} from me, by direct message" if sent else None,
         f"• {count(to_pass_on, 'link is', 'links are')} for you to pass on" if to_pass_on else None,
         _without(fates),
+        *given,
     ]
     blocks = (
         section(f"{'✅ ' if not left else ''}*{head}*", *ways, _answered(report)),
@@ -261,6 +295,15 @@ def _ended(report: BulkReport, fates: Counter[LineFate]) -> Message:
         quiet("I keep this list for 30 days. A new list has new links; those sent before go on working."),
     )
     return Message(head, blocks)
+
+
+def _given(lines: Sequence[BulkLine]) -> list[str]:
+    left = len({line.grower_id for line in lines if line.tags and not line.tagged})
+    got = _tags(lines, tagged=True)
+    return [
+        *([f"• {got}"] if got else []),
+        *([f"• {count(left, 'grower')} did not get their new tags"] if left else []),
+    ]
 
 
 def _without(fates: Counter[LineFate]) -> str | None:
@@ -338,6 +381,7 @@ def bulk_list_row(
         url or "",
         in_utc(consent.expires_at) if consent and url else "",
         to_paste(letter, now) if letter and url else "",
+        "; ".join(line.tags),
     )
 
 

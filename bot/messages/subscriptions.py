@@ -149,7 +149,7 @@ def _listed(each: Subscription) -> list[str]:
 
 
 def _nobody_has(tag: str | None) -> str:
-    add = code(f"/fieldview tag <grower> add {tag}")
+    add = code("/fieldview tag <grower> add north".replace("north", tag or ""))
     return f"⚠ No grower has the tag {code(tag or '')} yet, so no alert about one comes there. {add} changes that."
 
 

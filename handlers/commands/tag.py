@@ -10,7 +10,7 @@ from bot.errors import AmbiguousGrower
 from bot.tagging import tags_in
 from handlers.call import Call, Reply
 
-_CHANGE = re.compile(r"(?P<thing>.+) (?P<verb>add|remove) (?P<tags>.+)", re.IGNORECASE)
+_CHANGE = re.compile(r"(?P<thing>.+) (?P<verb>add|remove)(?: (?P<tags>.*))?", re.IGNORECASE)
 
 
 async def tag(call: Call, bot: Bot) -> Reply:
@@ -20,7 +20,7 @@ async def tag(call: Call, bot: Bot) -> Reply:
     order = None if await bot.directory.knows(call.text) else _CHANGE.fullmatch(call.text)
     if order is None:
         return Reply(messages.tagged(await bot.tagging.of(call.about(await bot.directory.find(call.text)))))
-    named = tags_in(order["tags"])
+    named = tags_in(order["tags"] or "")
     try:
         grower = call.about(await bot.directory.find(order["thing"]))
     except AmbiguousGrower as several:

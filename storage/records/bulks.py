@@ -55,7 +55,8 @@ class BulkLine:
     """One line of such a list, by its number in the file. `note` says what is wrong with it, where something is.
 
     `consent_id` is there as soon as a link is: what is left then is to bring it to the grower. `words` are what may say
-    who is meant, kept until the line is planned.
+    who is meant, kept until the line is planned. `tags` are those that the grower gets, and has got once
+    `tagged`; until the line is planned, what was written for them.
     """
 
     number: int
@@ -66,3 +67,5 @@ class BulkLine:
     consent_id: str | None = None
     note: str | None = None
     words: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    tagged: bool = False

@@ -52,6 +52,8 @@ class BulkLineRow(Row):
     consent_id: Mapped[str | None] = mapped_column(String(32), index=True)
     note: Mapped[str | None] = mapped_column(Text)
     words: Mapped[list[str] | None] = mapped_column(JSON)
+    tags: Mapped[list[str] | None] = mapped_column(JSON)
+    tagged: Mapped[bool | None]
 
     def to_record(self) -> BulkLine:
         return BulkLine(
@@ -63,4 +65,6 @@ class BulkLineRow(Row):
             consent_id=self.consent_id,
             note=self.note,
             words=tuple(self.words or ()),
+            tags=tuple(self.tags or ()),
+            tagged=bool(self.tagged),
         )

@@ -51,6 +51,24 @@ def test_columns_under_a_heading_that_nobody_knows_are_left_out_by_name() -> Non
     assert sheet_of(b"Ada,555,nice\n").left_out == [], "without headings every cell counts"
 
 
+@pytest.mark.parametrize(
+    ("content", "written"),
+    [
+        ("name,tags\nAda,north\nBob,", ["north", ""]),
+        ('Tags,Name\n"north, organic",Ada\n,Bob', ["north, organic", ""]),
+        ("name;tag\nAda;north, organic\nBob", ["north, organic", ""]),
+        ("name,e-mail,tags\nAda,a@x.example,north,organic\n", ["north,organic"]),
+        ("name,tags,e-mail\nAda,north,a@x.example,organic\n", ["north"]),
+        ("Ada,north\n", [""]),
+    ],
+)
+def test_a_column_of_tags_says_nothing_of_who_is_meant(content: str, written: list[str]) -> None:
+    sheet = sheet_of(content.encode())
+    assert [line.tags for line in sheet.lines] == written
+    assert sheet.left_out == []
+    assert not any("organic" in line.words or "tags" in line.words for line in sheet.lines)
+
+
 def test_a_bad_line_costs_one_line_and_is_named_by_its_number() -> None:
     lines = sheet_of(b'name\nAda\n"Bob\nCl\xe9o\n""\nDora\n').lines
     assert [(line.number, line.words) for line in lines if not line.fault] == [(2, ("Ada",)), (6, ("Dora",))]

@@ -72,6 +72,7 @@ async def test_what_changes_nothing_says_so_and_is_no_change(stage: Stage) -> No
         "-",
         "\u0301",
         ",;,",
+        "",
         "north, <@U0ADA>",
     ],
 )

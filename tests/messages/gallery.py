@@ -332,6 +332,16 @@ def bulks() -> Iterator[tuple[str, Shown]]:
     yield "bulk: plan while FieldView is ill", messages.bulk(a_bulk(ill=frozenset({StormKind.FIELDVIEW})), NOW)
     nobody = [line for line in bulk_lines() if line.fate is not LineFate.TO_INVITE]
     yield "bulk: plan with nobody to invite", messages.bulk(a_bulk(lines=nobody), NOW)
+    with_tags = [replace(line, tags=("north", "r&d")) if line.grower_id else line for line in bulk_lines()]
+    with_tags[1] = replace(with_tags[1], tags=(), note="Its tags are left out: “<!channel>” cannot be a tag.")
+    yield "bulk: plan with tags", messages.bulk(a_bulk(lines=with_tags), NOW)
+    only_tags = [line for line in with_tags if line.fate is LineFate.CONNECTED]
+    yield "bulk: plan with tags alone", messages.bulk(a_bulk(lines=only_tags), NOW)
+    yield "bulk: tags are being given", messages.bulk(a_bulk(BulkState.RUNNING, lines=only_tags), NOW)
+    given = [replace(line, tagged=bool(line.tags)) for line in only_tags]
+    yield "bulk: done with tags alone", messages.bulk(a_bulk(BulkState.DONE, lines=given), NOW)
+    got = [replace(line, tagged=line.number == 4, fate=LineFate.TO_SHARE) for line in with_tags[:3]]
+    yield "bulk: stopped before all tags were given", messages.bulk(a_bulk(BulkState.STOPPED, lines=got), NOW)
     yield "bulk: plan of a long list", messages.bulk(a_bulk(lines=many_lines()), NOW)
     half = [replace(line, fate=LineFate.TO_SHARE) if line.number % 2 else line for line in many_lines()]
     yield "bulk: links are being made", messages.bulk(a_bulk(BulkState.RUNNING, lines=half), NOW)
