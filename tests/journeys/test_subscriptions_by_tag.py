@@ -8,9 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
 from bot.sandbox.leaf import LeafUser
 from bot.silence import FRESHNESS, SILENCE
+from storage.tables import SubscriptionRow
 from tests.journeys.test_casework import breaks, recovers
 from tests.journeys.test_digest import DIGEST, digests, it_is, round_of, shown, wants
 from tests.journeys.test_silence import SATO, is_read
@@ -265,6 +267,27 @@ async def test_a_lost_channel_that_is_back_wants_its_tag(stage_on_sqlite: Stage)
     slack.unarchive(stage.growers)
     assert "growers with the tag `north`" in text_of(await stage.types("/fieldview subscribe"))
     assert "Before:* everything · growers with the tag `north`" in text_of(await stage.types("/fieldview subscribe"))
+
+
+async def test_what_a_version_without_tags_has_written_is_about_all_growers(stage: Stage) -> None:
+    before = {"channel": stage.growers, "made_by": stage.grace, "made_at": stage.world.clock(), "delivery": "instant"}
+    async with stage.running.bot.database.transaction() as session:
+        await session.execute(insert(SubscriptionRow).values(**before))
+    await say(stage, "UNAUTHENTICATED", await tagged(stage, "One", "north"), await farm(stage, "Two"))
+    assert len(alerts_in(stage, stage.growers)) == 2
+    assert "everything · all growers · at once" in text_of(await stage.types("/fieldview subscriptions"))
+
+
+async def test_of_many_tags_the_menu_shows_as_many_as_slack_takes_and_the_typed_one(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    for number in range(6):
+        await tagged(stage, f"Farm{number}", *(f"tag {number}{letter}" for letter in "abcdefghijklmnopqrst"))
+    await opens(stage)
+    await picks(stage, "whose", "tag", "Which tag")
+    assert len(await offered(stage, "")) == 99
+    typed = await offered(stage, "tag")
+    assert (len(typed), typed[-1]) == (100, "tag: No grower has it yet.")
+    assert await offered(stage, "t:b") == []
 
 
 async def test_how_those_with_a_tag_are_at_a_glance(stage: Stage) -> None:
