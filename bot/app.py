@@ -49,6 +49,7 @@ from bot.jobs import Jobs, Lane
 from bot.journal import KEY_NAME, Journal
 from bot.journey import Journey
 from bot.leaf.client import LeafClient
+from bot.learning import Learning
 from bot.monitor import ALERT, CHECK, SWEEP, Monitor
 from bot.ownership import Ownership
 from bot.pace import Unpaced, pace_for
@@ -317,9 +318,10 @@ def _services(
         flaps,
         agreeing_reads=settings.agreeing_reads,
     )
-    monitor = Monitor(database, leaf, reducer, announcer, clock, storms)
+    learning = Learning(journal, clock)
+    monitor = Monitor(database, leaf, reducer, announcer, learning, clock, storms)
     archive = Archive(database, leaf, clock)
-    directory = Directory(database, leaf, slack, journal, clock)
+    directory = Directory(database, leaf, slack, journal, learning, clock)
     access = Access(database, slack, settings.first_admins)
     subscribing = Subscribing(database, slack, journal, clock, settings.alert_channel, access)
     people = People(database, slack, announcer)

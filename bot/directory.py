@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from rapidfuzz import fuzz, process
 
@@ -19,9 +19,9 @@ from bot.errors import (
 from bot.journal import Journal
 from bot.leaf.client import LeafClient
 from bot.leaf.models import LeafUser
+from bot.learning import LOST, Learning, creation_key
 from bot.monitor import grower_of
 from bot.slack.client import Person, SlackClient
-from bot.vault import digest
 from storage import creations, growers
 from storage.database import Database
 from storage.growers import fold
@@ -35,9 +35,6 @@ INDEXED = 100_000
 
 LONGEST = 300
 """Characters of a name that Leaf is asked for: a longer one would not fit into an address."""
-
-LOST = timedelta(minutes=2)
-"""How long somebody may take to create a grower at Leaf. Whoever comes later looks there before making one."""
 
 BEHIND = 4
 """Words behind a name that may be meant for something else."""
@@ -61,12 +58,14 @@ class Directory:
         leaf: LeafClient,
         slack: SlackClient,
         journal: Journal,
+        learning: Learning,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._leaf = leaf
         self._slack = slack
         self._journal = journal
+        self._learning = learning
         self._clock = clock
 
     async def find(self, typed: str) -> Grower:
@@ -106,10 +105,11 @@ class Directory:
         Raises UsageError while somebody else creates the same, ProviderError, and ProviderRejected when Leaf does not
         like the particulars.
         """
-        key, now = digest(f"{fold(name)}\n{fold(email)}"), self._clock()
+        key, now = creation_key(name, email), self._clock()
         async with self._database.transaction() as session:
-            if not await creations.claim(session, key, now, lost_before=now - LOST):
-                raise UsageError(BEING_CREATED)
+            claim = await creations.claim(session, key, now, lost_before=now - LOST)
+        if claim is creations.Claim.TAKEN:
+            raise UsageError(BEING_CREATED)
         try:
             known = await self._leaf.find_users(email=email)
             same = [user for user in known if fold(user.name) == fold(name)]
@@ -124,6 +124,9 @@ class Directory:
             await creations.release(session, key, now)
             if not same:
                 await self._journal.on_the_way(session, "grower-created", grower)
+            elif claim is creations.Claim.AFTER_A_LOST_ONE:
+                # Whoever began and was not heard of again made them at Leaf, and wrote nothing down.
+                await self._journal.on_the_way(session, "grower-created", grower, found=True)
         return grower, not same
 
     async def _new(self, name: str, email: str, external_id: str | None) -> LeafUser:
@@ -227,7 +230,7 @@ class Directory:
     async def _learned(self, users: Iterable[LeafUser]) -> list[Grower]:
         fresh = [grower_of(user) for user in users]
         async with self._database.transaction() as session:
-            await growers.save(session, fresh)
+            await self._learning.keep(session, fresh)
         return fresh
 
 

@@ -148,14 +148,14 @@ class Journal:
         if errand is not None and not errand.told:
             await self.done(session, errand.deed, errand.about(), **detail)
 
-    async def on_the_way(self, session: AsyncSession, action: str, grower: Grower) -> None:
+    async def on_the_way(self, session: AsyncSession, action: str, grower: Grower, **detail: Any) -> None:
         """A row of its own for what the request that is being answered has brought about, whatever becomes of the rest.
 
         Does nothing where no request is answered.
         """
         errand = _errand.get()
         if errand is not None:
-            self._at_end(session, self._row(replace(errand.deed, action=action), "done", grower, None))
+            self._at_end(session, self._row(replace(errand.deed, action=action), "done", grower, detail))
 
     async def settle(
         self, errand: Errand, outcome: str, detail: Mapping[str, Any] | None = None, typed: str | None = None

@@ -22,6 +22,7 @@ from bot.errors import (
 )
 from bot.leaf.client import LeafClient
 from bot.leaf.models import LeafUser
+from bot.learning import Learning
 from bot.reducer import UNKNOWN_WORD, Reading, Reducer, word_kind
 from bot.storms import Storms
 from storage import connections, growers, incidents, notices, sweeps
@@ -80,6 +81,7 @@ class Monitor:
         leaf: LeafClient,
         reducer: Reducer,
         announcer: Announcer,
+        learning: Learning,
         clock: Callable[[], datetime],
         storms: Storms,
     ) -> None:
@@ -87,6 +89,7 @@ class Monitor:
         self._leaf = leaf
         self._reducer = reducer
         self._announcer = announcer
+        self._learning = learning
         self._clock = clock
         self._storms = storms
         self._leaf_embeds_status = False
@@ -125,7 +128,7 @@ class Monitor:
         if user is None:
             raise UnknownGrower(grower_id)
         async with self._database.transaction() as session:
-            await growers.save(session, [grower_of(user)])
+            await self._learning.keep(session, [grower_of(user)])
 
     async def check_job(self, grower_id: str) -> float | None:
         """Job: ask until Leaf answers and the credential is no longer pending."""
@@ -301,7 +304,7 @@ class Monitor:
         fresh = [grower for user in users if _is_new(grower := grower_of(user), stored.get(user.id))]
         if fresh:
             async with self._database.transaction() as session:
-                await growers.save(session, fresh)
+                await self._learning.keep(session, fresh)
 
     async def _readings(
         self, users: Sequence[LeafUser], asked_at: datetime, known: dict[str, Connection]

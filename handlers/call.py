@@ -166,6 +166,13 @@ class Typing(Request):
 
 
 @dataclass(frozen=True)
+class Opened(Request):
+    """The bot's own page, opened."""
+
+    via = "home"
+
+
+@dataclass(frozen=True)
 class Reply:
     """What to answer. `replace` puts the answer in place of the pressed message; `modal` opens instead of a message,
     `filled` in it as soon as that is known, `refresh` in place of the modal that was pressed in;

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bot.messages import MORE
-from handlers.call import AT_HOME, Call, Click, Shortcut, Submission, Typing, clean, command_and_rest, tidy
+from handlers.call import AT_HOME, Call, Click, Opened, Shortcut, Submission, Typing, clean, command_and_rest, tidy
 
 _ID = re.compile(r"[A-Z0-9]{2,32}")
 _LONGEST = 3000
@@ -107,10 +107,17 @@ def typing(body: Body) -> Typing:
     )
 
 
-def opened_home(body: Body) -> tuple[str, str | None, str, str]:
-    """Who opened the bot's own page: the person, their workspace, which tab, and how it looked. Raises Malformed."""
+def opened_home(body: Body) -> tuple[Opened, str]:
+    """The bot's own page opened by somebody, and which tab of it. Raises Malformed."""
     event = _part(body, "event")
-    return _id(event, "user"), _team(body), _text(event, "tab") or "home", _home(_part(event, "view")) or ""
+    opened = Opened(
+        user=_id(event, "user"),
+        team=_team(body),
+        channel=None,
+        request_id=_request_id(),
+        home=_home(_part(event, "view")) or "",
+    )
+    return opened, _text(event, "tab") or "home"
 
 
 def answer_address(body: Body) -> str | None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace as changed
 from datetime import datetime
 
 from slack_sdk.models.views import View
 
 from bot import messages
 from bot.bot import Bot
+from bot.discretion import as_seen_by
 from bot.errors import BotError
 from bot.permitting import Changed
 from bot.reports import Subscribed
 from handlers.call import Reply, Request
-from storage.records import Consent, CredentialStatus, Grower, Role
+from storage.records import AuditEntry, Consent, CredentialStatus, Grower, Role
 
 
 async def invited(
@@ -57,14 +59,18 @@ async def _role(bot: Bot, request: Request) -> Role:
         return Role.VIEWER
 
 
-async def told(bot: Bot, grower: Grower, days: int, page: int, *, replace: bool = False) -> Reply:
-    """One page of the grower's timeline."""
+async def told(bot: Bot, request: Request, grower: Grower, days: int, page: int, *, replace: bool = False) -> Reply:
+    """One page of the grower's timeline, as whoever asks may see it."""
     timeline = await bot.health.timeline(grower, days, page)
-    return Reply(messages.timeline(timeline, bot.clock()), replace=replace)
+    deeds = [fact for fact in timeline.facts if isinstance(fact, AuditEntry)]
+    seen = iter(await as_seen_by(request.user, deeds, bot.access))
+    facts = [next(seen) if isinstance(fact, AuditEntry) else fact for fact in timeline.facts]
+    return Reply(messages.timeline(changed(timeline, facts=facts), bot.clock()), replace=replace)
 
 
 async def deeds(
     bot: Bot,
+    request: Request,
     grower: Grower | None,
     actor: str | None,
     action: str | None,
@@ -73,9 +79,10 @@ async def deeds(
     before: int | None = None,
     replace: bool = False,
 ) -> Reply:
-    """One page of the audit trail; `before` is the entry to go on from."""
+    """One page of the audit trail, as whoever asks may see it; `before` is the entry to go on from."""
     page = await bot.health.history(grower, actor, action, since, before)
-    return Reply(messages.history(page, bot.clock()), replace=replace)
+    seen = await as_seen_by(request.user, page.entries, bot.access)
+    return Reply(messages.history(changed(page, entries=seen), bot.clock()), replace=replace)
 
 
 async def asked_to_disconnect(bot: Bot, grower: Grower) -> Reply:

@@ -44,11 +44,12 @@ from bot.reports import Look
 from bot.slack.client import Workspace
 from handlers import payloads
 from handlers.actions import ACTIONS
-from handlers.call import Call, Click, Reply, Request, Shortcut, Submission
+from handlers.call import Call, Click, Opened, Reply, Request, Shortcut, Submission
 from handlers.commands import COMMAND, COMMANDS
 from handlers.commands.help import overview
 from handlers.menus import MENUS
 from handlers.redrawing import Redraws
+from handlers.refusals import Refusals
 from handlers.shortcuts import SHORTCUTS
 from handlers.views import FORMS, Form
 from storage.records import Role
@@ -118,6 +119,7 @@ class SlackEdge:
         self._background = background
         self._under_way: set[Pressed] = set()
         self._redraws = Redraws()
+        self._refusals = Refusals(bot.clock)
 
     async def command(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
         """A slash command. Raises Malformed."""
@@ -160,14 +162,18 @@ class SlackEdge:
         if menu is None:
             await ack(options=[])
             return
-        await self._bot.access.admit(typing.user, typing.team, self._workspace.team_id, menu.role, typing.channel)
+        try:
+            await self._bot.access.admit(typing.user, typing.team, self._workspace.team_id, menu.role, typing.channel)
+        except NotAllowed:
+            self._refused(Asked(typing, typing.via, typing.action))
+            raise
         await ack(options=[option.to_dict() for option in await menu.offer(typing, self._bot)])
 
     async def home(self, body: Mapping[str, Any]) -> None:
         """Somebody opened the bot's own page. Raises Malformed."""
-        user, team, tab, look = payloads.opened_home(body)
+        opened, tab = payloads.opened_home(body)
         if tab == "home":
-            self._background.spawn(self._show_home(user, team, look))
+            self._background.spawn(self._show_home(opened, opened.home or ""))
 
     async def _run_command(self, call: Call, answer_at: str | None) -> None:
         name = call.word.lower() or "help"
@@ -227,22 +233,24 @@ class SlackEdge:
 
         await self._carry_out(asked, work)
 
-    async def _show_home(self, user: str, team: str | None, look: str) -> None:
+    async def _show_home(self, request: Request, look: str) -> None:
         try:
-            await self._bot.slack.publish_home(user, await self._home_for(user, team, look))
+            await self._bot.slack.publish_home(request.user, await self._home_for(request, look))
         except BotError as failure:
             log.warning("home could not be shown", detail=str(failure))
         except Exception:
             log.exception("home crashed")
 
-    async def _home_for(self, user: str, team: str | None, look: str) -> View:
+    async def _home_for(self, request: Request, look: str) -> View:
         """The page; for whoever may not look a closed one, as Slack goes on showing what was published before."""
         try:
-            person = await self._bot.access.admit(user, team, self._workspace.team_id, Role.VIEWER)
+            person = await self._bot.access.admit(request.user, request.team, self._workspace.team_id, Role.VIEWER)
         except NotAllowed as refused:
             log.info("home refused")
+            if isinstance(request, Opened):
+                self._refused(Asked(request, request.via, "home"))
             return messages.closed_home(messages.problem(refused))
-        desk = await self._bot.desks.of(user, Look.read(look))
+        desk = await self._bot.desks.of(request.user, Look.read(look))
         return messages.home(desk, is_admin=person.role is Role.ADMIN, now=self._bot.clock())
 
     async def _carry_out(self, asked: Asked, work: Callable[[], Awaitable[Reply]]) -> None:
@@ -264,7 +272,7 @@ class SlackEdge:
             await self._try_to_answer(asked, Reply(messages.crash(asked.request.request_id)))
         if asked.request.home is not None and reply.modal is None and not asked.in_form:
             look = reply.home or asked.request.home
-            await self._show_home(asked.request.user, asked.request.team, look)
+            await self._show_home(asked.request, look)
 
     async def _worked(self, asked: Asked, work: Callable[[], Awaitable[Reply]]) -> tuple[Reply, str]:
         request = asked.request
@@ -314,6 +322,11 @@ class SlackEdge:
     async def _audit(self, asked: Asked, errand: Errand, reply: Reply, outcome: str) -> None:
         typed = redact(asked.typed)[:TYPED] if asked.typed and asked.request.subject.grower is None else None
         await self._bot.journal.settle(errand, outcome, reply.detail, typed)
+
+    def _refused(self, asked: Asked) -> None:
+        """The row of a refusal that comes again with every letter, or whenever somebody looks: one for a while."""
+        if self._refusals.is_news(asked.request.user, asked.action):
+            self._background.spawn(self._audit(asked, asked.errand(), Reply(), "refused"))
 
     async def _answer(self, asked: Asked, reply: Reply) -> None:
         if reply.message is not None and not (reply.shows and asked.request.home is not None):

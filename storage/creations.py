@@ -3,21 +3,44 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import Enum
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.tables import CreationRow
 from storage.upserts import insert
 
 
-async def claim(session: AsyncSession, key: str, now: datetime, *, lost_before: datetime) -> bool:
-    """Whether nobody else is at it; whoever began before `lost_before` is taken for dead."""
+class Claim(Enum):
+    """Whether it may be created: somebody else is at it, or nobody, or nobody any more who may have done it."""
+
+    TAKEN = "taken"
+    FIRST = "first"
+    AFTER_A_LOST_ONE = "after a lost one"
+
+
+async def claim(session: AsyncSession, key: str, now: datetime, *, lost_before: datetime) -> Claim:
+    """Begin to create it; whoever began before `lost_before` is taken for dead."""
+    before = await session.scalar(select(CreationRow.began_at).where(CreationRow.key == key))
     statement = insert(session, CreationRow).values(key=key, began_at=now)
     statement = statement.on_conflict_do_update(
         index_elements=[CreationRow.key], set_={"began_at": now}, where=CreationRow.began_at < lost_before
     )
-    return await session.scalar(statement.returning(CreationRow.key)) is not None
+    if await session.scalar(statement.returning(CreationRow.key)) is None:
+        return Claim.TAKEN
+    return Claim.FIRST if before is None else Claim.AFTER_A_LOST_ONE
+
+
+async def lost(session: AsyncSession, before: datetime) -> set[str]:
+    """What somebody began to create before then, and nobody knows whether it was done."""
+    return set(await session.scalars(select(CreationRow.key).where(CreationRow.began_at < before)))
+
+
+async def end_lost(session: AsyncSession, key: str, before: datetime) -> bool:
+    """It turned out to be done; True for one of those who find out."""
+    ended = delete(CreationRow).where(CreationRow.key == key, CreationRow.began_at < before)
+    return await session.scalar(ended.returning(CreationRow.key)) is not None
 
 
 async def release(session: AsyncSession, key: str, claimed_at: datetime) -> None:

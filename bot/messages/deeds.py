@@ -256,6 +256,11 @@ def _plain(words: str, *, whom: str = "") -> Callable[[str, Detail], str]:
     return lambda name, detail: f"{words} {name or whom}".strip()
 
 
+def _created(whom: str, detail: Detail) -> str:
+    created = "found at Leaf what an attempt before had created" if detail.get("found") else "created a grower at Leaf"
+    return f"{created}: {whom or 'name not kept'}"
+
+
 def _typed(words: str) -> Callable[[str, Detail], str]:
     return lambda whom, detail: f"{words} {whom}" if whom else words.rstrip(":")
 
@@ -378,12 +383,14 @@ _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
     "end-snooze": _plain("ended the snooze of", whom="a grower"),
     "snoozes": lambda whom, detail: "looked at what is snoozed",
     "access": _permitted,
+    "home": lambda whom, detail: "opened my page",
+    "find-grower": lambda whom, detail: "looked for a grower in a menu",
     "help": lambda whom, detail: "asked what I can do",
     "subscribe": _subscribed,
     "subscriptions": lambda whom, detail: "looked at which channels are subscribed",
     "unsubscribe": _in_channel("unsubscribed"),
     "create-grower": lambda whom, detail: "used the form for a new grower" + (f": {whom}" if whom else ""),
-    "grower-created": _plain("created a grower at Leaf:", whom="name not kept"),
+    "grower-created": _created,
     "choose-grower": _plain("chose", whom="a grower from a menu"),
     "open-consent-link": lambda whom, detail: "pressed the link in the direct message",
     "unknown-command": _typed("typed something I do not know:"),
@@ -399,6 +406,7 @@ _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
     "consent-opened": lambda whom, detail: "opened the link, as far as a browser tells",
     "consent-reminded": _plain("reminded", whom="a grower"),
     "consent-expired": lambda whom, detail: f"found that the unused link of {whom or 'a grower'} had run out",
+    "consent-replaced": lambda whom, detail: f"ended the link of {whom or 'a grower'} that a newer one had replaced",
     "consent-renewal-asked": lambda whom, detail: "asked for a new link",
     "consent-held": _plain("held an approval for another FieldView account of", whom="a grower"),
     "consent-hold-ended": lambda whom, detail: (

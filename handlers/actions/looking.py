@@ -25,7 +25,7 @@ async def check_now(click: Click, bot: Bot) -> Reply:
 
 async def show_events(click: Click, bot: Bot) -> Reply:
     """The newest page of the grower's timeline."""
-    return await told(bot, click.about(await bot.directory.by_id(click.value)), DAYS, page=0)
+    return await told(bot, click, click.about(await bot.directory.by_id(click.value)), DAYS, page=0)
 
 
 async def turn_page(click: Click, bot: Bot) -> Reply:
@@ -38,7 +38,7 @@ async def turn_page(click: Click, bot: Bot) -> Reply:
     if not (0 <= page <= 10_000 and 1 <= days <= LONGEST):
         raise UsageError("There is no such page.", "/fieldview events <grower>")
     grower = click.about(await bot.directory.by_id(grower_id))
-    return await told(bot, grower, days, page, replace=click.is_ephemeral)
+    return await told(bot, click, grower, days, page, replace=click.is_ephemeral)
 
 
 async def turn_history(click: Click, bot: Bot) -> Reply:
@@ -53,7 +53,7 @@ async def turn_history(click: Click, bot: Bot) -> Reply:
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         raise UsageError("This button is from an older version of me.", "/fieldview history") from None
     about = click.about(await bot.directory.by_id(grower)) if grower else None
-    return await deeds(bot, about, actor, action, since, before=before, replace=click.is_ephemeral)
+    return await deeds(bot, click, about, actor, action, since, before=before, replace=click.is_ephemeral)
 
 
 def _word(value: object) -> str | None:

@@ -19,7 +19,7 @@ async def events(call: Call, bot: Bot) -> Reply:
     call.about(grower)
     if not 1 <= days <= LONGEST:
         raise UsageError(f"Days go from 1 to {LONGEST}.", USAGE)
-    return await told(bot, grower, days, page=0)
+    return await told(bot, call, grower, days, page=0)
 
 
 async def _whose(call: Call, bot: Bot) -> tuple[Grower, int]:

@@ -13,7 +13,7 @@ async def history(call: Call, bot: Bot) -> Reply:
     """The audit trail's newest entries: all, or of whom, by whom, of what kind and since when."""
     wanted = await _wanted(call, bot)
     grower = call.about(await bot.directory.find(wanted.grower)) if wanted.grower else None
-    return await deeds(bot, grower, wanted.actor, wanted.action, wanted.since)
+    return await deeds(bot, call, grower, wanted.actor, wanted.action, wanted.since)
 
 
 async def _wanted(call: Call, bot: Bot) -> Sought:

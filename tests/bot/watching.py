@@ -19,6 +19,7 @@ from bot.dataflow import DataFlows
 from bot.flaps import Flaps
 from bot.journal import Journal
 from bot.leaf.client import LeafClient
+from bot.learning import Learning
 from bot.monitor import Monitor
 from bot.pace import Unpaced
 from bot.reducer import Reducer
@@ -192,7 +193,7 @@ def _composed(world: World, database: Database, alert_channel: bool, agreeing_re
     flaps = Flaps(database, announcer, journal, clock)
     storms = Storms(database, announcer, journal, clock, storm_size)
     reducer = Reducer(database, announcer, journal, clock, NEEDED_SCOPES, storms, flaps, agreeing_reads=agreeing_reads)
-    monitor = Monitor(database, leaf, reducer, announcer, clock, storms)
+    monitor = Monitor(database, leaf, reducer, announcer, Learning(journal, clock), clock, storms)
     ada = world.leaf.add_user("Ada Lovelace Farms", "ada@example.com", "L-1815")
     return Watch(
         world, database, queue, leaf, slack, announcer, journal, monitor, reducer, storms, naps, growers, alerts, ada

@@ -6,7 +6,7 @@ import asyncio
 import json
 import random
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -17,8 +17,12 @@ import structlog
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
+from bot.journal import Deed, Errand, Journal
 from bot.sandbox.world import World
 from bot.sealing import Anchor
+from storage import audit
+from storage.database import Database
+from storage.records import AuditEntry
 from tests.consenting import consent_of
 from tests.security.test_slack_requests import Sender
 from tests.stage import ADA, PATIENCE, Stage, eventually, set_up, text_of
@@ -297,6 +301,72 @@ async def test_without_its_row_no_created_grower_is_learned(stage: Stage) -> Non
     assert stage.world.leaf.find("rosa@finca.example").name == "Finca Rosa"
     async with stage.running.bot.database.reading() as session:
         assert await session.scalar(text("SELECT count(*) FROM growers WHERE name = 'Finca Rosa'")) == 0
+
+
+@pytest.mark.parametrize("found_by", ["the form, again", "the command", "a sweep"])
+async def test_whom_a_killed_attempt_created_is_in_writing_as_soon_as_somebody_finds_them(
+    stage: Stage, found_by: str
+) -> None:
+    """Killed between Leaf's answer and the row."""
+    form = await form_for(stage, "Finca Rosa")
+    async with stage.running.bot.database.transaction() as session:
+        await session.execute(text("ALTER TABLE audit_head RENAME TO audit_head_away"))
+    await sends(stage, form, "Finca Rosa", "rosa@finca.example")
+    async with stage.running.bot.database.transaction() as session:
+        await session.execute(text("ALTER TABLE audit_head_away RENAME TO audit_head"))
+    made = stage.world.leaf.find("rosa@finca.example")
+    assert await created(stage) == []
+    stage.world.clock.advance(timedelta(minutes=3))
+    if found_by == "the form, again":
+        with stage.running.bot.journal.errand(Errand(Deed(stage.grace, "form", "create-grower", "again"))):
+            await stage.running.bot.directory.create("Finca Rosa", "rosa@finca.example", None)
+    elif found_by == "a sweep":
+        await stage.sweeps_now()
+    else:
+        await stage.types("/fieldview status Finca Rosa")
+    await stage.sweeps_now()
+    finder = stage.grace if found_by == "the form, again" else "job:creation"
+    assert await created(stage) == [(finder, made.id, {"found": True})]
+
+
+async def test_a_grower_who_was_at_leaf_anyway_is_not_said_to_be_created(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    form = await form_for(stage, "Finca Rosa")
+    stage.world.leaf.add_user(name="Finca Rosa", email="rosa@finca.example")
+    await sends(stage, form, "Finca Rosa", "rosa@finca.example")
+    assert await created(stage) == []
+
+
+async def created(stage: Stage) -> list[tuple[str, str | None, object]]:
+    rows = [row for row in await stage.audit() if row.action == "grower-created"]
+    return [(row.actor, row.target, json.loads(row.detail or "{}")) for row in rows]
+
+
+async def test_a_row_that_somebody_left_behind_is_written_before_the_program_ends(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever wrote it was stopped meanwhile, and the database takes its time until nothing else is left to do."""
+    last, append, finish = asyncio.Event(), Journal._append, Journal.finish
+
+    async def slowly(self: Journal, entries: Sequence[AuditEntry]) -> None:
+        await last.wait()
+        await append(self, entries)
+
+    async def finishing(self: Journal) -> None:
+        last.set()
+        await finish(self)
+
+    monkeypatch.setattr(Journal, "_append", slowly)
+    monkeypatch.setattr(Journal, "finish", finishing)
+    async with set_up(database_url) as stage:
+        writing = asyncio.create_task(stage.running.bot.journal.write("cli", "job", "left-behind", "done", "r-1"))
+        await asyncio.sleep(0)
+        writing.cancel()
+    database = Database(database_url)
+    async with database.reading() as session:
+        kept = [sealed.entry.action async for sealed in audit.everything(session)]
+    await database.close()
+    assert "left-behind" in kept
 
 
 async def test_whoever_changes_something_has_written_the_row_before_the_edge_comes_to_it(

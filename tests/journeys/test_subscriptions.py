@@ -490,6 +490,32 @@ async def test_what_a_private_channel_hears_only_its_members_see(stage: Stage) -
     assert "I left out 1 channel" in told
 
 
+async def test_the_trail_names_a_private_channel_to_its_members_only(stage: Stage) -> None:
+    slack = stage.world.slack
+    board = slack.add_channel("board", [stage.grace], private=True)
+    jo = slack.add_user("jo", "Jo Larsen", "jo@greenacres.example")
+    slack.invite(stage.growers, jo)
+    await stage.types("/fieldview subscribe")
+    await stage.types(f"/fieldview subscribe <#{board}|board>")
+    await stage.types(f"/fieldview owner Sato Family Orchards @grace <#{board}|board>")
+    await stage.types(f"/fieldview escalate <#{board}|board> @grace 4h", stage.linus)
+    await stage.types(f"/fieldview access <#{board}|board> viewer", stage.linus)
+    await stage.types(f"/fieldview status <#{board}|board>")
+    for command in ("history", "events Sato Family Orchards"):
+        told = await stage.types(f"/fieldview {command}")
+        assert board in repr(told.blocks), "Grace has joined it"
+        for user, name in ((jo, "a private channel"), (stage.linus, "#board")):
+            told = await stage.types(f"/fieldview {command}", user)
+            assert board not in repr(told.blocks) + told.text
+            assert ("board" in repr(told.blocks)) is (user == stage.linus), "an admin knows that it is there"
+            assert name in text_of(told)
+    told = await stage.types("/fieldview history", jo)
+    assert f"subscribed <#{stage.growers}>" in text_of(told), "others are named as ever"
+    slack.faults.outage("conversations.members")
+    stage.running.bot.access._standing._known.clear()
+    assert board not in repr((await stage.types("/fieldview history")).blocks), "nor when Slack does not say"
+
+
 async def test_what_is_only_tried_in_the_form_leaves_no_row(stage_on_sqlite: Stage) -> None:
     stage = stage_on_sqlite
     await opens(stage)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -179,6 +180,37 @@ async def test_who_may_not_look_sees_no_names(stage_on_sqlite: Stage) -> None:
         return (await stage.deeds())[-1:] == [("connect", "refused")]
 
     await eventually(refused)
+
+
+async def test_a_refusal_is_written_down_once_for_a_while_however_often_it_comes(stage: Stage) -> None:
+    """Of somebody who types letter by letter, or opens the bot's page again and again."""
+    await stage.sweeps_now()
+    view = await uses(stage, "show-status")
+    async with stage.running.bot.database.transaction() as session:
+        await access_rules.put(session, MEMBERS, Role.GROWER, stage.linus, stage.world.clock())
+
+    async def typed_and_looked() -> list[tuple[str, str, str, str]]:
+        for letters in ("a", "ad", "ada"):
+            with pytest.raises(SlackError, match="dispatch_failed"):
+                await found(stage, view, letters)
+        for _ in range(3):
+            await stage.world.slack.home(stage.grace)
+        await stage.running.bot.journal.finish()
+        refused = [row for row in await stage.audit() if row.outcome == "refused"]
+        return [(row.actor, row.via, row.action, row.outcome) for row in refused]
+
+    rows = [(stage.grace, "menu", "find-grower", "refused"), (stage.grace, "home", "home", "refused")]
+
+    async def are_written() -> bool:
+        return sorted(await typed_and_looked()) == sorted(rows)
+
+    await eventually(are_written)
+    stage.world.clock.advance(timedelta(minutes=11))
+    rows *= 2
+    await eventually(are_written)
+    told = text_of(await stage.types("/fieldview history", stage.linus))
+    assert f"<@{stage.grace}> opened my page, but that was refused" in told
+    assert f"<@{stage.grace}> looked for a grower in a menu, but that was refused" in told
 
 
 async def test_a_shortcut_of_another_version_says_so(stage_on_sqlite: Stage) -> None:

@@ -576,6 +576,7 @@ def stories() -> Iterator[tuple[str, Shown]]:
         an_entry(detail='{"link": "held back"}'),
         an_entry("create-grower"),
         an_entry("grower-created"),
+        an_entry("grower-created", detail='{"found": true}'),
         an_entry("help", target=None, target_name=None, outcome="crashed"),
         an_entry("acknowledge", via="button"),
         an_entry("assign", detail='{"asked": true}'),

@@ -519,13 +519,13 @@ async def test_eight_writers_at_once_make_one_chain_without_gaps(database: Datab
 
 
 async def test_whoever_was_taken_for_dead_leaves_the_claim_of_the_next_one_alone(database: Database) -> None:
-    async def claimed(at: datetime) -> bool:
+    async def claimed(at: datetime) -> creations.Claim:
         return await write(database, lambda session: creations.claim(session, "rosa", at, lost_before=at - HOUR))
 
     slow, quick = NOON, NOON + 2 * HOUR
-    assert await claimed(slow)
-    assert await claimed(quick)
+    assert await claimed(slow) is creations.Claim.FIRST
+    assert await claimed(quick) is creations.Claim.AFTER_A_LOST_ONE
     await write(database, lambda session: creations.release(session, "rosa", slow))
-    assert not await claimed(quick)
+    assert await claimed(quick) is creations.Claim.TAKEN
     await write(database, lambda session: creations.release(session, "rosa", quick))
-    assert await claimed(quick)
+    assert await claimed(quick) is creations.Claim.FIRST

@@ -1,0 +1,53 @@
+"""Growers as Leaf has them; and those whom an attempt of ours had created that was not heard of again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.journal import Journal
+from bot.vault import digest
+from storage import creations, growers
+from storage.growers import fold
+from storage.records import Grower
+
+LOST = timedelta(minutes=2)
+"""How long somebody may take to create a grower at Leaf. Whoever comes later looks there before making one."""
+
+
+class Learning:
+    """Keeps growers, and sees to it that nobody was created at Leaf of whom the trail does not tell."""
+
+    def __init__(self, journal: Journal, clock: Callable[[], datetime]) -> None:
+        self._journal = journal
+        self._clock = clock
+
+    async def keep(self, session: AsyncSession, fresh: Sequence[Grower]) -> None:
+        """Add these growers or bring them up to date.
+
+        Whoever was killed between Leaf's answer and the row has left the claim: it is what tells that the row is owed.
+        """
+        await growers.save(session, fresh)
+        before = self._clock() - LOST
+        lost = await creations.lost(session, before)
+        for grower in fresh if lost else ():
+            key = creation_key(grower.name, grower.email or "")
+            if key in lost and await creations.end_lost(session, key, before):
+                await self._journal.record(
+                    session,
+                    "job:creation",
+                    "job",
+                    "grower-created",
+                    "done",
+                    key[:12],
+                    target=grower.id,
+                    target_name=grower.name,
+                    detail={"found": True},
+                )
+
+
+def creation_key(name: str, email: str) -> str:
+    """What is claimed by whoever creates this grower."""
+    return digest(f"{fold(name)}\n{fold(email)}")
