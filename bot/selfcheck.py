@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot import anchors
+from bot.announcer import OUTSIDERS
 from bot.errors import BotError, ChannelUnreachable, ProviderRefusedUs
 from bot.journal import KEY_NAME
 from bot.leaf import registration
@@ -250,12 +251,15 @@ class SelfCheck:
             return Finding(subject, RED, f"#{found.name} is archived: nothing can be posted there", remedy)
         if not found.is_member:
             return Finding(subject, RED, f"#{found.name} cannot be posted to: the bot is not in it", remedy)
-        if broken:
-            words = f"#{found.name} gets no alerts: Slack once said `{broken}`. They go to the alert channel instead"
-            return Finding(subject, RED, words, "Type `/fieldview subscribe` there, and it gets them again.")
         if found.is_shared and subject != ANCHORS:
-            words = f"#{found.name} is read by people of other organisations, and growers are named there"
-            return Finding(subject, YELLOW, words, "Take another channel for alerts.")
+            words = f"#{found.name} is read by people of another organisation: nothing about growers is written there"
+            return Finding(subject, RED, words, "Take another channel for alerts.")
+        if broken:
+            once = (
+                "people of another organisation read it once" if broken == OUTSIDERS else f"Slack once said `{broken}`"
+            )
+            words = f"#{found.name} gets no alerts: {once}. They go elsewhere instead"
+            return Finding(subject, RED, words, "Type `/fieldview subscribe` there, and it gets them again.")
         return Finding(subject, GREEN, f"#{found.name}")
 
     # Leaf

@@ -144,6 +144,22 @@ async def test_a_channel_that_was_lost_and_is_back_is_mended_by_subscribing(stag
     assert "Channel" not in await health(stage)
 
 
+async def test_a_channel_that_outsiders_read_gets_nothing_and_is_not_mended_by_subscribing(
+    stage_on_sqlite: Stage,
+) -> None:
+    stage = stage_on_sqlite
+    await settled(stage)
+    await stage.types("/fieldview subscribe")
+    stage.world.slack.share(stage.growers)
+    await stage.world.leaf.revoke("hana@sato.example")
+    await stage.posted(stage.alerts, 2)
+    line = (await health(stage))["Channel"]
+    assert line.startswith("🔴")
+    assert "read by people of another organisation: nothing about growers is written there" in line
+    assert "Take another channel" in line
+    assert "subscribe" not in line
+
+
 async def test_without_an_alert_channel_it_says_when_no_channel_hears_everything(sqlite_url: str) -> None:
     async with set_up(sqlite_url, alert_channel=None) as stage:
         await stage.types("/fieldview subscribe")

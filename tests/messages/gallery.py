@@ -11,6 +11,8 @@ from typing import Any
 from slack_sdk.models.views import View
 
 from bot import messages
+from bot.alerts import TAKEN
+from bot.completion import FIELDVIEW_GIBBERISH, LEAF_LOGIN_REFUSED
 from bot.directory import BEING_CREATED
 from bot.errors import (
     AlertOver,
@@ -24,6 +26,7 @@ from bot.errors import (
 from bot.messages import Message
 from bot.messages.pieces import section
 from bot.messages.speech import every_speech
+from bot.monitor import TROUBLES as TROUBLES_OF_LEAF
 from bot.reports import (
     Desk,
     DeskRow,
@@ -44,6 +47,7 @@ from bot.reports import (
     Week,
 )
 from bot.tagging import no_tag, too_many
+from bot.timer import NOT_ANCHORED
 from handlers.commands.help import overview as commands
 from storage.records import (
     EVERYTHING,
@@ -675,6 +679,10 @@ def answers() -> Iterator[tuple[str, Shown]]:
     yield "audit anchor", messages.audit_anchor(1847, f"2026-11-24T12:00:00+00:00 1847 {'5e' * 32}")
     yield "notice", messages.operator_notice(a_notice(), NOW)
     yield "notice, over", messages.operator_notice(a_notice(over_at=NOW), NOW)
+    for text in dict.fromkeys(
+        (*(text for _, text in TROUBLES_OF_LEAF.values()), TAKEN, FIELDVIEW_GIBBERISH, LEAF_LOGIN_REFUSED, NOT_ANCHORED)
+    ):
+        yield f"notice: {text.split(',')[0]}", messages.operator_notice(a_notice(text=text), NOW)
 
 
 BY_TAG = Wishes(tag="north valley")
