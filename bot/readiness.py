@@ -67,17 +67,16 @@ class Readiness:
         self._born = clock()
         self._remembered: dict[str, tuple[datetime, Part]] = {}
         self._counted: tuple[datetime, Figures | None] | None = None
+        self._looked: tuple[datetime, dict[str, Part]] | None = None
         # Whoever comes while one asks waits for that answer.
         self._asking: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def parts(self) -> dict[str, Part]:
         """Every part by its name: database, leaf, slack, sweep."""
-        database = await self._database_answers()
         return {
-            "database": database,
+            **await self._by_the_database(),
             "leaf": await self._asked("leaf", lambda: self._leaf.find_users(externalId=NOBODY)),
             "slack": await self._asked("slack", self._slack.workspace),
-            "sweep": await self._sweep() if database.ok else Part(False, "unknown without the database"),
         }
 
     async def figures(self) -> Figures:
@@ -103,6 +102,15 @@ class Readiness:
                     figures = None
                 self._counted = (self._clock(), figures)
             return self._counted[1]
+
+    async def _by_the_database(self) -> dict[str, Part]:
+        """The database and the sweep, a second old at most: many who probe take no connections from the work."""
+        async with self._asking["database"]:
+            if self._looked is None or self._clock() - self._looked[0] >= COUNTED_AGAIN:
+                database = await self._database_answers()
+                sweep = await self._sweep() if database.ok else Part(False, "unknown without the database")
+                self._looked = (self._clock(), {"database": database, "sweep": sweep})
+            return self._looked[1]
 
     async def _database_answers(self) -> Part:
         try:

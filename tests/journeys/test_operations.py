@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from bot.readiness import Figures, Readiness
+from bot.readiness import COUNTED_AGAIN, Figures, Part, Readiness
 from bot.sandbox.clock import Clock
 from handlers.operations import Operations
 from storage.database import Database
@@ -91,6 +91,7 @@ async def test_the_last_look_at_everybody_is_too_old(stage_on_sqlite: Stage) -> 
     stage.world.clock.advance(timedelta(seconds=2 * stage.settings.sweep_interval + 30))
     assert list(await unwell(stage)) == ["sweep"]
     await stage.sweeps_now()
+    stage.world.clock.advance(COUNTED_AGAIN)
     assert (await ready(stage))[0] == 200
 
 
@@ -123,20 +124,29 @@ async def test_they_are_counted_once_a_second_however_many_ask(
     counted: list[Figures] = []
     count = readiness.figures
 
+    asked: list[Part] = []
+    ask = readiness._database_answers
+
     async def noted() -> Figures:
         counted.append(await count())
         return counted[-1]
 
+    async def answers() -> Part:
+        asked.append(await ask())
+        return asked[-1]
+
     monkeypatch.setattr(readiness, "figures", noted)
+    monkeypatch.setattr(readiness, "_database_answers", answers)
     operations = Operations(readiness)
     routes = [Route("/readyz", operations.ready), Route("/metrics", operations.metrics)]
     transport = httpx.ASGITransport(Starlette(routes=routes))
     async with httpx.AsyncClient(transport=transport, base_url="http://bot") as client:
         await asyncio.gather(*(client.get(path) for path in ("/metrics", "/readyz") * 10))
-        assert len(counted) == 1
+        assert (len(counted), len(asked)) == (1, 1), "twenty who probe take no twenty connections from the work"
         clock.advance(timedelta(seconds=1))
         await client.get("/metrics")
-    assert len(counted) == 2
+        await client.get("/readyz")
+    assert (len(counted), len(asked)) == (2, 2)
 
 
 async def test_the_database_is_gone(stage_on_sqlite: Stage) -> None:
