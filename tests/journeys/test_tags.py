@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from bot.errors import UsageError
+from bot.journal import Deed
 from bot.retention import Retention
 from bot.tagging import MOST, tag_in
 from storage import tags
@@ -90,6 +94,21 @@ async def test_a_grower_has_no_more_tags_than_can_be_read(stage: Stage) -> None:
     told = text_of(await stage.types(f"/fieldview tag {ADAS} add one more, another"))
     assert "at most 20 tags, and this would make 22" in told
     assert len(await tags_of(stage, "ada@example.com")) == MOST
+
+
+async def test_of_many_who_give_tags_at_once_none_is_lost_and_each_row_begins_where_the_last_one_ended(
+    stage: Stage,
+) -> None:
+    await stage.types(f"/fieldview tag {ADAS} add first")
+    grower = await stage.running.bot.directory.find(ADAS)
+    deeds = [Deed(stage.grace, "command", "tag", f"r-{number}") for number in range(MOST + 3)]
+    given = (stage.running.bot.tagging.add(grower, [f"tag {number}"], deed) for number, deed in enumerate(deeds))
+    outcomes = await asyncio.gather(*given, return_exceptions=True)
+    refused = [each for each in outcomes if isinstance(each, BaseException)]
+    assert [type(each) for each in refused] == [UsageError] * 4
+    rows = await changes(stage)
+    assert len(rows) == len(await tags_of(stage, "ada@example.com")) == MOST
+    assert all(before == after for (_, _, after), (_, before, _) in pairwise(rows))
 
 
 @pytest.mark.parametrize(
