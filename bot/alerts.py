@@ -26,8 +26,8 @@ TEND = "tend-alerts"
 """The job that sees to our webhook and asks Leaf for the alerts it could not deliver; its subject is the tick."""
 
 TAKEN = (
-    "Leaf sends its alerts about credentials to another address already, and allows only one. I still find dead "
-    "connections by looking, only later. To get alerts at once, forward them from there, or delete that webhook."
+    "Leaf sends its alerts to another address already, and allows only one. I still find dead connections by looking, "
+    "only later. To get alerts at once, forward them from there to me, or delete that registration at Leaf."
 )
 
 _ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)

@@ -50,7 +50,7 @@ LOGIN, CONTRACT = "leaf-login", "leaf-contract"
 
 _STRANGE = (
     "Leaf answers something I do not understand, so connections are not being watched. "
-    "Leaf's API may have changed, or something between us and Leaf answers in its place."
+    "Leaf may have changed how it answers, or something between us and Leaf answers in its place."
 )
 TROUBLES: dict[type[ProviderError], tuple[str, str]] = {
     ProviderRefusedUs: (

@@ -281,7 +281,7 @@ def _ended(report: BulkReport, fates: Counter[LineFate]) -> Message:
     given = _given(report.lines)
     head = f"{name}: {count(made, 'link')} made." if made or not given else f"{name}: the tags are given."
     if report.bulk.state is BulkState.STOPPED:
-        head = f"{name} was stopped: {count(made, 'link')} made, {left:,} not."
+        head = f"{name} was stopped: {count(made, 'link')} made{f', {left:,} not' if left else ''}."
     ways = [
         f"• {_many(sent, 'has theirs', 'have theirs')} from me, by direct message" if sent else None,
         f"• {count(to_pass_on, 'link is', 'links are')} for you to pass on" if to_pass_on else None,
@@ -289,7 +289,7 @@ def _ended(report: BulkReport, fates: Counter[LineFate]) -> Message:
         *given,
     ]
     blocks = (
-        section(f"{'✅ ' if not left else ''}*{head}*", *ways, _answered(report)),
+        section(f"{'✅ ' if report.bulk.state is BulkState.DONE else ''}*{head}*", *ways, _answered(report)),
         section(_about_the_file(report, made + fates[LineFate.HAS_LINK])),
         actions(button("Send me the list as it is now", "bulk-list", report.bulk.id)),
         quiet("I keep this list for 30 days. A new list has new links; those sent before go on working."),
@@ -319,7 +319,8 @@ def _without(fates: Counter[LineFate]) -> str | None:
         )
         if fates[fate]
     ]
-    return f"• No new link for the other lines: {listing(others)}" if others else None
+    made = fates[LineFate.SENT] + fates[LineFate.TO_SHARE]
+    return f"• No new link{' for the other lines' if made else ''}: {listing(others)}" if others else None
 
 
 def _answered(report: BulkReport) -> str | None:
