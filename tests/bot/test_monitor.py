@@ -303,7 +303,7 @@ async def test_single_credentials_that_a_gateway_hides_are_not_gone(alone: Watch
     assert await alone.status() == "healthy"
 
 
-@pytest.mark.parametrize(("day", "names"), [("login", "LEAF_PASSWORD"), ("page", "API may have changed")])
+@pytest.mark.parametrize(("day", "names"), [("login", "LEAF_PASSWORD"), ("page", "changed how it answers")])
 async def test_operators_are_told_once_why_nothing_is_watched_and_when_it_is_over(
     alone: Watch, day: str, names: str
 ) -> None:
