@@ -395,7 +395,7 @@ async def proxying(service: Address) -> AsyncIterator[Proxy]:
 
 def _bound(port: int = 0) -> socket.socket:
     """A socket that has the port but does not listen: so it stays ours while the proxy is down."""
-    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     bound.bind(("127.0.0.1", port))
     return bound
