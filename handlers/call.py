@@ -14,7 +14,7 @@ from bot.directory import unquoted
 from bot.errors import UsageError
 from bot.journal import Deed
 from bot.messages import Message
-from storage.records import Grower
+from storage.records import Grower, Role
 
 _CHANNEL = re.compile(r"<#([CG][A-Z0-9]+)(?:\|[^>]*)?>")
 _SPECIAL = re.compile(r"(<[@#!][^<>]*>)")
@@ -38,6 +38,13 @@ class Subject:
     grower: Grower | None = None
 
 
+@dataclass
+class Asker:
+    """What the gate found out of whoever asks; nothing is less than a viewer that it lets in."""
+
+    role: Role = Role.VIEWER
+
+
 @dataclass(frozen=True)
 class Request:
     """Who asks, from which channel; part of every command, click and submission.
@@ -50,6 +57,7 @@ class Request:
     channel: str | None
     request_id: str
     subject: Subject = field(default_factory=Subject, kw_only=True)
+    asker: Asker = field(default_factory=Asker, kw_only=True)
     home: str | None = field(default=None, kw_only=True)
 
     via: ClassVar[str] = ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace as changed
 from datetime import datetime
 
@@ -11,11 +10,10 @@ from slack_sdk.models.views import View
 from bot import messages
 from bot.bot import Bot
 from bot.discretion import as_seen_by
-from bot.errors import BotError
 from bot.permitting import Changed
 from bot.reports import Subscribed
 from handlers.call import Reply, Request
-from storage.records import AuditEntry, Consent, CredentialStatus, Grower, Role
+from storage.records import AuditEntry, Consent, CredentialStatus, Grower
 
 
 async def invited(
@@ -47,16 +45,7 @@ async def invited(
 async def standing(bot: Bot, request: Request, grower: Grower) -> Reply:
     """How the grower's connection is, with the buttons that whoever asks may press."""
     request.about(grower)
-    report, role = await asyncio.gather(bot.health.status(grower), _role(bot, request))
-    return Reply(messages.connection_status(report, bot.clock(), role))
-
-
-async def _role(bot: Bot, request: Request) -> Role:
-    """The gate has let them in; what Slack does not say of them now counts as no more than that."""
-    try:
-        return await bot.access.role_of(request.user)
-    except BotError:
-        return Role.VIEWER
+    return Reply(messages.connection_status(await bot.health.status(grower), bot.clock(), request.asker.role))
 
 
 async def told(bot: Bot, request: Request, grower: Grower, days: int, page: int, *, replace: bool = False) -> Reply:

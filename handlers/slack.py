@@ -48,6 +48,7 @@ from handlers.call import Call, Click, Opened, Reply, Request, Shortcut, Submiss
 from handlers.commands import COMMAND, COMMANDS
 from handlers.commands.help import overview
 from handlers.menus import MENUS
+from handlers.precedence import Precedence
 from handlers.redrawing import Redraws
 from handlers.refusals import Refusals
 from handlers.shortcuts import SHORTCUTS
@@ -113,22 +114,25 @@ class Asked:
 class SlackEdge:
     """Takes what Slack sends, answers at once, does the work behind, and leaves one audit row for each request."""
 
-    def __init__(self, bot: Bot, workspace: Workspace, background: Background) -> None:
+    def __init__(self, bot: Bot, workspace: Workspace, background: Background, precedence: Precedence) -> None:
         self._bot = bot
         self._workspace = workspace
         self._background = background
         self._under_way: set[Pressed] = set()
+        self._precedence = precedence
         self._redraws = Redraws()
         self._refusals = Refusals(bot.clock)
 
     async def command(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
         """A slash command. Raises Malformed."""
+        self._precedence.request()
         call, answer_at = payloads.typed_command(body), payloads.answer_address(body)
         await ack()
         self._background.spawn(self._run_command(call, answer_at))
 
     async def click(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
         """A button or menu. Raises Malformed."""
+        self._precedence.request()
         pressed, answer_at = list(payloads.clicks(body)), payloads.answer_address(body)
         await ack()
         for click in pressed:
@@ -136,6 +140,7 @@ class SlackEdge:
 
     async def submission(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
         """A modal sent in; faults go back into it. Raises Malformed."""
+        self._precedence.request()
         sent = payloads.submission(body)
         form = FORMS.get(sent.view)
         asked = Asked(sent, "form", form.name if form else "unknown-form", role=form.role if form else Role.VIEWER)
@@ -151,12 +156,14 @@ class SlackEdge:
 
     async def shortcut(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
         """A shortcut of the workspace or of a message. Raises Malformed."""
+        self._precedence.request()
         used, answer_at = payloads.shortcut(body), payloads.answer_address(body)
         await ack()
         self._background.spawn(self._run_shortcut(used, answer_at))
 
     async def typing(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
         """A menu to be filled: the one thing that is answered in the acknowledgement. Raises Malformed, NotAllowed."""
+        self._precedence.request()
         typing = payloads.typing(body)
         menu = MENUS.get(typing.action)
         if menu is None:
@@ -171,6 +178,7 @@ class SlackEdge:
 
     async def home(self, body: Mapping[str, Any]) -> None:
         """Somebody opened the bot's own page. Raises Malformed."""
+        self._precedence.request()
         opened, tab = payloads.opened_home(body)
         if tab == "home":
             self._background.spawn(self._show_home(opened, opened.home or ""))
@@ -257,6 +265,7 @@ class SlackEdge:
         """Gate, work, one audit row, answer: the row is there before the answer is, and with any change it tells of."""
         structlog.contextvars.bind_contextvars(request_id=asked.request.request_id, action=asked.action)
         waiting = self._background.spawn(self._say_it_takes_time(asked))
+        await self._precedence.turn()
         errand = asked.errand()
         with self._bot.journal.errand(errand):
             reply, outcome = await self._worked(asked, work)
@@ -277,9 +286,10 @@ class SlackEdge:
     async def _worked(self, asked: Asked, work: Callable[[], Awaitable[Reply]]) -> tuple[Reply, str]:
         request = asked.request
         try:
-            await self._bot.access.admit(
+            admitted = await self._bot.access.admit(
                 request.user, request.team, self._workspace.team_id, asked.role, request.channel
             )
+            request.asker.role = admitted.role
             reply = await work()
         except BotError as problem:
             log.info("not done", reason=type(problem).__name__)
@@ -385,7 +395,7 @@ class SlackEdge:
 
 def bolt_app(bot: Bot, workspace: Workspace, background: Background, signing_secret: str | None) -> AsyncApp:
     """Bolt, with everything this program listens to. Without a signing secret only Socket Mode can be served."""
-    edge = SlackEdge(bot, workspace, background)
+    edge = SlackEdge(bot, workspace, background, Precedence())
 
     async def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
         """There is one workspace and one token: nobody has to be asked."""

@@ -37,6 +37,9 @@ _SLACK_USER = re.compile(r"[UW][A-Z0-9]+")
 
 def literal(text: str, limit: int = NAME) -> str:
     """For plain_text: one line, no control, direction or piled-up combining characters, cut to `limit` with …."""
+    if text.isascii() and text.isprintable():
+        # Most of what is shown: none of what is looked for below, which costs a look at every letter.
+        return cut(" ".join(text.split()), limit) or NAMELESS
     tidy = " ".join("".join(map(_harmless, text)).split())
     return cut(_unpiled(tidy), limit) if any(map(_is_seen, tidy)) else NAMELESS
 
@@ -133,7 +136,7 @@ def capital(text: str) -> str:
 
 def utf16(text: str) -> int:
     """Characters as Slack's own clients count them."""
-    return len(text) + sum(character > "\uffff" for character in text)
+    return len(text) if text.isascii() else len(text) + sum(character > "\uffff" for character in text)
 
 
 def _harmless(character: str) -> str:

@@ -159,11 +159,12 @@ async def test_what_has_to_be_stopped_leaves_a_row_too(sqlite_url: str) -> None:
     from bot.background import Background
     from handlers.call import Reply
     from handlers.payloads import typed_command
+    from handlers.precedence import Precedence
     from handlers.slack import Asked, SlackEdge
 
     async with set_up(sqlite_url) as stage:
         background = Background()
-        edge = SlackEdge(stage.running.bot, stage.running.workspace, background)
+        edge = SlackEdge(stage.running.bot, stage.running.workspace, background, Precedence())
         call = typed_command({"user_id": stage.grace, "channel_id": stage.growers, "text": "status"})
         begun = asyncio.Event()
 
