@@ -41,7 +41,7 @@ class DataFlows:
         summary = await self._leaf.data_summary(grower_id)
         read = told(grower_id, summary, asked_at)
         async with self._database.transaction() as session:
-            if await growers.get(session, grower_id) is not None:
+            if await growers.is_known(session, grower_id):
                 await freshness.save(session, [read])
         return read if summary else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -94,12 +95,8 @@ class Health:
 
     async def status(self, grower: Grower) -> StatusReport:
         """Everything known of one grower, asked of Leaf just now; when Leaf does not tell, what we knew before."""
-        why_not_live = None
-        try:
-            await self._monitor.check(grower.id, "status")
-        except ProviderError as failure:
-            why_not_live = str(failure)
-        data = await self._data.data_flow(grower.id) if why_not_live is None else None
+        why_not_live, held = await asyncio.gather(self._checked(grower), self._data.data_flow(grower.id))
+        data = held if why_not_live is None else None
         async with self._database.reading() as session:
             connection = await connections.get(session, grower.id)
             last = await sweeps.last_finished(session)
@@ -123,6 +120,14 @@ class Health:
             first=None if first and data and data.synced_at and data.synced_at >= first.since else first,
             tags=own,
         )
+
+    async def _checked(self, grower: Grower) -> str | None:
+        """Ask Leaf now; why it could not be asked, if so."""
+        try:
+            await self._monitor.check(grower.id, "status")
+        except ProviderError as failure:
+            return str(failure)
+        return None
 
     async def timeline(self, grower: Grower, days: int, page: int) -> Timeline:
         """One page (0 is the newest) of Leaf's events, our own actions and the changes of state."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -21,7 +22,7 @@ from bot.errors import (
     UnknownGrower,
 )
 from bot.leaf.client import LeafClient
-from bot.leaf.models import LeafUser
+from bot.leaf.models import LeafUser, UserPage
 from bot.learning import Learning
 from bot.reducer import UNKNOWN_WORD, Reading, Reducer, word_kind
 from bot.storms import Storms
@@ -98,8 +99,8 @@ class Monitor:
 
     # One grower
 
-    async def check(self, grower_id: str, source: str, *, alerted: bool = False) -> Connection | None:
-        """Ask Leaf about one grower now, and again when that is news; returns what we believe afterwards.
+    async def check(self, grower_id: str, source: str, *, alerted: bool = False) -> None:
+        """Ask Leaf about one grower now, and again when that is news, and believe what it says.
 
         `alerted`: Leaf itself has just said that this credential is not well. Raises ProviderError.
         """
@@ -113,8 +114,6 @@ class Monitor:
             reading = (await self._read(grower_id)).after(reading)
         else:
             log.warning("leaf contradicts itself, so nothing is believed", grower=grower_id)
-        async with self._database.reading() as session:
-            return await connections.get(session, grower_id)
 
     async def _read(self, grower_id: str) -> Reading:
         asked_at = self._clock()
@@ -122,7 +121,7 @@ class Monitor:
 
     async def _make_known(self, grower_id: str) -> None:
         async with self._database.reading() as session:
-            if await growers.get(session, grower_id) is not None:
+            if await growers.is_known(session, grower_id):
                 return
         user = await self._leaf.user(grower_id)
         if user is None:
@@ -133,12 +132,14 @@ class Monitor:
     async def check_job(self, grower_id: str) -> float | None:
         """Job: ask until Leaf answers and the credential is no longer pending."""
         try:
-            connection = await self.check(grower_id, "check")
+            await self.check(grower_id, "check")
         except UnknownGrower:
             return None
         except ProviderError as failure:
             log.warning("leaf could not be asked", grower=grower_id, detail=failure.detail)
             return 30.0
+        async with self._database.reading() as session:
+            connection = await connections.get(session, grower_id)
         pending = connection is not None and connection.status is CredentialStatus.PENDING
         # The sweep goes on watching a credential that stays pending for long.
         fresh = pending and connection is not None and self._clock() - connection.changed_at < timedelta(minutes=30)
@@ -229,14 +230,11 @@ class Monitor:
     async def _swept(self, sweep: Sweep) -> Sweep:
         whole = sweep.page == 0
         seen: set[str] = set()
-        while True:
-            asked_at = self._clock()
-            page = await self._leaf.users(sweep.page)
-            sweep = await self._look_at(page.users, asked_at, sweep)
-            seen.update(user.id for user in page.users)
-            if not page.users or sweep.growers >= page.total:
-                break
-            sweep = await self._beat(sweep)
+        async with aclosing(self._pages(sweep.page, sweep.growers)) as pages:
+            async for asked_at, users in pages:
+                sweep = await self._look_at(users, asked_at, sweep)
+                seen.update(user.id for user in users)
+                sweep = await self._beat(sweep)
         if whole:
             await self._notice_the_gone(seen)
         await self._storms.look_at_fieldview()
@@ -245,11 +243,34 @@ class Monitor:
         await self._forget_words()
         return await self._finish(sweep)
 
+    async def _pages(self, number: int, before: int) -> AsyncGenerator[tuple[datetime, Sequence[LeafUser]]]:
+        """Leaf's pages from this one on, each with when it was asked for, which is while the one before is looked at.
+
+        `before` is the number of growers on the pages before.
+        """
+        asking = asyncio.create_task(self._page(number))
+        try:
+            while True:
+                asked_at, page = await asking
+                number, before = number + 1, before + len(page.users)
+                is_last = not page.users or before >= page.total
+                if not is_last:
+                    asking = asyncio.create_task(self._page(number))
+                yield asked_at, page.users
+                if is_last:
+                    return
+        finally:
+            asking.cancel()
+            await asyncio.wait({asking})
+
+    async def _page(self, number: int) -> tuple[datetime, UserPage]:
+        return self._clock(), await self._leaf.users(number)
+
     async def _look_at(self, users: Sequence[LeafUser], asked_at: datetime, sweep: Sweep) -> Sweep:
         async with self._database.reading() as session:
-            stored = await growers.get_many(session, [user.id for user in users])
+            indexed = await growers.particulars(session, [user.id for user in users])
             known = await connections.get_many(session, [user.id for user in users])
-        await self._learn(users, stored)
+        await self._learn(users, indexed)
         readings = await self._readings(users, asked_at, known)
         news = [reading for reading in readings if self._reducer.is_news(reading, known.get(reading.grower_id))]
         changed = await self._agreed(news, users, known, sweep.page)
@@ -300,8 +321,9 @@ class Monitor:
         readings = await self._readings([user for user in users if user.id in wanted], asked_at, known)
         return readings + await self._ask_each(sorted(wanted - {reading.grower_id for reading in readings}))
 
-    async def _learn(self, users: Sequence[LeafUser], stored: dict[str, Grower]) -> None:
-        fresh = [grower for user in users if _is_new(grower := grower_of(user), stored.get(user.id))]
+    async def _learn(self, users: Sequence[LeafUser], indexed: Mapping[str, growers.Particulars]) -> None:
+        told = [grower_of(user) for user in users]
+        fresh = [each for each in told if indexed.get(each.id) != (each.name, each.email, each.external_id)]
         if fresh:
             async with self._database.transaction() as session:
                 await self._learning.keep(session, fresh)
@@ -420,9 +442,3 @@ class Monitor:
 def grower_of(user: LeafUser) -> Grower:
     """A Leaf user as we keep it; one without a name is called by its e-mail or id."""
     return Grower(user.id, user.name.strip() or user.email or user.id, user.email, user.external_id)
-
-
-def _is_new(grower: Grower, stored: Grower | None) -> bool:
-    if stored is None or stored.gone_at is not None:
-        return True
-    return (grower.name, grower.email, grower.external_id) != (stored.name, stored.email, stored.external_id)

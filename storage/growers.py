@@ -26,11 +26,25 @@ def fold(text: str) -> str:
     return " ".join(letters.casefold().split())
 
 
+Particulars = tuple[str, str | None, str | None]
+"""Name, e-mail and externalId as Leaf tells them."""
+
 _ACCOUNTS = 7020261128
 """Key of the PostgreSQL advisory lock under which it is decided whether an account may be a grower's."""
 
 LONGEST_SOUGHT = 1000
 """Characters of a pattern worth looking for: nobody is called that, and SQLite refuses patterns of 50,000 bytes."""
+
+
+# Made once: an alias of its own for each question costs more than the question.
+_OTHER = aliased(GrowerRow)
+_NAMESAKE = select(_OTHER.id).where(_OTHER.folded_name == GrowerRow.folded_name, _OTHER.id != GrowerRow.id).exists()
+_WITH_NAMESAKE = select(GrowerRow, _NAMESAKE).execution_options(populate_existing=True)
+
+
+async def is_known(session: AsyncSession, grower_id: str) -> bool:
+    """Whether the local index has this grower."""
+    return await session.scalar(select(GrowerRow.id).where(GrowerRow.id == grower_id)) is not None
 
 
 async def get(session: AsyncSession, grower_id: str) -> Grower | None:
@@ -39,11 +53,15 @@ async def get(session: AsyncSession, grower_id: str) -> Grower | None:
 
 
 async def get_many(session: AsyncSession, ids: Iterable[str]) -> dict[str, Grower]:
-    other = aliased(GrowerRow)
-    namesake = select(other.id).where(other.folded_name == GrowerRow.folded_name, other.id != GrowerRow.id).exists()
-    chosen = select(GrowerRow, namesake).where(GrowerRow.id.in_(list(ids)))
-    rows = await session.execute(chosen.execution_options(populate_existing=True))
+    rows = await session.execute(_WITH_NAMESAKE.where(GrowerRow.id.in_(list(ids))))
     return {row.id: replace(row.to_record(), has_namesake=shared) for row, shared in rows}
+
+
+async def particulars(session: AsyncSession, ids: Iterable[str]) -> dict[str, Particulars]:
+    """What the index has of those who are still at Leaf."""
+    columns = (GrowerRow.id, GrowerRow.name, GrowerRow.email, GrowerRow.external_id)
+    rows = await session.execute(select(*columns).where(GrowerRow.id.in_(list(ids)), GrowerRow.gone_at.is_(None)))
+    return {grower_id: (name, email, external_id) for grower_id, name, email, external_id in rows}
 
 
 async def by_slack_user(session: AsyncSession, user: str) -> Grower | None:
@@ -101,16 +119,15 @@ async def find_exactly(session: AsyncSession, typed: str, *, gone_too: bool = Fa
     """Everybody who answers to what was typed, by the first of id, externalId, e-mail and name that anybody has."""
     folded = fold(typed)
     there = true() if gone_too else GrowerRow.gone_at.is_(None)
-    for column, value in (
-        (GrowerRow.id, typed.strip()),
-        (GrowerRow.folded_external_id, folded),
-        (GrowerRow.folded_email, folded),
-        (GrowerRow.folded_name, folded),
-    ):
-        rows = await session.scalars(select(GrowerRow).where(column == value, there).limit(100))
-        if found := [row.to_record() for row in rows]:
-            return found
-    return []
+    answers = (
+        GrowerRow.id == typed.strip(),
+        GrowerRow.folded_external_id == folded,
+        GrowerRow.folded_email == folded,
+        GrowerRow.folded_name == folded,
+    )
+    by = case(*((answer, place) for place, answer in enumerate(answers)))
+    found = (await session.execute(select(GrowerRow, by).where(or_(*answers), there).order_by(by).limit(100))).all()
+    return [row.to_record() for row, place in found if place == found[0][1]]
 
 
 async def answering(session: AsyncSession, words: Iterable[str]) -> dict[str, list[Grower]]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from storage.records import Cause, CredentialStatus
 
@@ -16,6 +17,7 @@ WORDS: tuple[tuple[CredentialStatus, Cause | None, str], ...] = (
 )
 
 
+@lru_cache(maxsize=64)
 def meaning(raw: str | None) -> tuple[CredentialStatus, Cause | None]:
     """What Leaf's word means; a word not listed is UNKNOWN, never healthy."""
     word = re.sub(r"[\s-]+", "_", (raw or "").strip())
