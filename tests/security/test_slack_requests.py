@@ -8,6 +8,7 @@ import hmac
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -270,7 +271,9 @@ class Idle(Background):
 @pytest.fixture(scope="module")
 def answered() -> Iterator[Callable[[bytes, str], int]]:
     """Sends signed bytes to the edge alone, in one event loop for all examples, and returns the status."""
-    bot: Any = SimpleNamespace(slack=SlackClient("xoxb-none", "http://127.0.0.1:9/api/"))
+    bot: Any = SimpleNamespace(
+        slack=SlackClient("xoxb-none", "http://127.0.0.1:9/api/"), clock=lambda: datetime.now(UTC)
+    )
     edge = bolt_app(bot, Workspace("T0HOME", "Home", "U0BOT", frozenset()), Idle(), SECRET)
     site = Starlette(routes=[Route("/", SlackEvents(edge, SecretStr(SECRET)).receive, methods=["POST"])])
 
