@@ -113,6 +113,8 @@ class Directory:
         try:
             known = await self._leaf.find_users(email=email)
             same = [user for user in known if fold(user.name) == fold(name)]
+            if not same:
+                now = await self._still_claimed(key, now)
             user = same[0] if same else await self._new(name, email, external_id)
         except ProviderError as failure:
             if not (isinstance(failure, ProviderUnavailable) and failure.in_doubt):
@@ -135,6 +137,14 @@ class Directory:
         except ProviderUnavailable as failure:
             failure.in_doubt = failure.maybe_done
             raise
+
+    async def _still_claimed(self, key: str, claimed_at: datetime) -> datetime:
+        """Since when it is claimed now: Leaf may have taken so long that somebody else is at it. Raises UsageError."""
+        now = self._clock()
+        async with self._database.transaction() as session:
+            if not await creations.renew(session, key, claimed_at, now):
+                raise UsageError(BEING_CREATED)
+        return now
 
     async def _release(self, key: str, claimed_at: datetime) -> None:
         async with self._database.transaction() as session:

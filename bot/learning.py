@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,6 +24,11 @@ class Learning:
         self._journal = journal
         self._clock = clock
 
+    async def lost(self, session: AsyncSession) -> set[str]:
+        """What somebody began to create, and was not heard of again: whoever is found of those is kept anew, as they
+        may have been kept while it was too early to tell."""
+        return await creations.lost(session, self._clock() - LOST)
+
     async def keep(self, session: AsyncSession, fresh: Sequence[Grower]) -> None:
         """Add these growers or bring them up to date.
 
@@ -33,7 +38,7 @@ class Learning:
         before = self._clock() - LOST
         lost = await creations.lost(session, before)
         for grower in fresh if lost else ():
-            key = creation_key(grower.name, grower.email or "")
+            key = _key_of(grower)
             if key in lost and await creations.end_lost(session, key, before):
                 await self._journal.record(
                     session,
@@ -51,3 +56,12 @@ class Learning:
 def creation_key(name: str, email: str) -> str:
     """What is claimed by whoever creates this grower."""
     return digest(f"{fold(name)}\n{fold(email)}")
+
+
+def is_among(grower: Grower, keys: Collection[str]) -> bool:
+    """Whether somebody claimed to create this grower."""
+    return _key_of(grower) in keys
+
+
+def _key_of(grower: Grower) -> str:
+    return creation_key(grower.name, grower.email or "")

@@ -23,7 +23,7 @@ from bot.errors import (
 )
 from bot.leaf.client import LeafClient
 from bot.leaf.models import LeafUser, UserPage
-from bot.learning import Learning
+from bot.learning import Learning, is_among
 from bot.reducer import UNKNOWN_WORD, Reading, Reducer, word_kind
 from bot.storms import Storms
 from storage import connections, growers, incidents, notices, sweeps
@@ -270,7 +270,8 @@ class Monitor:
         async with self._database.reading() as session:
             indexed = await growers.particulars(session, [user.id for user in users])
             known = await connections.get_many(session, [user.id for user in users])
-        await self._learn(users, indexed)
+            lost = await self._learning.lost(session)
+        await self._learn(users, indexed, lost)
         readings = await self._readings(users, asked_at, known)
         news = [reading for reading in readings if self._reducer.is_news(reading, known.get(reading.grower_id))]
         changed = await self._agreed(news, users, known, sweep.page)
@@ -321,9 +322,15 @@ class Monitor:
         readings = await self._readings([user for user in users if user.id in wanted], asked_at, known)
         return readings + await self._ask_each(sorted(wanted - {reading.grower_id for reading in readings}))
 
-    async def _learn(self, users: Sequence[LeafUser], indexed: Mapping[str, growers.Particulars]) -> None:
+    async def _learn(
+        self, users: Sequence[LeafUser], indexed: Mapping[str, growers.Particulars], lost: set[str]
+    ) -> None:
         told = [grower_of(user) for user in users]
-        fresh = [each for each in told if indexed.get(each.id) != (each.name, each.email, each.external_id)]
+        fresh = [
+            each
+            for each in told
+            if indexed.get(each.id) != (each.name, each.email, each.external_id) or (lost and is_among(each, lost))
+        ]
         if fresh:
             async with self._database.transaction() as session:
                 await self._learning.keep(session, fresh)

@@ -26,6 +26,8 @@ USAGE = "/fieldview tag <grower> add north, organic"
 
 _SEPARATORS = re.compile(r"[,;\n]")
 _BESIDE_LETTERS = " -_./&+"
+_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+"""Letters and marks that no font shows: with them two tags would look the same."""
 
 
 class Tagging:
@@ -114,7 +116,7 @@ def tag_in(text: str) -> str:
 
 def _folded(text: str) -> str:
     normal = unicodedata.normalize("NFKC", text).casefold()
-    seen = "".join(letter for letter in normal if unicodedata.category(letter) != "Cf")
+    seen = _UNSEEN.sub("", "".join(letter for letter in normal if unicodedata.category(letter) != "Cf"))
     return " ".join(unicodedata.normalize("NFKC", seen).strip().removeprefix("#").split())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import Enum
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.tables import CreationRow
@@ -30,6 +30,12 @@ async def claim(session: AsyncSession, key: str, now: datetime, *, lost_before: 
     if await session.scalar(statement.returning(CreationRow.key)) is None:
         return Claim.TAKEN
     return Claim.FIRST if before is None else Claim.AFTER_A_LOST_ONE
+
+
+async def renew(session: AsyncSession, key: str, claimed_at: datetime, now: datetime) -> bool:
+    """Go on creating it; False for whoever was taken for dead meanwhile."""
+    mine = update(CreationRow).where(CreationRow.key == key, CreationRow.began_at == claimed_at)
+    return await session.scalar(mine.values(began_at=now).returning(CreationRow.key)) is not None
 
 
 async def lost(session: AsyncSession, before: datetime) -> set[str]:

@@ -17,7 +17,9 @@ import structlog
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
+from bot.errors import UsageError
 from bot.journal import Deed, Errand, Journal
+from bot.leaf.models import LeafUser
 from bot.sandbox.world import World
 from bot.sealing import Anchor
 from storage import audit
@@ -328,6 +330,48 @@ async def test_whom_a_killed_attempt_created_is_in_writing_as_soon_as_somebody_f
     await stage.sweeps_now()
     finder = stage.grace if found_by == "the form, again" else "job:creation"
     assert await created(stage) == [(finder, made.id, {"found": True})]
+
+
+@pytest.mark.parametrize("found_by", ["a sweep", "the command"])
+async def test_whom_a_killed_attempt_created_is_in_writing_also_when_they_are_found_at_once(
+    stage: Stage, found_by: str
+) -> None:
+    """A program that is started again looks at everybody before it can know that nobody is at it any more."""
+    form = await form_for(stage, "Finca Rosa")
+    async with stage.running.bot.database.transaction() as session:
+        await session.execute(text("ALTER TABLE audit_head RENAME TO audit_head_away"))
+    await sends(stage, form, "Finca Rosa", "rosa@finca.example")
+    async with stage.running.bot.database.transaction() as session:
+        await session.execute(text("ALTER TABLE audit_head_away RENAME TO audit_head"))
+    await (stage.sweeps_now() if found_by == "a sweep" else stage.types("/fieldview status Finca Rosa"))
+    stage.world.clock.advance(timedelta(minutes=3))
+    await stage.sweeps_now()
+    await stage.sweeps_now()
+    assert await created(stage) == [("job:creation", stage.world.leaf.find("rosa@finca.example").id, {"found": True})]
+
+
+async def test_whoever_was_slow_creates_no_second_grower(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaf took its time until another attempt took this one for dead."""
+    directory, leaf = stage.running.bot.directory, stage.running.bot.directory._leaf
+    look, looked, go_on = leaf.find_users, asyncio.Event(), asyncio.Event()
+
+    async def slowly(**query: str) -> tuple[LeafUser, ...]:
+        found = await look(**query)
+        if not looked.is_set():
+            looked.set()
+            await go_on.wait()
+        return found
+
+    monkeypatch.setattr(leaf, "find_users", slowly)
+    slow = asyncio.create_task(directory.create("Finca Rosa", "rosa@finca.example", None))
+    await looked.wait()
+    stage.world.clock.advance(timedelta(minutes=3))
+    made, is_new = await directory.create("Finca Rosa", "rosa@finca.example", None)
+    assert is_new
+    go_on.set()
+    with pytest.raises(UsageError, match="already"):
+        await slow
+    assert [user.id for user in await look(email="rosa@finca.example")] == [made.id]
 
 
 async def test_a_grower_who_was_at_leaf_anyway_is_not_said_to_be_created(stage_on_sqlite: Stage) -> None:
