@@ -216,6 +216,8 @@ def tidy(text: str) -> str:
 
 def clean(text: str) -> str:
     """The text without what no database keeps and nobody types: control characters and halves of surrogate pairs."""
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(" " if unicodedata.category(letter) in ("Cc", "Cs") else letter for letter in text)
 
 

@@ -73,7 +73,8 @@ def web_app(site: Site) -> Edge:
         Route("/metrics", operations.metrics, methods=["GET"]),
     ]
     if site.slack_events is not None:
-        routes.append(Route("/slack/events", site.slack_events.receive, methods=["POST"]))
+        # The first that is looked at: nothing else comes as often, or has to be answered as soon.
+        routes.insert(0, Route("/slack/events", site.slack_events.receive, methods=["POST"]))
     if site.alerts is not None:
         routes.append(Route("/leaf/alerts", LeafAlerts(site.alerts).receive, methods=["POST"]))
     handlers = {HTTPException: _refused(site.pages), Exception: crashed(site.pages)}
