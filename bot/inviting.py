@@ -162,7 +162,10 @@ class Inviting:
 
     async def _withdraw_older(self, session: AsyncSession, grower_id: str, now: datetime) -> int:
         withdrawn = 0
-        for older in await consents.open_of_grower(session, grower_id):
+        for known in await consents.open_of_grower(session, grower_id):
+            # Whoever is just beginning it is waited for, and then seen.
+            await consents.lock(session, known.id)
+            older = await consents.get(session, known.id) or known
             in_use = older.begun_at is not None and now - older.begun_at < LOGIN_TIME
             if in_use or not await consents.move(session, older.id, ConsentState.OPEN, ConsentState.REVOKED):
                 await self._news.replaced(session, older, now)

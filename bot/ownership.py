@@ -79,6 +79,7 @@ class Ownership:
         if channel:
             await self._subscribing.reachable(channel)
         async with self._database.transaction() as session:
+            await growers.lock(session, grower.id)
             before = await growers.get(session, grower.id) or grower
             given = await owners.give(session, grower.id, owner) if owner else None
             moved = await owners.set_channel(session, grower.id, channel) if channel else None
@@ -89,6 +90,7 @@ class Ownership:
     async def leave_channel(self, grower: Grower, deed: Deed) -> Owned:
         """The grower has no channel of its own any more."""
         async with self._database.transaction() as session:
+            await growers.lock(session, grower.id)
             before = await growers.get(session, grower.id) or grower
             free = await owners.set_channel(session, grower.id, None)
             if free is not None:

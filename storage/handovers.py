@@ -18,10 +18,11 @@ BATCH = 500
 async def move(session: AsyncSession, giver: str, taker: str) -> Moved:
     """Growers, open links, snoozes and assignments of open incidents, subscriptions, and the channels they lead.
 
-    Rows are locked in the order in which a finished consent locks them, each table in the order of its ids.
+    Rows are locked in the order in which a new link and a finished consent lock them: growers before their links. Each
+    table in the order of its ids.
     """
-    links = await _give(session, ConsentRow.id, ConsentRow.asked_by, giver, taker, ConsentRow.state.in_(UNFINISHED))
     growers = await _give(session, GrowerRow.id, GrowerRow.owner, giver, taker)
+    links = await _give(session, ConsentRow.id, ConsentRow.asked_by, giver, taker, ConsentRow.state.in_(UNFINISHED))
     still_open = IncidentRow.recovered_at.is_(None)
     snoozes = await _give(session, IncidentRow.id, IncidentRow.snoozed_by, giver, taker, still_open)
     assigned = await _give(session, IncidentRow.id, IncidentRow.assigned_to, giver, taker, still_open)

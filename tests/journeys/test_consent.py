@@ -9,6 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from bot.consent_news import LOGIN_TIME
 from storage import consents
 from storage.records import ConsentState
 from tests.consenting import (
@@ -333,6 +334,30 @@ async def test_of_two_who_come_back_at_the_same_moment_the_second_is_not_taken_f
                 await eventually(waits_or_is_through)
             await second
         assert ("consent-returned", "refused") in await stage.deeds()
+
+
+async def test_a_link_that_is_begun_while_another_takes_its_place_may_be_finished(postgresql_url: str) -> None:
+    """Whoever makes the other link waits for the one who begins, and then sees it."""
+    async with set_up(postgresql_url) as stage:
+        await asked(stage)
+        bot, now = stage.running.bot, stage.running.bot.clock()
+        consent, grower = await consent_of(stage), await bot.directory.find("Ada Lovelace Farms")
+
+        async def waits_or_is_through() -> bool:
+            async with bot.database.reading() as session:
+                waiting = await session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+            return bool(waiting) or other.done()
+
+        async with bot.database.transaction() as session:
+            await consents.lock(session, consent.id)
+            await consents.begin_attempt(session, consent.id, "state", "browser", at=now, until=now + LOGIN_TIME)
+            other = asyncio.create_task(bot.inviting.invite(grower, stage.grace, stage.growers))
+            await eventually(waits_or_is_through)
+        await other
+        async with bot.database.reading() as session:
+            begun = await consents.get(session, consent.id)
+        assert begun is not None
+        assert (begun.state, begun.replaced_at is not None) == (ConsentState.OPEN, True)
 
 
 async def test_two_growers_links_in_one_browser_are_not_mixed_up(stage: Stage) -> None:

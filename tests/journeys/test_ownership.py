@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from sqlalchemy import text as sql
 from structlog.testing import capture_logs
 
+from bot.journal import Deed
 from bot.people import PEOPLE
+from storage import consents, growers
+from tests.consenting import asked, consent_of
 from tests.journeys.test_casework import breaks, chooses, recovers, sends, snoozes
-from tests.stage import ADA, PATIENCE, Stage, buttons_of, eventually, text_of
+from tests.stage import ADA, PATIENCE, Stage, buttons_of, eventually, set_up, text_of
 
 SATO = "hana@sato.example"
 OWNED = "Sato Family Orchards"
@@ -160,7 +164,7 @@ async def test_one_command_hands_everything_over_and_the_taker_reads_what(stage:
     told = text_of(await stage.types("/fieldview handover @grace @linus"))
     assert "2 growers, 1 open link, 1 snooze and 1 subscription" in told
     [message] = await stage.dm(stage.linus)
-    assert "Ada Lovelace Farms, Sato Family Orchards" in text_of(message)
+    assert "Ada Lovelace Farms and Sato Family Orchards" in text_of(message)
     await stage.delivered()
     assert f"by <@{stage.linus}>: On holiday" in text_of(card)
     mine = text_of(await stage.types("/fieldview status --mine", stage.linus))
@@ -252,3 +256,37 @@ async def test_an_owner_who_became_a_guest_is_told_nothing_and_operators_are(sta
         return "is only a guest of this workspace now and still looks after 1 grower" in told
 
     await eventually(is_told)
+
+
+async def test_a_hand_over_and_a_new_link_never_wait_for_each_other_in_a_circle(postgresql_url: str) -> None:
+    """Whoever makes a link has the grower before the grower's older links."""
+    async with set_up(postgresql_url) as stage:
+        await asked(stage)
+        bot, consent = stage.running.bot, await consent_of(stage)
+
+        async def waits_or_is_through() -> bool:
+            async with bot.database.reading() as session:
+                waiting = await session.scalar(sql("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+            return bool(waiting) or handing.done()
+
+        async with bot.database.transaction() as session:
+            await growers.lock(session, consent.grower_id)
+            deed = Deed(stage.linus, "command", "handover", "r-1")
+            handing = asyncio.create_task(bot.ownership.hand_over(stage.grace, stage.linus, deed))
+            await eventually(waits_or_is_through)
+            await consents.lock(session, consent.id)
+        moved = (await handing).moved
+        assert (moved.growers, moved.links) == ((consent.grower_id,), (consent.id,))
+
+
+async def test_of_many_who_give_a_grower_away_at_once_each_row_begins_where_the_last_one_ended(stage: Stage) -> None:
+    await stage.sweeps_now()
+    bot, people = stage.running.bot, (stage.grace, stage.linus)
+    grower = await bot.directory.find(OWNED)
+    deeds = [Deed(stage.grace, "command", "owner", f"r-{number}") for number in range(12)]
+    await asyncio.gather(
+        *(bot.ownership.give(grower, people[number % 2], None, deed) for number, deed in enumerate(deeds))
+    )
+    rows = [json.loads(row.detail or "") for row in await stage.audit() if row.action == "owner"]
+    assert rows
+    assert all(one["after"] == other["before"] for one, other in pairwise(rows))
