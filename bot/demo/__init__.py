@@ -23,6 +23,8 @@ from bot.sandbox.world import World
 from bot.settings import load
 
 SWEEP_INTERVAL = 10
+NAP = 2.0
+"""Seconds: jobs wait by the real clock, and the world's may jump past the moment for which one waits."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ async def performing(folder: Path, port: int = 0) -> AsyncIterator[Demo]:
             sweep_interval=SWEEP_INTERVAL,
             leaf_requests_per_second=50,
         )
-        async with running(settings, Tuning(clock=world.clock, poll=0.1)) as bot:
+        async with running(settings, Tuning(clock=world.clock, poll=0.1, nap=NAP)) as bot:
             door.app = bot.web
             async with Director(world, bot, cast) as director, serving(stage(director, world.slack.app), port) as url:
                 yield Demo(url, world, cast, bot)

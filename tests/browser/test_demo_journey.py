@@ -8,7 +8,9 @@ import httpx
 from playwright.async_api import Browser, Page, expect
 
 from bot.demo import Demo
+from bot.disconnecting import END
 from tests.browser.conftest import PHONE, open_demo
+from tests.stage import eventually
 
 ADA = "Ada Lovelace Farms"
 
@@ -80,3 +82,21 @@ async def test_the_trail_beside_the_stage_says_that_something_was_only_asked(dem
     async with httpx.AsyncClient(base_url=demo.url, trust_env=False) as client:
         rows = (await client.get("/demo/audit?after=0")).json()
     assert [row["outcome"] for row in rows if row["what"] == "disconnect"] == ["asked"]
+
+
+async def test_a_jump_of_the_clock_ends_what_could_be_undone_until_then(demo: Demo) -> None:
+    slack, linus, grower = demo.world.slack, demo.cast.lead, "Sato Family Orchards"
+    assert (await slack.command(linus, demo.cast.team_channel, f"/fieldview disconnect {grower}")).ok
+    await slack.until(lambda: slack.whispered(linus), 20)
+    asked = slack.whispered(linus)[-1]
+    assert (await slack.click(linus, asked.channel, asked.ts, "disconnect-confirm")).ok
+
+    async def waits_again() -> bool:
+        return any("~" in key for key in await demo.bot.jobs.keys_under_way(END, begun_after=demo.world.clock()))
+
+    await slack.until(lambda: "about to be disconnected" in slack.whispered(linus)[-1].text, 20)
+    await eventually(waits_again)
+    async with httpx.AsyncClient(base_url=demo.url, trust_env=False) as client:
+        assert (await client.post("/demo/do", json={"verb": "jump", "seconds": 3600})).is_success
+    # An hour later Slack takes no private answer to that click any more.
+    await slack.until(lambda: any("is disconnected" in said.text for said in slack.posted(slack.dm(linus))), 30)
