@@ -268,11 +268,15 @@ class Owned:
 
 @dataclass(frozen=True)
 class Tagged:
-    """By which words a grower is grouped now, and was `before` somebody changed it; both in alphabetical order."""
+    """By which words a grower is grouped now, and was `before` somebody changed it; both in alphabetical order.
+
+    `unmet` are those that were to be taken away though the grower did not have them.
+    """
 
     grower: Grower
     tags: Sequence[str]
     before: Sequence[str]
+    unmet: Sequence[str] = ()
 
     @property
     def added(self) -> Sequence[str]:

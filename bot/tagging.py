@@ -22,6 +22,8 @@ LONGEST = 40
 MOST = 20
 """Tags of one grower."""
 
+A_TAG = f"letters, digits, spaces and _ - . / & + only, {LONGEST} characters at most"
+
 USAGE = "/fieldview tag <grower> add north, organic"
 
 _SEPARATORS = re.compile(r"[,;\n]")
@@ -65,9 +67,11 @@ class Tagging:
         """The grower has these tags no more."""
         async with self._database.transaction() as session:
             known, before = await _locked(session, grower)
-            await tags.remove(session, grower.id, less)
+            named = tuple(less)
+            await tags.remove(session, grower.id, named)
             after = await tags.of(session, grower.id)
-            return await self._noted(session, deed, Tagged(known, after, before))
+            unmet = tuple(tag for tag in named if tag not in before)
+            return await self._noted(session, deed, Tagged(known, after, before, unmet))
 
     async def added(self, session: AsyncSession, grower: Grower, more: Iterable[str]) -> Tagged:
         """`add` within somebody's transaction, who writes the audit row if anything changed."""

@@ -32,6 +32,7 @@ def tagged(now: Tagged) -> Message:
     changed = [
         f"New: {_spans(now.added)}." if now.added else None,
         f"Taken away: {_spans(now.removed)}." if now.removed else None,
+        f"Not there before: {_spans(now.unmet)}." if now.unmet else None,
     ]
     plain = f"{name} has {count(len(now.tags), 'tag')}." if now.tags else f"{name} has no tags."
     return Message(plain, (section(f"*{name}* {told}.", *changed), quiet(_HOW)))

@@ -58,7 +58,9 @@ async def test_a_grower_is_given_tags_which_are_told_and_taken_away(stage: Stage
 async def test_what_changes_nothing_says_so_and_is_no_change(stage: Stage) -> None:
     await stage.types(f"/fieldview tag {ADAS} add north")
     assert "New:" not in text_of(await stage.types(f"/fieldview tag {ADAS} add NORTH"))
-    assert "Taken away:" not in text_of(await stage.types(f"/fieldview tag {ADAS} remove south"))
+    told = text_of(await stage.types(f"/fieldview tag {ADAS} remove south"))
+    assert "Taken away:" not in told
+    assert "Not there before: `south`" in told
     assert len(await changes(stage)) == 1
 
 
