@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.errors import UsageError
 from bot.spreadsheet import Line
-from bot.tagging import MOST, tag_in, words_in
+from bot.tagging import A_TAG, MOST, tag_in, words_in
 from storage import connections, consents, growers, tags
 from storage.records import BulkLine, Connection, Consent, CredentialStatus, Grower, LineFate
 
@@ -116,7 +116,7 @@ def _with_tags(line: BulkLine, written: str, has: set[str]) -> BulkLine:
         try:
             tag = tag_in(word)
         except UsageError:
-            return _noted(line, f"Its tags are left out: {_quoted([word])} cannot be a tag.")
+            return _noted(line, f"Its tags are left out: {_quoted([word])} cannot be a tag ({A_TAG}).")
         if tag not in has and tag not in fresh:
             fresh.append(tag)
     if len(has) + len(fresh) > MOST:

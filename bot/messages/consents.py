@@ -336,7 +336,14 @@ def _through(
             left_out = missing_parts(connection.missing_scopes if connection else ())
             then = f"{left_out} The status tells what to do."
             return "🟠", f"{name} is connected, but shares only a part.", account + then
-        case CredentialStatus.BROKEN | CredentialStatus.UNKNOWN | CredentialStatus.ABSENT:
+        case CredentialStatus.ABSENT:
+            return "⚪", f"{name} agreed and was connected; that has been ended since.", account.rstrip()
+        case CredentialStatus.BROKEN | CredentialStatus.UNKNOWN if (
+            connection and connection.completing_consent != consent.id
+        ):
+            then = "It worked after they agreed; Leaf no longer says so. The status tells what to do."
+            return "🔴", f"{name} agreed and was connected, but it does not work any more.", account + then
+        case CredentialStatus.BROKEN | CredentialStatus.UNKNOWN:
             then = "Leaf took the connection, but does not say that it works. The status tells what to do."
             return "🟠", f"{name} agreed, but it does not work yet.", account + then
         case CredentialStatus.HEALTHY:

@@ -365,7 +365,7 @@ _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
     "disconnect-undo": _plain("undid the disconnecting of", whom="a grower"),
     "disconnect-ended": _disconnect_ended,
     "status": _looked("the status"),
-    "events": _looked("what happened"),
+    "events": _looked("the events"),
     "history": _looked("the history"),
     "storm": lambda whom, detail: "looked at the list of those broken together",
     "owner": _owner,

@@ -42,7 +42,9 @@ async def test_from_a_column_of_tags_to_growers_who_have_them(stage: Stage) -> N
         "Line 4 *Sato Family Orchards*: is connected already, and is left alone; new tags: `organic`, `south`" in shown
     )
     assert "The same grower as line 2; new tags: `east`" in shown
-    assert "Its tags are left out: “<!channel>” cannot be a tag" in shown.replace("&lt;", "<").replace("&gt;", ">")
+    assert "Its tags are left out: “<!channel>” cannot be a tag (letters, digits" in shown.replace("&lt;", "<").replace(
+        "&gt;", ">"
+    )
     assert "Make 2 links and give the tags" in shown
     assert await tags_of(stage, ADA) == (), "a plan gives nothing"
 

@@ -46,7 +46,7 @@ from bot.reports import (
     Tagged,
     Week,
 )
-from bot.tagging import no_tag, too_many
+from bot.tagging import A_TAG, no_tag, too_many
 from bot.timer import NOT_ANCHORED
 from handlers.commands.help import overview as commands
 from storage.records import (
@@ -264,6 +264,7 @@ def tagging() -> Iterator[tuple[str, Shown]]:
     yield "tags of a grower", messages.tagged(Tagged(GROWER, ("north", "organic"), ("north", "organic")))
     yield "tags of a grower, new", messages.tagged(Tagged(GROWER, ("north", "organic", "r&d"), ("north",)))
     yield "tags of a grower, taken away", messages.tagged(Tagged(GROWER, ("north",), ("north", "organic")))
+    yield "tags of a grower, not there", messages.tagged(Tagged(GROWER, ("north",), ("north",), ("south",)))
     yield "tags, not one", messages.problem(no_tag("<!channel> `a*b*"))
     yield "tags, too many", messages.problem(too_many(22))
     yield "status, with tags", messages.connection_status(a_report(a_connection(), tags=("north", "r&d")), NOW)
@@ -295,6 +296,10 @@ def invitations() -> Iterator[tuple[str, Shown]]:
     for status in (CredentialStatus.PENDING, CredentialStatus.LIMITED, CredentialStatus.BROKEN):
         connection = a_connection(status, missing_scopes=("asPlanted:read",) * (status is CredentialStatus.LIMITED))
         yield f"outcome, connected but {status}", messages.consent_outcome(through, NOW, connection)
+    never = a_connection(CredentialStatus.BROKEN, completing_consent=through.id)
+    yield "outcome, connected but never well", messages.consent_outcome(through, NOW, never)
+    ended = a_connection(CredentialStatus.ABSENT)
+    yield "outcome, connected and ended since", messages.consent_outcome(through, NOW, ended)
     came, missed = a_first(came_at=before(days=2, hours=20), farms=2, fields=31), a_first(missed_at=NOW)
     for wait, first in (("waiting", a_first()), ("came", came), ("missed", missed)):
         yield f"outcome, first data {wait}", messages.consent_outcome(through, NOW, first=first)
@@ -337,7 +342,9 @@ def bulks() -> Iterator[tuple[str, Shown]]:
     nobody = [line for line in bulk_lines() if line.fate is not LineFate.TO_INVITE]
     yield "bulk: plan with nobody to invite", messages.bulk(a_bulk(lines=nobody), NOW)
     with_tags = [replace(line, tags=("north", "r&d")) if line.grower_id else line for line in bulk_lines()]
-    with_tags[1] = replace(with_tags[1], tags=(), note="Its tags are left out: “<!channel>” cannot be a tag.")
+    with_tags[1] = replace(
+        with_tags[1], tags=(), note=f"Its tags are left out: “<!channel>” cannot be a tag ({A_TAG})."
+    )
     yield "bulk: plan with tags", messages.bulk(a_bulk(lines=with_tags), NOW)
     only_tags = [line for line in with_tags if line.fate is LineFate.CONNECTED]
     yield "bulk: plan with tags alone", messages.bulk(a_bulk(lines=only_tags), NOW)

@@ -232,8 +232,27 @@ def test_whoever_asked_hears_how_it_went(
     changes: dict[str, Any], status: CredentialStatus | None, sentence: str
 ) -> None:
     consent: Consent = a_consent(**changes)
-    told = messages.consent_outcome(consent, NOW, a_connection(status) if status else None)
+    told = messages.consent_outcome(
+        consent, NOW, a_connection(status, completing_consent=consent.id) if status else None
+    )
     assert sentence in seen(told)
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [
+        (CredentialStatus.BROKEN, "was connected, but it does not work any more"),
+        (CredentialStatus.UNKNOWN, "was connected, but it does not work any more"),
+        (CredentialStatus.ABSENT, "was connected; that has been ended since"),
+    ],
+)
+def test_what_broke_or_was_ended_while_the_first_data_were_awaited_is_not_said_never_to_have_worked(
+    status: CredentialStatus, sentence: str
+) -> None:
+    through = a_consent(state=ConsentState.CONNECTED, finished_at=NOW)
+    told = seen(messages.consent_outcome(through, NOW, a_connection(status)))
+    assert sentence in told
+    assert "not work yet" not in told
 
 
 def test_two_growers_of_one_name_are_told_apart_wherever_one_is_decided_about_or_listed() -> None:
