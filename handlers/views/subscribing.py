@@ -35,7 +35,8 @@ def faults(form: Submission) -> Mapping[str, str]:
 async def subscribe(form: Submission, bot: Bot) -> Reply:
     """From now on the channel hears this."""
     channel = channel_in(form.values) or ""
-    await bot.access.require_reach(form.user, channel, form.channel)
+    # Not where the form was opened: whoever was in that channel then may have left it since.
+    await bot.access.require_reach(form.user, channel, None)
     wishes = wishes_in(form.values, form.user, zone_in(form.opened_for))
     return hears(await bot.subscribing.subscribe(channel, form.user, wishes), form.user)
 

@@ -271,6 +271,24 @@ async def test_with_nothing_chosen_it_is_not_saved_and_says_what_is_missing(stag
     assert alerts_in(stage, stage.growers) == []
 
 
+async def test_who_was_taken_out_of_a_channel_while_the_form_was_open_chooses_nothing_for_it(
+    stage_on_sqlite: Stage,
+) -> None:
+    """A form stays open for as long as somebody likes: where it was opened proves nothing when it is sent."""
+    stage, slack = stage_on_sqlite, stage_on_sqlite.world.slack
+    view = await opens(stage)
+    slack.kick(stage.growers, stage.grace)
+    assert (await slack.submit(stage.grace, view["id"], {})).ok
+
+    async def is_through() -> bool:
+        return len(await stage.deeds()) > 1
+
+    await eventually(is_through)
+    assert await stage.deeds() == [("subscribe", "done"), ("subscribe", "refused")], "asked for it, and was refused"
+    listed = text_of(await stage.types("/fieldview subscriptions", stage.linus))
+    assert "No channel that you can see is subscribed" in listed
+
+
 async def test_only_who_may_subscribe_a_channel_may_choose_for_it(stage_on_sqlite: Stage) -> None:
     stage = stage_on_sqlite
     stage.world.slack.add_channel("finance", [stage.linus])
