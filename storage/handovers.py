@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.consents import UNFINISHED
@@ -22,7 +22,8 @@ async def move(session: AsyncSession, giver: str, taker: str) -> Moved:
     table in the order of its ids.
     """
     growers = await _give(session, GrowerRow.id, GrowerRow.owner, giver, taker)
-    links = await _give(session, ConsentRow.id, ConsentRow.asked_by, giver, taker, ConsentRow.state.in_(UNFINISHED))
+    open_links, maker = ConsentRow.state.in_(UNFINISHED), func.coalesce(ConsentRow.made_by, ConsentRow.asked_by)
+    links = await _give(session, ConsentRow.id, ConsentRow.asked_by, giver, taker, open_links, made_by=maker)
     still_open = IncidentRow.recovered_at.is_(None)
     snoozes = await _give(session, IncidentRow.id, IncidentRow.snoozed_by, giver, taker, still_open)
     assigned = await _give(session, IncidentRow.id, IncidentRow.assigned_to, giver, taker, still_open)
@@ -74,11 +75,13 @@ async def _give_subscriptions(session: AsyncSession, giver: str, taker: str) -> 
     return [row.channel for row in rows]
 
 
-async def _give(session: AsyncSession, key: Any, holder: Any, giver: str, taker: str, *where: Any) -> list[str]:
+async def _give(
+    session: AsyncSession, key: Any, holder: Any, giver: str, taker: str, *where: Any, **also: Any
+) -> list[str]:
     mine = select(key).where(holder == giver, *where).order_by(key).with_for_update(key_share=True)
     keys: list[str] = list(await session.scalars(mine))
     table: type[Row] = key.class_
     for start in range(0, len(keys), BATCH):
-        chosen = update(table).where(key.in_(keys[start:][:BATCH])).values({holder.key: taker})
+        chosen = update(table).where(key.in_(keys[start:][:BATCH])).values({holder.key: taker, **also})
         await session.execute(chosen.execution_options(synchronize_session=False))
     return keys

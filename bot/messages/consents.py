@@ -61,7 +61,7 @@ def next_repair(consent: Consent, otherwise: str, now: datetime, *, in_vain: boo
 
 def standing(consent: Consent, now: datetime) -> str:
     """How the consent stands, in a sentence or two. Points in time only: on a living message durations grow stale."""
-    asked, link = mention(consent.asked_by, consent.asked_by_name), link_name(consent)
+    asked, link = mention(consent.maker, consent.asked_by_name), link_name(consent)
     match consent.state:
         case ConsentState.OPEN if is_forgotten(consent):
             works = "ran out" if now >= consent.expires_at else "works until"
@@ -165,7 +165,7 @@ def connected(
 ) -> Message:
     """The channel hears that a grower is connected."""
     name = escape(grower.name)
-    asked = mention(consent.asked_by, consent.asked_by_name)
+    asked = mention(consent.maker, consent.asked_by_name)
     lines = [
         f"🟢 *{name}* connected FieldView.",
         account_line(consent.account_email or connection.account_email, grower),

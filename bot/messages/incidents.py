@@ -193,7 +193,7 @@ def _repairer(card: IncidentCard) -> str:
         return "nobody here: Leaf found the connection working again by itself."
     if consent is None or consent.id != card.incident.repaired_by_consent:
         return "the grower, with a new permission."
-    return f"the grower, through the link {mention(consent.asked_by, consent.asked_by_name)} sent."
+    return f"the grower, through the link {mention(consent.maker, consent.asked_by_name)} sent."
 
 
 def _repaired_with(card: IncidentCard) -> str | None:

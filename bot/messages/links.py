@@ -73,7 +73,7 @@ def renewal_asked(consent: Consent, latest: Consent | None, now: datetime, growe
     name = called(grower, consent.grower_name)
     if latest and latest.created_at > consent.created_at:
         head = f"{name} has a new link."
-        by = mention(latest.asked_by, latest.asked_by_name)
+        by = mention(latest.maker, latest.asked_by_name)
         return Message(
             head, (section(f"✅ *{head}*", f"They had asked for one, and {by} made it {moment(latest.created_at)}."),)
         )

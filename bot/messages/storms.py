@@ -178,7 +178,7 @@ def _row(each: Affected, consent: Consent | None, now: datetime) -> Block:
     words, grower = CAUSES[each.cause], each.grower
     asked = consent is not None and consent.created_at >= each.since and is_waiting(consent, now)
     deed = "sent" if consent and consent.sent_to else "made"
-    who = mention(consent.asked_by, consent.asked_by_name) if consent else ""
+    who = mention(consent.maker, consent.asked_by_name) if consent else ""
     sent = [f"{who} {deed} a link {moment(consent.created_at)}"] if consent and asked else []
     lines = (named(grower), " · ".join([words.short, f"since {moment(each.since)}", *sent]))
     if not words.asks_grower:

@@ -49,7 +49,7 @@ class Consent:
     the team chose for the grower, `time_zone` the grower's in Slack, or else that of whoever asked. `remind_at` is when
     the next thing falls due by the clock, `reminders` how many of them have been. `replaced_at` is when a newer link,
     or a connection through another, took this one's place while it was in use: what was begun may be finished, and
-    nothing is begun any more.
+    nothing is begun any more. `made_by` is who made it, when `asked_by` is a colleague who took it over since.
     """
 
     id: str
@@ -81,6 +81,12 @@ class Consent:
     reminders: int = 0
     reminders_stopped_at: datetime | None = None
     replaced_at: datetime | None = None
+    made_by: str | None = None
+
+    @property
+    def maker(self) -> str:
+        """Who made the link, whoever answers for it now."""
+        return self.made_by or self.asked_by
 
     @property
     def doubt_mark(self) -> str:

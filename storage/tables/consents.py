@@ -57,6 +57,7 @@ class ConsentRow(Row):
     reminders: Mapped[int] = mapped_column(default=0, server_default="0")
     reminders_stopped_at: Mapped[datetime | None]
     replaced_at: Mapped[datetime | None]
+    made_by: Mapped[str | None] = mapped_column(String(32))
 
     def to_record(self) -> Consent:
         return Consent(
@@ -89,6 +90,7 @@ class ConsentRow(Row):
             reminders=self.reminders,
             reminders_stopped_at=self.reminders_stopped_at,
             replaced_at=self.replaced_at,
+            made_by=self.made_by,
         )
 
 

@@ -173,6 +173,8 @@ async def test_one_command_hands_everything_over_and_the_taker_reads_what(stage:
     detail = json.loads(row.detail or "")
     assert (detail["giver"], detail["taker"], detail["growers"], detail["links"]) == (stage.grace, stage.linus, 2, 1)
     assert "nothing to hand over" in text_of(await stage.types("/fieldview handover @grace @linus"))
+    listed = text_of(await stage.types("/fieldview links", stage.linus))
+    assert f"<@{stage.grace}> made a link" in listed or f"<@{stage.grace}> sent" in listed, "handed over, not rewritten"
     # The link the new owner never sent tells its outcome to them.
     await stage.consents(await stage.link())
     await stage.until_status(ADA, "healthy")
