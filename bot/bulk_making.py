@@ -110,9 +110,9 @@ class BulkMaking:
     async def _tag(self, bulk: Bulk, line: BulkLine) -> None:
         """Give the line's grower its tags, unless somebody has filled up what a grower may have."""
         async with self._database.transaction() as session:
-            grower, current = await growers.get(session, line.grower_id or ""), await bulks.get(session, bulk.id)
-            if current is None or current.state is not BulkState.RUNNING:
+            if not await bulks.is_running(session, bulk.id):
                 return
+            grower = await growers.get(session, line.grower_id or "")
             if not await bulks.is_tagged(session, bulk.id, line.number) or grower is None:
                 return
             await self._announcer.has_news(session, AnnouncementKind.BULK, bulk.id)
@@ -167,10 +167,9 @@ class BulkMaking:
         link, now = self._correspondence.new_link(), self._clock()
         async with self._database.transaction() as session:
             await growers.lock(session, grower.id)
-            current = await bulks.get(session, bulk.id)
-            line = await bulks.line(session, bulk.id, planned.number)
-            if current is None or current.state is not BulkState.RUNNING:
+            if not await bulks.is_running(session, bulk.id):
                 return None
+            line = await bulks.line(session, bulk.id, planned.number)
             if line is None or line.fate is not LineFate.TO_INVITE:
                 return None
             if line.consent_id is not None:

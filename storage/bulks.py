@@ -60,6 +60,12 @@ async def get(session: AsyncSession, bulk_id: str) -> Bulk | None:
     return row.to_record() if row else None
 
 
+async def is_running(session: AsyncSession, bulk_id: str) -> bool:
+    """Whether it is being made, and is not stopped before the end of the transaction."""
+    query = select(BulkRow.state).where(BulkRow.id == bulk_id).with_for_update(read=True)
+    return await session.scalar(query) == BulkState.RUNNING
+
+
 async def waiting(session: AsyncSession) -> list[Bulk]:
     """Lists that came before everybody at Leaf was known, the oldest first."""
     rows = await session.scalars(select(BulkRow).where(BulkRow.state == BulkState.WAITING).order_by(BulkRow.made_at))

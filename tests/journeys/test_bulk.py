@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from starlette.responses import JSONResponse
 
 from bot.bulk_listing import NAP
@@ -22,7 +22,7 @@ from bot.sandbox.world import World
 from storage import bulks
 from storage.records import BulkState
 from storage.tables import ConsentLinkRow
-from tests.stage import ADA, Stage, buttons_of, days, set_up, text_of
+from tests.stage import ADA, Stage, buttons_of, days, eventually, set_up, text_of
 
 LIST = f"""name,email,notes
 Ada Lovelace Farms,{ADA},in our Slack
@@ -369,6 +369,26 @@ async def test_stopped_means_no_further_link(stage_on_sqlite: Stage) -> None:
     assert await bot.inviting.working() == []
     [rows] = await files(stage)
     assert [row["link"] for row in rows if row["link"]] == []
+
+
+async def test_stopped_on_another_replica_means_no_further_link_and_no_further_tag(postgresql_url: str) -> None:
+    async with set_up(postgresql_url) as stage:
+        await stage.sweeps_now()
+        bot = stage.running.bot
+        bulk_id = await running(stage, b"name,tags\nAda Lovelace Farms,\nSato Family Orchards,north\n")
+
+        async def waits_or_is_through() -> bool:
+            async with bot.database.reading() as session:
+                waiting = await session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+            return bool(waiting) or making.done()
+
+        async with bot.database.transaction() as session:
+            assert await bulks.move(session, bulk_id, BulkState.RUNNING, BulkState.STOPPED)
+            making = asyncio.create_task(bot.bulk_making.make(bulk_id))
+            await eventually(waits_or_is_through)
+        await making
+        assert await bot.inviting.working() == []
+        assert await bot.tagging.everything() == {}
 
 
 async def test_stopped_between_link_and_message_the_link_is_in_the_file(stage_on_sqlite: Stage) -> None:
