@@ -36,7 +36,7 @@ _PILES = {
     Pile.SNOOZED: "Snoozed",
 }
 _NOTHING = {
-    Pile.NEEDING: "Nobody here needs you.",
+    Pile.NEEDING: "No connection here needs somebody.",
     Pile.WAITING: "No link is out, and no approval waits for a decision.",
     Pile.SILENT: "As far as I know, every healthy connection brings data.",
     Pile.SNOOZED: "Nothing is snoozed.",

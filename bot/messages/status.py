@@ -110,6 +110,8 @@ def needs(o: Overview, now: datetime) -> str:
     number = in_need(o)
     if number:
         return f"{count(number, 'grower needs', 'growers need')} somebody."
+    if o.undecided:
+        return f"{count(o.undecided, 'approval waits', 'approvals wait')} for a decision."
     if o.as_of is None:
         return "I have not looked at everybody yet; ask again in a minute."
     if now - o.as_of > STALE:

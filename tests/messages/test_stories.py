@@ -343,6 +343,7 @@ def test_the_overview_counts_and_lists_those_in_need() -> None:
         ({"as_of": None}, "I have not looked at everybody yet"),
         ({"as_of": before(hours=5)}, "Nobody needed you 5 h ago"),
         ({"waiting_for_consent": 1}, "1 link is out and waiting for the grower."),
+        ({"undecided": 1}, "1 approval waits for a decision."),
         ({"counts": {}}, "There are no growers at Leaf yet."),
         ({"counts": {}, "as_of": None}, "I have not looked at your growers yet."),
         ({"counts": {CredentialStatus.BROKEN: 1}}, "1 grower needs somebody."),
