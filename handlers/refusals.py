@@ -29,3 +29,7 @@ class Refusals:
         if len(self._since) > MOST:
             del self._since[next(iter(self._since))]
         return True
+
+    def forget(self, user: str, entry: str) -> None:
+        """Its row could not be written: the next refusal gets one."""
+        self._since.pop((user, entry), None)

@@ -336,7 +336,14 @@ class SlackEdge:
     def _refused(self, asked: Asked) -> None:
         """The row of a refusal that comes again with every letter, or whenever somebody looks: one for a while."""
         if self._refusals.is_news(asked.request.user, asked.action):
-            self._background.spawn(self._audit(asked, asked.errand(), Reply(), "refused"))
+            self._background.spawn(self._write_refusal(asked))
+
+    async def _write_refusal(self, asked: Asked) -> None:
+        try:
+            await self._audit(asked, asked.errand(), Reply(), "refused")
+        except Exception:
+            self._refusals.forget(asked.request.user, asked.action)
+            raise
 
     async def _answer(self, asked: Asked, reply: Reply) -> None:
         if reply.message is not None and not (reply.shows and asked.request.home is not None):

@@ -7,6 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from bot.sandbox.slack import SlackError
 from storage import access_rules
@@ -211,6 +213,28 @@ async def test_a_refusal_is_written_down_once_for_a_while_however_often_it_comes
     told = text_of(await stage.types("/fieldview history", stage.linus))
     assert f"<@{stage.grace}> opened my page, but that was refused" in told
     assert f"<@{stage.grace}> looked for a grower in a menu, but that was refused" in told
+
+
+async def test_a_refusal_whose_row_could_not_be_written_gets_one_the_next_time(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    async with stage.running.bot.database.transaction() as session:
+        await access_rules.put(session, MEMBERS, Role.GROWER, stage.linus, stage.world.clock())
+        await session.execute(text("ALTER TABLE audit_head RENAME TO audit_head_away"))
+    with capture_logs() as logs:
+        await stage.world.slack.home(stage.grace)
+
+        async def has_crashed() -> bool:
+            return any("crashed" in entry["event"] for entry in logs)
+
+        await eventually(has_crashed)
+    async with stage.running.bot.database.transaction() as session:
+        await session.execute(text("ALTER TABLE audit_head_away RENAME TO audit_head"))
+    await stage.world.slack.home(stage.grace)
+
+    async def is_written() -> bool:
+        return ("home", "refused") in await stage.deeds()
+
+    await eventually(is_written)
 
 
 async def test_a_shortcut_of_another_version_says_so(stage_on_sqlite: Stage) -> None:
