@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -19,6 +20,8 @@ from bot.reports import History
 from storage.records import AuditEntry, Grower
 
 Detail = Mapping[str, Any]
+
+_MENTION = re.compile(r"<@\w+\|([^<>|]+)>")
 
 LISTED = 100
 """Entries that fit into Slack's fifty blocks however long they are."""
@@ -129,7 +132,7 @@ def _whom(entry: AuditEntry) -> str:
     """A grower without a name, or what was typed when nobody answered to it."""
     if entry.target:
         return "a grower"
-    return code(entry.typed, 40) if entry.typed else ""
+    return code(_MENTION.sub(r"@\1", entry.typed), 40) if entry.typed else ""
 
 
 def actor(name: str, grower: str | None = None) -> str:

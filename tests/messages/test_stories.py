@@ -430,6 +430,13 @@ def test_the_history_says_who_did_what_and_how_it_ended(entry: dict[str, Any], s
     assert sentence in seen(messages.history(History([an_entry(**entry)]), NOW))
 
 
+def test_somebody_who_was_typed_as_a_grower_is_read_by_name() -> None:
+    entry = an_entry("status", outcome="refused", target=None, target_name=None, typed="<@U05IEIVKGK0|linus> now")
+    told = seen(messages.history(History([entry]), NOW))
+    assert "the status of @linus now" in told
+    assert "U05IEIVKGK0" not in told
+
+
 def test_the_timeline_turns_its_pages() -> None:
     values = [json.loads(element["value"]) for element in elements(messages.timeline(a_timeline(page=1), NOW))]
     assert values == [
