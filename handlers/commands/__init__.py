@@ -64,8 +64,8 @@ COMMANDS: dict[str, Command] = {
         Command("disconnect", "<grower>", "End a grower’s connection", Role.ADMIN, disconnect.disconnect),
         Command(
             "subscribe",
-            "[#channel] [options | tag:north]",
-            "Get alerts in a channel: all, those you choose, or those about growers with a tag",
+            "[#channel] [options | tag:north | @person]",
+            "Get alerts in a channel: all, those you choose, or those about growers with a tag or of a colleague",
             Role.OPERATOR,
             subscribe.subscribe,
         ),

@@ -1,4 +1,4 @@
-"""`/fieldview subscribe [#channel] [options | tag:north]`: alerts go to a channel."""
+"""`/fieldview subscribe [#channel] [options | tag:north | @person]`: alerts go to a channel."""
 
 from __future__ import annotations
 
@@ -15,11 +15,16 @@ _OPTIONS = re.compile(rf"(?:{_CHANNEL.format('channel')} ?)?(?:options|custom)",
 _BY_TAG = re.compile(
     rf"(?:{_CHANNEL.format('channel')} ?)?tag ?: ?(?P<tag>.*?)(?: {_CHANNEL.format('behind')})?", re.IGNORECASE
 )
+_BY_OWNER = re.compile(
+    rf"(?:{_CHANNEL.format('channel')} ?)?<@(?P<owner>[UW][A-Z0-9]+)(?:\|[^>]*)?>(?: ?{_CHANNEL.format('behind')})?"
+)
+
+USAGE = "/fieldview subscribe [#channel] [options | tag:north | @person]"
 
 
 async def subscribe(call: Call, bot: Bot) -> Reply:
-    """Subscribe the named channel or this one to everything, or to everything about growers with a tag, and say so
-    there for everybody to see.
+    """Subscribe the named channel or this one to everything, or to everything about growers with a tag or of one
+    colleague, and say so there for everybody to see.
 
     With "options" a form asks what it shall hear, and when.
     """
@@ -28,7 +33,10 @@ async def subscribe(call: Call, bot: Bot) -> Reply:
     if by_tag := _BY_TAG.fullmatch(call.text):
         wishes = Wishes(tag=tag_in(by_tag["tag"]))
         channel = by_tag["channel"] or by_tag["behind"] or call.channel or ""
+    elif by_owner := _BY_OWNER.fullmatch(call.text):
+        wishes = Wishes(owner=by_owner["owner"])
+        channel = by_owner["channel"] or by_owner["behind"] or call.channel or ""
     else:
-        wishes, channel = None, call.channel_named("/fieldview subscribe #channel")
+        wishes, channel = None, call.channel_named(USAGE)
     await bot.access.require_reach(call.user, channel, call.channel)
     return hears(await bot.subscribing.subscribe(channel, call.user, wishes), call.user)

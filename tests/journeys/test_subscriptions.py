@@ -305,6 +305,24 @@ async def test_an_outsider_is_nobodys_colleague(stage_on_sqlite: Stage) -> None:
     assert "No channel that you can see is subscribed" in text_of(await stage.types("/fieldview subscriptions"))
 
 
+@pytest.mark.parametrize("typed", ["@linus", "#growers @linus", "@linus #growers"])
+async def test_a_colleague_who_is_typed_is_whose_growers_the_channel_hears_of(stage: Stage, typed: str) -> None:
+    mine, theirs = await farm(stage, "Mine", "grace"), await farm(stage, "Theirs", "linus")
+    told = text_of(await stage.types(f"/fieldview subscribe {typed}"))
+    assert f"everything\n*Whose:* the growers of <@{stage.linus}>" in told
+    await say(stage, "UNAUTHENTICATED", mine, theirs)
+    [card] = alerts_in(stage, stage.growers)
+    assert "Theirs" in card
+
+
+@pytest.mark.parametrize(("typed", "told"), [("@ada", "guest"), ("Linus", "options | tag:north | @person")])
+async def test_who_is_no_colleague_subscribes_nothing(stage_on_sqlite: Stage, typed: str, told: str) -> None:
+    stage = stage_on_sqlite
+    stage.world.slack.user(stage.ada).guest = "single"
+    assert told in text_of(await stage.types(f"/fieldview subscribe {typed}"))
+    assert "No channel that you can see is subscribed" in text_of(await stage.types("/fieldview subscriptions"))
+
+
 async def test_the_plain_command_is_everything_at_once_and_says_what_it_was(stage: Stage) -> None:
     await chooses(stage, topics=["silent", "ill"])
     told = text_of(await stage.types("/fieldview subscribe"))
