@@ -107,5 +107,5 @@ def hears(done: Subscribed, by: str) -> Reply:
     if done.newly:
         said = messages.subscription_greeting(by, done.wishes)
     elif done.was is not None:
-        said = messages.subscription_changed(by, done.wishes)
+        said = messages.subscription_changed(by, done.wishes, done.was)
     return Reply(messages.subscribed(done), public=said, public_channel=done.channel)

@@ -71,7 +71,7 @@ def subscribed(done: Subscribed) -> Message:
         head,
         *([usual] if done.wishes == EVERYTHING else told(done.wishes)),
         _nobody_has(done.wishes.tag) if done.wishes.tag and not done.tagged else None,
-        f"*Before:* {in_short(done.was)}." if done.was is not None else None,
+        _before(done.was) if done.was is not None else None,
         default if done.by_default else None,
     ]
     choose = actions(button("Choose what it hears…", "subscribe-options", done.channel))
@@ -87,11 +87,15 @@ def subscription_greeting(by: str, wishes: Wishes = EVERYTHING) -> Message:
     return Message("This channel gets FieldView alerts from now on.", (section(head, *what, end),))
 
 
-def subscription_changed(by: str, wishes: Wishes) -> Message:
-    """To the channel itself, so that nobody wonders why it is quieter, or louder."""
+def subscription_changed(by: str, wishes: Wishes, was: Wishes) -> Message:
+    """To the channel itself, so that nobody wonders why it is quieter, or louder, and what it has lost can be read."""
     head = f"{mention(by)} changed what this channel hears of FieldView."
-    lines = [head, *told(wishes), "`/fieldview subscribe options` changes it."]
+    lines = [head, *told(wishes), _before(was), "`/fieldview subscribe options` changes it."]
     return Message("This channel hears something else of FieldView from now on.", (section(*lines),))
+
+
+def _before(was: Wishes) -> str:
+    return f"*Before:* {in_short(was)}."
 
 
 def unsubscribed(channel: str, *, was: bool) -> Message:

@@ -74,6 +74,15 @@ async def test_an_alert_goes_to_the_channel_that_wants_the_tag_and_to_no_other(s
     ]
 
 
+async def test_a_channel_that_hears_of_another_tag_reads_which_one_it_was(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await stage.types("/fieldview subscribe tag:north")
+    await stage.types("/fieldview subscribe tag:west", stage.linus)
+    _, changed = await stage.posted(stage.growers, 2)
+    assert f"<@{stage.linus}> changed what this channel hears" in text_of(changed)
+    assert "*Before:* everything · growers with the tag `north` · at once." in text_of(changed)
+
+
 async def test_a_grower_who_gets_the_tag_while_broken_comes_to_the_channel_once_and_stays(stage: Stage) -> None:
     await breaks(stage)
     await stage.types("/fieldview subscribe tag:north")

@@ -704,7 +704,7 @@ def subscriptions() -> Iterator[tuple[str, Shown]]:
     yield "subscribed to all again", messages.subscribed(replace(chosen, wishes=EVERYTHING, was=WISHES))
     yield "greeting", messages.subscription_greeting("UMARIA")
     yield "greeting, some of it", messages.subscription_greeting("UMARIA", WISHES)
-    yield "greeting, changed", messages.subscription_changed("UMARIA", WISHES)
+    yield "greeting, changed", messages.subscription_changed("UMARIA", WISHES, BY_TAG)
     tagged = Subscribed("CNEWS", newly=True, by_default=False, wishes=BY_TAG, tagged=12)
     yield "subscribed by tag", messages.subscribed(tagged)
     yield "subscribed by a tag that no grower has", messages.subscribed(replace(tagged, tagged=0))
