@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from bot import digest, messages
 from bot.correspondence import Correspondence
 from bot.messages import Message
@@ -145,16 +147,19 @@ class Rendering:
             storm = await storms.get(session, storm_id)
             if storm is None:
                 return None
-            ill = [each.kind for each in await storms.standing(session) if each.kind is not StormKind.GROWERS]
-            return messages.storm(storm, await storms.tally(session, storm, messages.NAMED), now, ill)
+            tally = await storms.tally(session, storm, messages.NAMED)
+            return messages.storm(storm, tally, now, await self._ill(session))
+
+    async def _ill(self, session: AsyncSession) -> list[StormKind]:
+        return [each.kind for each in await storms.standing(session) if each.kind is not StormKind.GROWERS]
 
     async def _incident_card(self, incident_id: str, *, may_stand: bool) -> IncidentCard | None:
         async with self._database.reading() as session:
             incident = await incidents.get(session, incident_id)
             if incident is None:
                 return None
-            in_storm = await storms.of_incident(session, incident_id) is not None
-            if in_storm and not may_stand:
+            storm_id = await storms.of_incident(session, incident_id)
+            if storm_id and not may_stand:
                 # The storm's message stands for it; but a card that a channel may have is told to its end.
                 return None
             grower = await growers.get(session, incident.grower_id)
@@ -163,10 +168,13 @@ class Rendering:
                 changes = await connections.flaps(session, incident.grower_id, self._clock())
             connection = await connections.get(session, incident.grower_id)
             consent = await consents.latest_for_incident(session, incident.id)
+            storm = await storms.get(session, storm_id) if storm_id and incident.recovered_at is None else None
+            tally = await storms.tally(session, storm, 0) if storm else None
+            ill = await self._ill(session) if storm else []
         if grower is None:
             return None
         data = await self._data.data_flow(grower.id) if incident.recovered_at else None
-        return IncidentCard(incident, grower, connection, consent, data, changes, in_storm)
+        return IncidentCard(incident, grower, connection, consent, data, changes, tally, ill)
 
     async def _connected(self, consent_id: str, now: datetime) -> Message | None:
         async with self._database.reading() as session:

@@ -299,7 +299,8 @@ class Snoozes:
 class IncidentCard:
     """What an incident's living message shows; `changes` counts them in the last 24 hours while it comes and goes.
 
-    `in_storm`: it was posted before it turned out that many broke together.
+    `storm` tells how many broke together, when that turned out after it was posted, and `ill` which of FieldView and
+    Leaf are ill then.
     """
 
     incident: Incident
@@ -308,7 +309,8 @@ class IncidentCard:
     consent: Consent | None = None
     data: DataFlow | None = None
     changes: int = 0
-    in_storm: bool = False
+    storm: StormTally | None = None
+    ill: Sequence[StormKind] = ()
 
 
 @dataclass(frozen=True)

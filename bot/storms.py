@@ -12,9 +12,9 @@ from bot.announcer import STORM_RANK, Announcer
 from bot.errors import UsageError
 from bot.journal import Journal
 from bot.reports import StormList
-from storage import consents, storms
+from storage import consents, incidents, storms
 from storage.database import Database, at_end
-from storage.records import AnnouncementKind, Storm, StormKind
+from storage.records import AnnouncementKind, Grower, Storm, StormKind
 
 SIZE = 5
 """So many growers at once are a storm."""
@@ -87,6 +87,9 @@ class Storms:
             await self._gather(session, news.new)
         for storm_id in await storms.of_incidents(session, news.changed):
             await self._look_whether_over(session, storm_id)
+            if await storms.count_ended(session, storm_id) <= len(news.changed):
+                # The first of them work again: what the cards of the others say is no longer so.
+                await self._tell_the_cards(session, storm_id)
         for incident_id in news.moved:
             storm_of_it = await storms.of_incident(session, incident_id)
             kind = AnnouncementKind.STORM if storm_of_it else AnnouncementKind.INCIDENT
@@ -160,6 +163,12 @@ class Storms:
         for storm in await storms.standing(session):
             if storm.kind is StormKind.GROWERS:
                 await self._announcer.has_news(session, AnnouncementKind.STORM, storm.id)
+                await self._tell_the_cards(session, storm.id)
+
+    async def _tell_the_cards(self, session: AsyncSession, storm_id: str) -> None:
+        """The cards that came before the storm say who must act as its message does."""
+        for incident_id in await storms.cards(session, storm_id):
+            await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident_id)
 
     async def look_at_fieldview(self) -> None:
         """After a sweep: FieldView is ill when it fails Leaf over many growers, and well when few of them are left."""
@@ -176,6 +185,15 @@ class Storms:
             return [storm for storm in await storms.standing(session) if storm.kind is not StormKind.GROWERS]
 
     # People
+
+    async def broken_with(self, grower: Grower) -> int:
+        """How many broke together, this grower among them, while none of them works again; else 0."""
+        async with self._database.reading() as session:
+            incident = await incidents.open_of_grower(session, grower.id)
+            storm_id = await storms.of_incident(session, incident.id) if incident else None
+            storm = await storms.get(session, storm_id) if storm_id else None
+            tally = await storms.tally(session, storm, 0) if storm else None
+        return tally.growers if tally and tally.is_whole else 0
 
     async def page(self, storm_id: str, page: int) -> StormList:
         """A page (0 is the first) of those who are still broken. Raises UsageError."""

@@ -23,11 +23,13 @@ async def invited(
     *,
     even_if_healthy: bool,
     even_if_ill: bool = False,
+    even_if_many: bool = True,
     again: bool = True,
     replace: bool = False,
 ) -> Reply:
     """A consent link for the grower, unless there is no need for one, or FieldView or Leaf could not take it now;
-    not `again` when there is one of just now."""
+    not `again` when there is one of just now, and not `even_if_many` broke together and the team looks into that first.
+    """
     request.about(grower)
     connection = await bot.health.connection(grower)
     if connection and connection.status is CredentialStatus.HEALTHY and not even_if_healthy:
@@ -35,6 +37,8 @@ async def invited(
         return Reply(already, replace=replace, detail={"link": "not needed"})
     if not even_if_ill and (ill := await bot.storms.ill_now()):
         return Reply(messages.link_warning(grower, ill), replace=replace, detail={"link": "held back"})
+    if not even_if_many and (many := await bot.storms.broken_with(grower)):
+        return Reply(messages.many_warning(grower, many), replace=replace, detail={"link": "held back"})
     invitation = await bot.inviting.invite(grower, request.user, request.channel, again=again)
     if isinstance(invitation, Consent):
         detail = {"link": "sent before", "consent": invitation.id}

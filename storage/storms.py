@@ -12,8 +12,8 @@ from sqlalchemy import Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage import growers
-from storage.records import Affected, Cause, CredentialStatus, Storm, StormKind, StormTally
-from storage.tables import ConnectionRow, GrowerRow, IncidentRow, StormIncidentRow, StormRow
+from storage.records import Affected, AnnouncementKind, Cause, CredentialStatus, Storm, StormKind, StormTally
+from storage.tables import AnnouncementRow, ConnectionRow, GrowerRow, IncidentRow, StormIncidentRow, StormRow
 from storage.upserts import insert
 
 _LOCK = 7020261126
@@ -101,6 +101,21 @@ async def loose(session: AsyncSession, told_since: datetime) -> list[Loose]:
 async def count_broken(session: AsyncSession, storm_id: str) -> int:
     """How many of the storm's growers are still broken."""
     return await session.scalar(_broken(storm_id, func.count())) or 0
+
+
+async def count_ended(session: AsyncSession, storm_id: str) -> int:
+    """How many of the storm's incidents are over."""
+    members = select(StormIncidentRow.incident_id).where(StormIncidentRow.storm_id == storm_id)
+    over = select(func.count()).where(IncidentRow.id.in_(members), IncidentRow.recovered_at.is_not(None))
+    return await session.scalar(over) or 0
+
+
+async def cards(session: AsyncSession, storm_id: str) -> list[str]:
+    """The storm's open incidents that have, or were owed, a message of their own."""
+    own = select(AnnouncementRow.id).where(
+        AnnouncementRow.kind == AnnouncementKind.INCIDENT, AnnouncementRow.subject == IncidentRow.id
+    )
+    return list(await session.scalars(_broken(storm_id, IncidentRow.id).where(own.exists()).order_by(IncidentRow.id)))
 
 
 async def count_unavailable(session: AsyncSession) -> int:

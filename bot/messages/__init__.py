@@ -55,7 +55,7 @@ from bot.messages.replies import audit_anchor, crash, help_text, operator_notice
 from bot.messages.searching import connect_modal, disconnect_modal, status_modal
 from bot.messages.silences import silences
 from bot.messages.status import connection_status, overview
-from bot.messages.storms import NAMED, link_warning, storm, storm_list
+from bot.messages.storms import NAMED, link_warning, many_warning, storm, storm_list
 from bot.messages.subscriptions import (
     FIRST_HOUR,
     subscribe_modal,
@@ -130,6 +130,7 @@ __all__ = [
     "link_taken_back",
     "link_warning",
     "links",
+    "many_warning",
     "no_data_yet",
     "not_connected",
     "operator_notice",

@@ -9,6 +9,7 @@ from slack_sdk.models.blocks import ActionsBlock, Block
 from bot.messages.casework import called_upon, care_lines, case_menu
 from bot.messages.consents import UNDER_WAY, account_doubt, data_line, needs_operator, next_repair, standing
 from bot.messages.pieces import Message, actions, button, called, heading, quiet, section, told_apart
+from bot.messages.storms import before_any_link
 from bot.messages.text import code, count, escape, literal, mention
 from bot.messages.times import lasting, moment
 from bot.messages.vocabulary import CAUSES, explained, missing_parts, parts
@@ -34,7 +35,7 @@ def _open(card: IncidentCard, now: datetime) -> Message:
         section(
             f"*Since:* {moment(broken.opened_at)}",
             f"*Not arriving:* {_not_arriving(broken)}",
-            f"*Who must act:* {_who(card)}",
+            f"*Who must act:* {_who(card, now)}",
             f"*Next step:* {_next_step(card, now)}",
         ),
     ]
@@ -42,7 +43,7 @@ def _open(card: IncidentCard, now: datetime) -> Message:
         blocks.append(section(_so_far(card, card.consent, now)))
     blocks.append(section(*care_lines(card.incident, card.grower, now)))
     blocks.append(_buttons(card, now))
-    if card.in_storm:
+    if card.storm:
         blocks.append(
             quiet("Others broke within minutes of this one. One message in the channel stands for all of them.")
         )
@@ -54,7 +55,7 @@ def _lock_screen(card: IncidentCard, now: datetime) -> str:
     """Who must act and what comes next, without mentions: where a message is only announced they would be ids."""
     if card.consent and card.consent.state is ConsentState.HELD:
         return f"{escape(card.consent.asked_by_name)} has to decide about the FieldView account."
-    return f"Who must act: {_who(card)}. {_next_step(card, now)}"
+    return f"Who must act: {_who(card, now)}. {_next_step(card, now)}"
 
 
 def _flapping(card: IncidentCard, now: datetime) -> Message:
@@ -87,8 +88,10 @@ def _not_arriving(broken: Incident) -> str:
     return CAUSES[broken.cause].missing
 
 
-def _who(card: IncidentCard) -> str:
+def _who(card: IncidentCard, now: datetime) -> str:
     words = CAUSES[card.incident.cause]
+    if first := _before_any_link(card, now):
+        return first[0]
     if not words.asks_grower:
         return words.who
     if needs_operator(card.consent):
@@ -103,11 +106,22 @@ def _next_step(card: IncidentCard, now: datetime) -> str:
     words, consent = CAUSES[card.incident.cause], card.consent
     if card.grower.gone_at:
         return "Find out whether this grower was removed from Leaf on purpose."
+    if first := _before_any_link(card, now):
+        return first[1]
     if consent is None or not words.asks_grower:
         return words.next
     if _is_through(card):
         return "Nothing to do: the grower has agreed. I update this message when Leaf has confirmed."
     return next_repair(consent, words.next, now, in_vain=_did_not_help(card))
+
+
+def _before_any_link(card: IncidentCard, now: datetime) -> tuple[str, str] | None:
+    """What the message for all who broke together says, unless this grower's repair has a next step of its own."""
+    if card.storm is None or card.grower.gone_at or not CAUSES[card.incident.cause].asks_grower or _is_through(card):
+        return None
+    if card.consent and next_repair(card.consent, "", now, in_vain=_did_not_help(card)):
+        return None
+    return before_any_link(card.storm, card.ill)
 
 
 def _is_through(card: IncidentCard) -> bool:
@@ -142,7 +156,7 @@ def _buttons(card: IncidentCard, now: datetime) -> ActionsBlock:
             "Send a new link" if again else "Send reconnect link",
             "send-link",
             grower,
-            style=None if again else "primary",
+            style=None if again or _before_any_link(card, now) else "primary",
         )
     claim = None if card.grower.owner else button("Claim", "claim", grower)
     seen = card.incident.care.acknowledged_by is not None

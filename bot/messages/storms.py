@@ -79,12 +79,17 @@ def _who_and_what(tally: StormTally, ill: Sequence[StormKind]) -> tuple[str, str
     who = listing(sorted({CAUSES[cause].who for cause in tally.broken}))
     if not any(CAUSES[cause].asks_grower for cause in tally.broken):
         return who, "Wait; I change this message as they work again."
+    return before_any_link(tally, ill) or (who, "Send the rest a reconnect link from the list.")
+
+
+def before_any_link(tally: StormTally, ill: Sequence[StormKind]) -> tuple[str, str] | None:
+    """Who must act first and what comes next, while no grower need be asked; None once some of them work again."""
     if ill:
         name = "FieldView" if StormKind.FIELDVIEW in ill else "Leaf"
         then = f"Wait until {name} is well again: it is ill right now, which may be why. I say here when it is over."
         return "nobody yet", then
-    if tally.still_broken < tally.growers:
-        return who, "Send the rest a reconnect link from the list."
+    if not tally.is_whole:
+        return None
     return "your team, before any grower", (
         "So many at once is seldom the growers’ doing: find out first whether FieldView or Leaf changed something. "
         "If not, send reconnect links from the list."
@@ -205,6 +210,17 @@ def link_warning(grower: Grower, ill: Sequence[Storm]) -> Message:
     else:
         head = f"Leaf is ill right now: {name} could not be connected at once."
         why = "The grower could agree at FieldView, and I would keep that for Leaf; but it may take long."
+    return _held_back(head, why, grower)
+
+
+def many_warning(grower: Grower, many: int) -> Message:
+    """Before a link is sent from the card of one of many who broke together, while none of them works again."""
+    head = f"FieldView stopped working for {count(many, 'grower')} at once: seldom the doing of {called(grower)}."
+    why = "Your team finds out first whether FieldView or Leaf changed something. If so, a link may not help."
+    return _held_back(head, why, grower)
+
+
+def _held_back(head: str, why: str, grower: Grower) -> Message:
     blocks = (
         section(f"🟡 *{head}*", why, "I sent no link."),
         actions(

@@ -10,8 +10,10 @@ from handlers.replies import invited
 
 
 async def send_link(click: Click, bot: Bot) -> Reply:
-    """From a card or a status: send the grower a link."""
-    return await invited(bot, click, await bot.directory.by_id(click.value), even_if_healthy=False, again=False)
+    """From a card, a status or a storm's list: send the grower a link. What only one person sees was asked for knowing
+    how things are; what stands in a channel may have been read before many broke."""
+    grower, was_asked_for = await bot.directory.by_id(click.value), click.is_ephemeral
+    return await invited(bot, click, grower, even_if_healthy=False, even_if_many=was_asked_for, again=False)
 
 
 async def connect_anyway(click: Click, bot: Bot) -> Reply:

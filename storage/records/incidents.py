@@ -114,3 +114,8 @@ class StormTally:
     @property
     def still_broken(self) -> int:
         return sum(self.broken.values())
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether none of them works again yet."""
+        return self.still_broken >= self.growers

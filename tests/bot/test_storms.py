@@ -172,6 +172,36 @@ async def test_the_cards_that_came_first_say_that_they_are_part_of_it(alone: Wat
     assert "stands for all of them" not in text_of(storm)
 
 
+async def test_the_cards_that_came_first_say_who_must_act_as_the_storm_does(watch: Watch) -> None:
+    users = await growers_of(watch, 12)
+    all_say(watch, users[:1], "UNAUTHENTICATED")
+    await watch.settles()
+    [card] = watch.posts()
+    assert "Who must act:* the grower" in text_of(card)
+    all_say(watch, users[1:6], "UNAUTHENTICATED")
+    await watch.settles()
+    _, storm = watch.posts()
+    for message in (card, storm):
+        assert "Who must act:* your team, before any grower" in text_of(message)
+        assert "find out first whether FieldView or Leaf changed something" in message.text
+    all_say(watch, users[6:], "TEMPORARILY_UNAVAILABLE")
+    await watch.settles()
+    assert "Who must act:* nobody yet" in text_of(card)
+    assert "Wait until FieldView is well again" in card.text
+    all_say(watch, users[6:], "OK")
+    await watch.settles()
+    assert "Who must act:* your team, before any grower" in text_of(card)
+    all_say(watch, users[5:6], "OK")
+    await watch.settles()
+    await watch.delivers_again()
+    assert "Who must act:* the grower" in text_of(card), "the rest are sent links, as the storm's message says"
+    edits = card.edits
+    all_say(watch, users[4:5], "OK")
+    await watch.settles()
+    await watch.delivers_again()
+    assert card.edits == edits
+
+
 async def test_whose_growers_they_are_is_called_when_it_begins(alone: Watch) -> None:
     users = await growers_of(alone, 17)
     people = [f"UOWNER{number:02}" for number in range(12)]

@@ -43,6 +43,28 @@ async def test_a_team_reads_of_many_at_once_turns_the_pages_and_repairs_one(stag
     assert actions == ["storm", "storm", "connect", "storm"]
 
 
+async def test_a_card_of_one_of_many_warns_before_its_link_and_sends_it_to_whoever_insists(stage: Stage) -> None:
+    users = await many(stage, 11)
+    stage.world.leaf.set_status(users[0], "UNAUTHENTICATED")
+    await the_engine_sweeps(stage, "sweep-1")
+    [card] = await stage.posted(stage.alerts)
+    for user in users[1:]:
+        stage.world.leaf.set_status(user, "UNAUTHENTICATED")
+    await the_engine_sweeps(stage, "sweep-2")
+    _, storm = await stage.posted(stage.alerts, 2)
+
+    async def says_who_is_first() -> bool:
+        return "your team, before any grower" in text_of(card)
+
+    await eventually(says_who_is_first)
+    warning = await stage.presses(card, "send-link")
+    assert "11 growers at once" in text_of(warning)
+    assert "/connect/" not in text_of(warning)
+    listed = await stage.presses(await stage.presses(storm, "show-storm"), "storm-older")
+    assert "/connect/" in text_of(await stage.presses(listed, "send-link")), "whoever has the list has read the message"
+    assert "/connect/" in text_of(await stage.presses(warning, "send-link-anyway"))
+
+
 async def test_two_growers_of_one_name_are_told_apart_in_the_message_for_all_of_them(stage_on_sqlite: Stage) -> None:
     stage = stage_on_sqlite
     for email in ("g1@acres.example", "g2@acres.example"):

@@ -163,7 +163,13 @@ def incidents() -> Iterator[tuple[str, Shown]]:
         yield f"incident, repair {state}", messages.incident(a_card(consent=consent), NOW)
     again = a_consent(state=ConsentState.CONNECTED, finished_at=before(minutes=9))
     yield "incident, repaired in vain", messages.incident(a_card(consent=again), NOW)
-    yield "incident, in a storm", messages.incident(a_card(in_storm=True), NOW)
+    together = a_tally(7, {Cause.GROWER_MUST_ACT: 7})
+    yield "incident, in a storm", messages.incident(a_card(storm=together), NOW)
+    yield "incident, in a storm, link sent", messages.incident(a_card(storm=together, consent=a_consent()), NOW)
+    for kind in (StormKind.FIELDVIEW, StormKind.LEAF):
+        yield f"incident, in a storm, {kind} ill", messages.incident(a_card(storm=together, ill=[kind]), NOW)
+    few_left = a_tally(7, {Cause.GROWER_MUST_ACT: 2}, {"leaf": 5})
+    yield "incident, in a storm, few left", messages.incident(a_card(storm=few_left), NOW)
     flapping = an_incident(flapping_since=before(hours=3))
     yield "incident, flapping", messages.incident(a_card(incident=flapping, changes=6), NOW)
     working = a_card(incident=flapping, changes=5, connection=a_connection())
@@ -843,6 +849,7 @@ def storms() -> Iterator[tuple[str, Shown]]:
     yield "storm's list, nobody left", messages.storm_list(a_storm_list(tally=a_tally(5, {}), affected=()), NOW)
     yield "link held back, FieldView ill", messages.link_warning(GROWER, [ill])
     yield "link held back, Leaf ill", messages.link_warning(GROWER, [leaf])
+    yield "link held back, many broke together", messages.many_warning(GROWER, 312)
 
 
 def threads() -> Iterator[tuple[str, Shown]]:

@@ -99,6 +99,7 @@ NAMING: Mapping[str, Callable[[Grower], Any]] = {
     "storm, FieldView ill": lambda g: _storm(g, StormKind.FIELDVIEW, Cause.FIELDVIEW_DOWN),
     "storm, its list": _list,
     "link held back": lambda g: messages.link_warning(g, [ILL]),
+    "link held back, of many": lambda g: messages.many_warning(g, 312),
     "invitation, to pass on": lambda g: messages.invitation(an_invitation(grower=g, consent=of(g)), NOW),
     "invitation, sent": lambda g: messages.invitation(an_invitation(grower=g, consent=of(g), delivered_to="U1"), NOW),
     "connected already": lambda g: messages.already_connected(g, a_connection(), NOW),
