@@ -36,7 +36,7 @@ from bot.messages.pieces import (
 )
 from bot.messages.silences import silence_line, silence_of
 from bot.messages.tagging import tags_line
-from bot.messages.text import capital, code, count, escape, literal, sentence, utf16
+from bot.messages.text import capital, code, count, escape, literal, mention, sentence, utf16
 from bot.messages.times import ago, lasting, moment, since
 from bot.messages.vocabulary import SIGNS, STATE_MEANS, STATES, cause_of, explained, missing_parts
 from bot.reports import Overview, StatusReport
@@ -56,13 +56,14 @@ _ALWAYS = (CredentialStatus.HEALTHY, CredentialStatus.BROKEN)
 _NEEDING = (CredentialStatus.BROKEN, CredentialStatus.LIMITED, CredentialStatus.UNKNOWN)
 
 
-def overview(o: Overview, now: datetime) -> Message:
-    """How many stand where, and those that need somebody."""
+def overview(o: Overview, now: datetime, *, theirs: bool = False) -> Message:
+    """How many stand where, and those that need somebody. `theirs`: the owner is not who asked."""
     growers = sum(o.counts.values())
     if not growers:
-        return _nobody(o, now)
+        return _nobody(o, now, theirs=theirs)
     needing = in_need(o)
-    mine, tagged = "You look after " if o.whose.owner else "", f" tagged “{escape(o.whose.tag)}”" if o.whose.tag else ""
+    owned = f"{mention(o.whose.owner)} looks after " if theirs and o.whose.owner else "You look after "
+    mine, tagged = owned if o.whose.owner else "", f" tagged “{escape(o.whose.tag)}”" if o.whose.tag else ""
     head = f"{mine}{count(growers, 'grower')}{tagged}: {tally(o)}."
     blocks: list[Block] = [
         section(f"*{needs(o, now)}*", head, waiting(o), undecided(o), silent(o), snoozed(o)),
@@ -77,10 +78,16 @@ def overview(o: Overview, now: datetime) -> Message:
     return Message(f"{needs(o, now)} {head}", tuple(blocks))
 
 
-def _nobody(o: Overview, now: datetime) -> Message:
+def _nobody(o: Overview, now: datetime, *, theirs: bool) -> Message:
     if o.whose.tag:
         head = f"No grower has the tag “{escape(o.whose.tag)}”."
         return Message(head, (section(f"*{head}*", "`/fieldview tag` lists the tags there are."),))
+    if o.whose.owner and theirs:
+        head, then = (
+            f"{mention(o.whose.owner)} is a colleague, no grower that I know, and looks after none.",
+            "gives one.",
+        )
+        return Message(head, (section(f"*{head}*", f"{code('/fieldview owner <grower> @person')} {then}"),))
     if o.whose.owner:
         head, then = "You look after no grower yet.", "shows whose a grower is, and lets you claim it."
         return Message(head, (section(f"*{head}*", f"{code('/fieldview owner <grower>')} {then}"),))

@@ -55,8 +55,8 @@ COMMANDS: dict[str, Command] = {
         Command("links", "[grower]", "Links that are out, to renew or take back", Role.OPERATOR, links.links),
         Command(
             "status",
-            "[grower | --mine | tag:north]",
-            "How connections are doing: all, yours, those with a tag, or one",
+            "[grower | @person | --mine | tag:north]",
+            "How connections are doing: all, yours, a colleague’s, those with a tag, or one",
             Role.VIEWER,
             status.status,
         ),

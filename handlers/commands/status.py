@@ -1,4 +1,4 @@
-"""`/fieldview status [grower | --mine | tag:north]`: how are connections doing."""
+"""`/fieldview status [grower | @person | --mine | tag:north]`: how are connections doing."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 
 from bot import messages
 from bot.bot import Bot
+from bot.errors import UnknownGrower, UsageError
+from bot.people import teammate
 from bot.tagging import tag_in
 from handlers.call import Call, Reply
 from handlers.replies import standing
@@ -14,14 +16,33 @@ from storage.records import Whose
 # Phones make one long dash of two short ones.
 _MINE = re.compile(r"(?:--|[\u2013\u2014]) ?mine", re.IGNORECASE)
 _BY_TAG = re.compile(r"tag ?: ?(.*)", re.IGNORECASE)
+_PERSON = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
 
 
 async def status(call: Call, bot: Bot) -> Reply:
-    """All growers at a glance, or one's own, or those with a tag, or everything about one."""
+    """All growers at a glance, or one's own, or a colleague's, or those with a tag, or everything about one."""
     if _MINE.fullmatch(call.text):
         return Reply(messages.overview(await bot.health.overview(Whose(owner=call.user)), bot.clock()))
     if by_tag := _BY_TAG.fullmatch(call.text):
         return Reply(messages.overview(await bot.health.overview(Whose(tag=tag_in(by_tag[1]))), bot.clock()))
     if not call.text:
         return Reply(messages.overview(await bot.health.overview(), bot.clock()))
-    return await standing(bot, call, await bot.directory.find(call.text))
+    try:
+        grower = await bot.directory.find(call.text)
+    except UnknownGrower as unknown:
+        return await _of_colleague(call, bot, unknown)
+    return await standing(bot, call, grower)
+
+
+async def _of_colleague(call: Call, bot: Bot, unknown: UnknownGrower) -> Reply:
+    """Whose growers are meant by the mention of somebody who is none. Raises UnknownGrower if that is no colleague."""
+    person = _PERSON.fullmatch(call.text)
+    if person is None:
+        raise unknown
+    found = await bot.health.overview(Whose(owner=person[1]))
+    if not found.counts:
+        try:
+            await teammate(bot.slack, person[1])
+        except UsageError:
+            raise unknown from None
+    return Reply(messages.overview(found, bot.clock(), theirs=person[1] != call.user))

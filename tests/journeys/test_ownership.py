@@ -292,3 +292,15 @@ async def test_of_many_who_give_a_grower_away_at_once_each_row_begins_where_the_
     rows = [json.loads(row.detail or "") for row in await stage.audit() if row.action == "owner"]
     assert rows
     assert all(one["after"] == other["before"] for one, other in pairwise(rows))
+
+
+async def test_the_status_of_a_colleague_is_that_of_the_growers_they_look_after(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    assert "is a colleague, no grower that I know" in text_of(await stage.types("/fieldview status @linus"))
+    await stage.types("/fieldview owner Sato Family Orchards @linus")
+    assert f"<@{stage.linus}> looks after 1 grower: 1 healthy" in text_of(await stage.types("/fieldview status @linus"))
+    own = text_of(await stage.types("/fieldview status @linus", stage.linus))
+    assert "You look after 1 grower" in own
+    guest = stage.world.slack.add_user("guest", "Guest", "guest@elsewhere.example")
+    stage.world.slack.user(guest).guest = "single"
+    assert "I know no grower" in text_of(await stage.types("/fieldview status @guest"))

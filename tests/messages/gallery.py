@@ -246,6 +246,9 @@ def casework() -> Iterator[tuple[str, Shown]]:
         "hand-over received, many",
         messages.handover_received(many, [a_grower(name=f"Farm number {n}") for n in range(50)]),
     )
+    yield "overview, a colleague's", messages.overview(an_overview(whose=Whose("UMARIA")), NOW, theirs=True)
+    none = an_overview(counts={}, needing_someone=[], whose=Whose("UMARIA"))
+    yield "overview, a colleague's, none", messages.overview(none, NOW, theirs=True)
     yield "overview, mine", messages.overview(an_overview(whose=Whose("UMARIA")), NOW)
     yield (
         "overview, mine, none",
