@@ -98,10 +98,11 @@ class Ownership:
         return Owned(await self._now(grower), newly=False)
 
     async def hand_over(self, giver: str, taker: str, deed: Deed) -> Handover:
-        """Everything of one person goes to another, or nothing does; the taker reads what it was. Raises UsageError."""
+        """Everything of one person goes to another, or nothing does; both read what it was. Raises UsageError."""
         if giver == taker:
             raise UsageError("That is the same person twice.", HANDOVER_USAGE)
         await teammate(self._slack, taker)
+        told = {taker, giver} if await self._is_here(giver) else {taker}
         async with self._database.transaction() as session:
             moved = await handovers.move(session, giver, taker)
             handover = Handover(uuid.uuid4().hex, giver, taker, deed.actor, self._clock(), moved)
@@ -111,12 +112,19 @@ class Ownership:
                     await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident)
                     if is_told:
                         self._storms.moved(session, incident)
-                if taker != deed.actor:
-                    await self._announcer.to_person(session, AnnouncementKind.HANDOVER, handover.id, taker)
+                for person in sorted(told - {deed.actor}):
+                    await self._announcer.to_person(session, AnnouncementKind.HANDOVER, handover.id, person)
             numbers: dict[str, Any] = {name: len(ids) for name, ids in vars(moved).items()}
             await self._journal.done(session, deed, giver=giver, taker=taker, **numbers)
         await self._announcer.all_clear(left(giver))
         return handover
+
+    async def _is_here(self, user: str) -> bool:
+        try:
+            await teammate(self._slack, user)
+        except UsageError:
+            return False
+        return True
 
     async def _changed(
         self, session: AsyncSession, grower: Grower, deed: Deed, before: Grower, *, told: bool = True

@@ -80,6 +80,8 @@ class Rendering:
                 async with self._database.reading() as session:
                     handover = await handovers.get(session, owed.subject)
                     moved = await growers.in_order(session, handover.moved.growers) if handover else []
+                if handover and owed.channel == handover.giver:
+                    return messages.handover_given(handover)
                 return messages.handover_received(handover, moved) if handover else None
             case AnnouncementKind.THREAD:
                 raise AssertionError("a thread is replied to, not rendered")

@@ -46,6 +46,7 @@ from bot.messages.ownership import (
     escalation_set,
     escalations,
     handed_over,
+    handover_given,
     handover_received,
     owned,
 )
@@ -117,6 +118,7 @@ __all__ = [
     "escalations",
     "grower_options",
     "handed_over",
+    "handover_given",
     "handover_received",
     "health_report",
     "help_text",

@@ -64,6 +64,18 @@ def handover_received(done: Handover, growers: Sequence[Grower]) -> Message:
     return Message(f"You look after more from now on: {what}.", tuple(paragraphs(*lines)))
 
 
+def handover_given(done: Handover) -> Message:
+    """To whoever it was of, when somebody else ordered it: what is a colleague's now, and the way back."""
+    what, taker = _what_moved(done.moved), mention(done.taker)
+    who = f"{mention(done.by)} took over" if done.by == done.taker else f"{mention(done.by)} gave {taker}"
+    lines = (
+        f"*You look after less from now on.* {who} everything of yours: {what}.",
+        f"To undo it, write `/fieldview handover @from @to` the other way round, from {taker} to you. "
+        f"It gives you all that {taker} has by then, also what was theirs before.",
+    )
+    return Message(f"You look after less from now on: {what}.", tuple(paragraphs(*lines)))
+
+
 def _what_moved(moved: Moved) -> str:
     parts = (
         (len(moved.growers), "grower"),

@@ -182,6 +182,23 @@ async def test_one_command_hands_everything_over_and_the_taker_reads_what(stage:
     assert any("Ada" in text_of(one) for one in stage.world.slack.posted(stage.world.slack.dm(stage.linus))[1:])
 
 
+async def test_whose_growers_somebody_else_hands_over_reads_who_took_them_and_the_way_back(stage: Stage) -> None:
+    await stage.sweeps_now()
+    await gives(stage, "grace")
+    await stage.types("/fieldview handover @grace @linus", stage.linus)
+    [told] = await stage.dm(stage.grace)
+    assert f"<@{stage.linus}> took over everything of yours: 1 grower" in text_of(told)
+    assert f"`/fieldview handover @from @to` the other way round, from <@{stage.linus}> to you" in text_of(told)
+    await stage.delivered()
+    assert stage.world.slack.posted(stage.world.slack.dm(stage.linus)) == [], "who typed it is told nothing more"
+    assert [deed for deed in await stage.deeds() if deed[0] == "handover"] == [("handover", "done")]
+    await stage.types("/fieldview handover @linus @grace", stage.linus)
+    _, back = await stage.dm(stage.grace, 2)
+    assert "You look after more" in text_of(back)
+    await stage.delivered()
+    assert stage.world.slack.posted(stage.world.slack.dm(stage.linus)) == []
+
+
 async def test_a_hand_over_that_breaks_off_moves_nothing(stage: Stage) -> None:
     await stage.sweeps_now()
     await gives(stage, "grace")

@@ -241,6 +241,8 @@ def casework() -> Iterator[tuple[str, Shown]]:
     yield "handed over", messages.handed_over(handover)
     yield "nothing to hand over", messages.handed_over(replace(handover, moved=Moved()))
     yield "hand-over received", messages.handover_received(handover, [a_grower(name="Hill & Dale"), GROWER])
+    yield "hand-over given", messages.handover_given(replace(handover, by="UMARIA"))
+    yield "hand-over taken", messages.handover_given(replace(handover, by="UJONAS"))
     many = replace(handover, moved=Moved(tuple(f"g-{n}" for n in range(300))))
     yield (
         "hand-over received, many",
