@@ -113,6 +113,8 @@ def words_in(text: str) -> list[str]:
 def tag_in(text: str) -> str:
     """One tag as it is kept: small letters, one space between words, nothing that is not seen. Raises UsageError."""
     tag = _folded(text)
+    if not tag:
+        raise UsageError("Which tag?")
     if not _is_tag(tag):
         raise no_tag(text)
     return tag

@@ -120,6 +120,8 @@ def told(entry: AuditEntry, grower: Grower | None = None) -> str:
     ending = "" if action in _OWN_ENDING else _ending(entry.outcome, detail)
     if action in _WANTED and ending == _OUTCOMES["refused"]:
         return f"{who} wanted to {_WANTED[action]} {whom or 'a grower'}, and was refused"
+    if ending and action in _TRIED:
+        words = f"{_TRIED[action]}: {whom}" if whom else _TRIED[action]
     return f"{who} {words}{', ' if ending else ''}{ending}"
 
 
@@ -246,6 +248,12 @@ def _subscribed(whom: str, detail: Detail) -> str:
     if detail.get("wishes"):
         return f"chose what {channel(str(detail['channel']))} hears" if detail.get("channel") else "chose for a channel"
     return _in_channel("subscribed")(whom, detail)
+
+
+def _unsubscribed(whom: str, detail: Detail) -> str:
+    if detail.get("before") is False:
+        return _in_channel("wanted to unsubscribe")(whom, detail) + ", which was not subscribed"
+    return _in_channel("unsubscribed")(whom, detail)
 
 
 def _permitted(whom_: str, detail: Detail) -> str:
@@ -391,7 +399,7 @@ _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
     "help": lambda whom, detail: "asked what I can do",
     "subscribe": _subscribed,
     "subscriptions": lambda whom, detail: "looked at which channels are subscribed",
-    "unsubscribe": _in_channel("unsubscribed"),
+    "unsubscribe": _unsubscribed,
     "create-grower": lambda whom, detail: "used the form for a new grower" + (f": {whom}" if whom else ""),
     "grower-created": _created,
     "choose-grower": _plain("chose", whom="a grower from a menu"),
@@ -458,5 +466,12 @@ _WANTED: Mapping[str, str] = {
     "refuse-account": "refuse another FieldView account of",
 }
 """What was not done because somebody may not: the words of the deed would say that it was."""
+
+_TRIED: Mapping[str, str] = {
+    "tag": "asked about tags",
+    "subscribe": "wanted to subscribe a channel",
+    "unsubscribe": "wanted to unsubscribe a channel",
+}
+"""What was not done for whatever reason, where the deed would say that it was, or that somebody only looked."""
 
 _OWN_ENDING = {"consent-failed", "consent-denied", "unknown-command", "unknown-button", "unknown-form"}

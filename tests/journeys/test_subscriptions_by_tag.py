@@ -248,12 +248,27 @@ async def test_a_wish_by_a_tag_that_no_grower_has_says_so_until_one_has_it(stage
     assert "No grower has" not in listed
 
 
-@pytest.mark.parametrize("typed", ["tag:", "tag:<!channel>", "tag:=1+1", f"tag:{'x' * 41}", "tag:north:south"])
+@pytest.mark.parametrize("typed", ["tag:<!channel>", "tag:=1+1", f"tag:{'x' * 41}", "tag:north:south"])
 async def test_what_cannot_be_a_tag_subscribes_nothing(stage_on_sqlite: Stage, typed: str) -> None:
     stage = stage_on_sqlite
     assert "cannot be a tag" in text_of(await stage.types(f"/fieldview subscribe {typed}"))
     assert "cannot be a tag" in text_of(await stage.types(f"/fieldview status {typed}"))
     assert "No channel that you can see is subscribed" in text_of(await stage.types("/fieldview subscriptions"))
+
+
+async def test_no_tag_at_all_is_asked_for(stage_on_sqlite: Stage) -> None:
+    assert "Which tag?" in text_of(await stage_on_sqlite.types("/fieldview subscribe tag:"))
+    assert "Which tag?" in text_of(await stage_on_sqlite.types("/fieldview status tag:"))
+
+
+async def test_what_was_only_tried_is_not_told_as_done(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    for typed in ("tag Hopper Grain add x", "subscribe tag:", "unsubscribe"):
+        await stage.types(f"/fieldview {typed}")
+    told = text_of(await stage.types("/fieldview history"))
+    assert "asked about tags: `Hopper Grain add x`, but I know nobody of that name" in told
+    assert "wanted to subscribe a channel: `tag:`, but something was missing" in told
+    assert f"wanted to unsubscribe <#{stage.growers}>, which was not subscribed" in told
 
 
 async def test_a_private_channel_is_subscribed_by_its_members_alone_whatever_the_tag(stage_on_sqlite: Stage) -> None:
