@@ -101,10 +101,10 @@ class Ownership:
         """Everything of one person goes to another, or nothing does; both read what it was. Raises UsageError."""
         if giver == taker:
             raise UsageError("That is the same person twice.", HANDOVER_USAGE)
-        await teammate(self._slack, taker)
+        name = (await teammate(self._slack, taker)).name
         told = {taker, giver} if await self._is_here(giver) else {taker}
         async with self._database.transaction() as session:
-            moved = await handovers.move(session, giver, taker)
+            moved = await handovers.move(session, giver, taker, name)
             handover = Handover(uuid.uuid4().hex, giver, taker, deed.actor, self._clock(), moved)
             if moved != Moved():
                 await handovers.keep(session, handover)

@@ -15,15 +15,17 @@ BATCH = 500
 """Rows named in one statement: databases have limits."""
 
 
-async def move(session: AsyncSession, giver: str, taker: str) -> Moved:
-    """Growers, open links, snoozes and assignments of open incidents, subscriptions, and the channels they lead.
+async def move(session: AsyncSession, giver: str, taker: str, name: str) -> Moved:
+    """Growers, open links, snoozes and assignments of open incidents, subscriptions, and the channels they lead. The
+    links bear the taker's `name` from now on.
 
     Rows are locked in the order in which a new link and a finished consent lock them: growers before their links. Each
     table in the order of its ids.
     """
     growers = await _give(session, GrowerRow.id, GrowerRow.owner, giver, taker)
     open_links, maker = ConsentRow.state.in_(UNFINISHED), func.coalesce(ConsentRow.made_by, ConsentRow.asked_by)
-    links = await _give(session, ConsentRow.id, ConsentRow.asked_by, giver, taker, open_links, made_by=maker)
+    also = {"made_by": maker, "asked_by_name": name}
+    links = await _give(session, ConsentRow.id, ConsentRow.asked_by, giver, taker, open_links, **also)
     still_open = IncidentRow.recovered_at.is_(None)
     snoozes = await _give(session, IncidentRow.id, IncidentRow.snoozed_by, giver, taker, still_open)
     assigned = await _give(session, IncidentRow.id, IncidentRow.assigned_to, giver, taker, still_open)

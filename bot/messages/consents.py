@@ -79,7 +79,8 @@ def standing(consent: Consent, now: datetime) -> str:
             return f"{_sent(consent, asked)}; {_begun(consent)} It works until {moment(consent.expires_at)}."
         case ConsentState.HELD:
             agreed = f"The grower agreed, but with {_account_kind(consent)}{_named(consent.account_email)}."
-            return f"{agreed} {asked} has to say whether that is right."
+            decides = mention(consent.asked_by, consent.asked_by_name)
+            return f"{agreed} {decides} has to say whether that is right."
         case ConsentState.EXCHANGING | ConsentState.DELIVERING:
             return f"The grower agreed, and Leaf is being told. {_held_up(consent)}".strip()
         case ConsentState.CONNECTED:

@@ -47,7 +47,8 @@ def _buttons(consent: Consent) -> ActionsBlock:
 
 def link_just_sent(consent: Consent, now: datetime, grower: Grower | None = None) -> Message:
     """Somebody else, or the same person, pressed the button moments ago."""
-    asked, name = escape(consent.asked_by_name), called(grower, consent.grower_name)
+    asked = escape(consent.asked_by_name) if consent.maker == consent.asked_by else "A colleague"
+    name = called(grower, consent.grower_name)
     head = f"{name} has a {link_name(consent)} already, so I made no second one."
     blocks = (
         section(f"*{head}*", standing(consent, now)),

@@ -185,6 +185,21 @@ async def test_what_nobody_decides_about_is_forgotten_after_three_days(stage: St
     assert "The link has run out since." in text_of(held)
 
 
+async def test_after_a_hand_over_the_card_names_who_decides_now_on_a_lock_screen_too(
+    stage: Stage, held: Message
+) -> None:
+    card = (await stage.posted(stage.alerts))[-1]
+
+    async def names(person: str, name: str) -> bool:
+        on_lock_screen = f"{name} has to decide about the FieldView account." in card.text
+        return on_lock_screen and f"<@{person}> has to say whether that is right" in text_of(card)
+
+    await eventually(lambda: names(stage.grace, "Grace Okafor"))
+    await stage.types("/fieldview handover @grace @linus", stage.linus)
+    await eventually(lambda: names(stage.linus, "Linus Berg"))
+    assert (await consent_of(stage)).maker == stage.grace, "who made the link is not rewritten"
+
+
 async def test_two_decide_and_the_first_one_counts(stage: Stage, held: Message) -> None:
     slack, bot = stage.world.slack, stage.running.bot
     consent = await consent_of(stage)
