@@ -313,6 +313,7 @@ async def test_of_many_who_give_a_grower_away_at_once_each_row_begins_where_the_
 
 async def test_the_status_of_a_colleague_is_that_of_the_growers_they_look_after(stage_on_sqlite: Stage) -> None:
     stage = stage_on_sqlite
+    await stage.sweeps_now()
     assert "is a colleague, no grower that I know" in text_of(await stage.types("/fieldview status @linus"))
     await stage.types("/fieldview owner Sato Family Orchards @linus")
     assert f"<@{stage.linus}> looks after 1 grower: 1 healthy" in text_of(await stage.types("/fieldview status @linus"))
