@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import messages
 from bot.announcer import Announcer
@@ -124,18 +126,7 @@ class BulkMaking:
                 return
             if done.tags == done.before:
                 return
-            await self._journal.record(
-                session,
-                bulk.made_by,
-                "job",
-                "tag",
-                "done",
-                bulk.id[:12],
-                channel=bulk.channel,
-                target=grower.id,
-                target_name=grower.name,
-                detail={"bulk": bulk.id, "before": done.before, "after": done.tags},
-            )
+            await self._record_line(session, bulk, grower, "tag", before=done.before, after=done.tags)
 
     async def _make(self, bulk: Bulk, asker: Person, line: BulkLine) -> None:
         async with self._database.reading() as session:
@@ -185,19 +176,24 @@ class BulkMaking:
             issued = await self._inviting.issue(session, grower, asker, person, bulk.channel, link.token_hash)
             consent = issued.consent
             await bulks.settle(session, bulk.id, line.number, consent_id=consent.id)
-            await self._journal.record(
-                session,
-                bulk.made_by,
-                "job",
-                "connect",
-                "done",
-                bulk.id[:12],
-                channel=bulk.channel,
-                target=grower.id,
-                target_name=grower.name,
-                detail={"consent": consent.id, "bulk": bulk.id, "to": person.id if person else None},
-            )
+            to = person.id if person else None
+            await self._record_line(session, bulk, grower, "connect", consent=consent.id, to=to)
         return consent
+
+    async def _record_line(self, session: AsyncSession, bulk: Bulk, grower: Grower, action: str, **detail: Any) -> None:
+        """The audit row of what the job did for one grower of the list."""
+        await self._journal.record(
+            session,
+            bulk.made_by,
+            "job",
+            action,
+            "done",
+            bulk.id[:12],
+            channel=bulk.channel,
+            target=grower.id,
+            target_name=grower.name,
+            detail={"bulk": bulk.id, **detail},
+        )
 
     async def _delivered(self, consent: Consent, person: Person | None) -> tuple[LineFate, str | None]:
         """Bring the link to the grower unless they have it. Raises ProviderUnavailable: then it is tried again."""

@@ -306,17 +306,22 @@ async def test_without_its_row_no_created_grower_is_learned(stage: Stage) -> Non
         assert await session.scalar(text("SELECT count(*) FROM growers WHERE name = 'Finca Rosa'")) == 0
 
 
-@pytest.mark.parametrize("found_by", ["the form, again", "the command", "a sweep"])
-async def test_whom_a_killed_attempt_created_is_in_writing_as_soon_as_somebody_finds_them(
-    stage: Stage, found_by: str
-) -> None:
-    """Killed between Leaf's answer and the row."""
+async def is_created_without_a_row(stage: Stage) -> None:
+    """Finca Rosa, at Leaf: the trail could not be written when Leaf's answer came."""
     form = await form_for(stage, "Finca Rosa")
     async with stage.running.bot.database.transaction() as session:
         await session.execute(text("ALTER TABLE audit_head RENAME TO audit_head_away"))
     await sends(stage, form, "Finca Rosa", "rosa@finca.example")
     async with stage.running.bot.database.transaction() as session:
         await session.execute(text("ALTER TABLE audit_head_away RENAME TO audit_head"))
+
+
+@pytest.mark.parametrize("found_by", ["the form, again", "the command", "a sweep"])
+async def test_whom_a_killed_attempt_created_is_in_writing_as_soon_as_somebody_finds_them(
+    stage: Stage, found_by: str
+) -> None:
+    """Killed between Leaf's answer and the row."""
+    await is_created_without_a_row(stage)
     made = stage.world.leaf.find("rosa@finca.example")
     assert await created(stage) == []
     stage.world.clock.advance(timedelta(minutes=3))
@@ -337,12 +342,7 @@ async def test_whom_a_killed_attempt_created_is_in_writing_also_when_they_are_fo
     stage: Stage, found_by: str
 ) -> None:
     """A program that is started again looks at everybody before it can know that nobody is at it any more."""
-    form = await form_for(stage, "Finca Rosa")
-    async with stage.running.bot.database.transaction() as session:
-        await session.execute(text("ALTER TABLE audit_head RENAME TO audit_head_away"))
-    await sends(stage, form, "Finca Rosa", "rosa@finca.example")
-    async with stage.running.bot.database.transaction() as session:
-        await session.execute(text("ALTER TABLE audit_head_away RENAME TO audit_head"))
+    await is_created_without_a_row(stage)
     await (stage.sweeps_now() if found_by == "a sweep" else stage.types("/fieldview status Finca Rosa"))
     stage.world.clock.advance(timedelta(minutes=3))
     await stage.sweeps_now()
