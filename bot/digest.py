@@ -45,6 +45,7 @@ async def report(session: AsyncSession, digest_id: str, now: datetime) -> Digest
         silent=await silences.standing(session, whose) if wishes.hears_of(Topic.SILENT) else (),
         ill=ill if wishes.hears_of(Topic.ILL) else (),
         week=await _week(session, digest) if digest.day.weekday() == MONDAY else None,
+        is_first=earlier is None,
         untold_since=earlier[1] if earlier and earlier[1] < digest.since else None,
     )
 

@@ -439,6 +439,8 @@ class Week:
 class DigestReport:
     """What stands in a digest. `fresh` has broken since the last one, `standing` before; on Mondays with the week.
 
+    `is_first`: this channel has had none before, and it looks back one day.
+
     `untold_since`: the last one was longer ago than any of them looks back, and here is where it ended.
     """
 
@@ -454,6 +456,7 @@ class DigestReport:
     ill: Sequence[Storm] = ()
     week: Week | None = None
     untold_since: datetime | None = None
+    is_first: bool = False
 
     @property
     def is_all_well(self) -> bool:

@@ -54,7 +54,8 @@ def digest(r: DigestReport, now: datetime) -> Message:
 
 def _head(r: DigestReport) -> str:
     ill, fresh = len(r.fresh) + len(r.standing), len(r.fresh)
-    news = "as before" if not fresh else "new since the last digest" if fresh == ill else f"{fresh} of them new"
+    old, new = ("for longer than a day", "new within a day") if r.is_first else ("as before", "new since the last digest")
+    news = old if not fresh else new if fresh == ill else f"{fresh} of them new"
     parts = [
         f"{count(ill, 'connection is', 'connections are')} not well, {news}" if ill else "",
         f"{count(len(r.silent), 'grower brings', 'growers bring')} no new data" if r.silent else "",

@@ -119,7 +119,7 @@ async def test_it_tells_what_is_new_what_stands_what_is_over_and_who_waits(stage
     await it_is(stage, 8)
     await round_of(stage)
     first, second = digests(stage)
-    assert "2 connections are not well, as before" in first.text
+    assert "2 connections are not well, for longer than a day" in first.text, "there was no digest before"
     told = shown(second)
     assert "2 connections are not well, 1 of them new" in second.text
     assert "New (1)\n• New · new@farm.example: shares only a part, for" in told

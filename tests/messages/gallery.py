@@ -811,6 +811,8 @@ def digests() -> Iterator[tuple[str, Shown]]:
     late = replace(today, since=before(days=7))
     after_all = replace(busy, digest=late, untold_since=before(days=24))
     yield "digest, after a long absence", messages.digest(after_all, NOW)
+    newly = replace(busy, standing=(), is_first=True)
+    yield "digest, the first of a channel", messages.digest(newly, NOW)
     yield "digest, as before", messages.digest(replace(busy, fresh=(), silent=(), waiting=()), NOW)
     one = replace(well, digest=replace(today, wishes=WISHES), growers=12, healthy=11, fresh=busy.fresh)
     yield "digest, of one colleague", messages.digest(one, NOW)
