@@ -340,9 +340,7 @@ async def staged(growers: int, seed: int) -> AsyncIterator[Month]:
                 encryption_keys=Fernet.generate_key().decode(),
                 public_url=url,
             )
-            fast = Tuning(
-                clock=clock, poll=0.02, nap=0.1, rates=Rates().times(1000), edits_apart=0.0, unpaced=True, retries=1
-            )
+            fast = Tuning(clock=clock, nap=0.1, rates=Rates().times(1000), edits_apart=0.0, unpaced=True, retries=1)
             async with running(settings, fast) as bot:
                 door.app = bot.web
                 # Its ticks are of real time; here they are played, so that the clock may jump between them.

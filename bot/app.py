@@ -97,7 +97,6 @@ class Tuning:
     clock: Clock = system_clock
     rates: Rates = field(default_factory=Rates)
     edits_apart: float = EDITS_APART
-    poll: float = 0.2
     nap: float = NAP
     page_rates: limits.Rates = field(default_factory=limits.Rates)
     unpaced: bool = False
@@ -129,7 +128,7 @@ async def running(settings: Settings, tuning: Tuning = Tuning()) -> AsyncIterato
         stack.push_async_callback(place.leave)
         await asyncio.to_thread(migrate, url)
         vault = Vault(settings.encryption_keys)
-        jobs = Jobs(database, vault, executor=place.name, poll=tuning.poll)
+        jobs = Jobs(database, vault, executor=place.name)
         slack = SlackClient(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
         key = await vault.own_secret(database, KEY_NAME)
         bot, alerts = _services(settings, tuning, database, vault, jobs, slack, key, place.name, stack)

@@ -20,9 +20,11 @@ from typing import Any, Protocol
 import structlog
 from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions, Serializer
 from pydantic import SecretStr
+from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.lookout import Lookout
 from bot.vault import Vault
 from storage.database import Database, parse, sync_url
 
@@ -35,7 +37,7 @@ AT_A_TIME = 20
 
 
 class Lane(StrEnum):
-    """What may wait for what. Each lane is a queue of the engine, which costs a look into the database per poll."""
+    """What may wait for what. Each lane is a queue of the engine, looked through by a thread of its own."""
 
     POSTS = "posts"
     """What waits for Slack's pace, and must keep nothing else waiting."""
@@ -44,12 +46,18 @@ class Lane(StrEnum):
     """What a person or an alert waits for."""
 
     PATIENT = "patient"
-    """What the clock starts and nobody waits for; looked for less often."""
+    """What the clock starts and nobody waits for."""
 
 
-POLLS_OF_THE_PATIENT = 5
-"""How many polls of the other lanes pass between two of the patient one."""
+POLL = 1.0
+"""Seconds after which a lane is looked through though this process put nothing there: another may have, and died."""
 
+
+MARGIN = 0.005
+"""Seconds after which a job that was put off is due also by a clock that counts milliseconds."""
+
+UNUSED = 0.1
+"""Seconds between two looks of the engine for messages between jobs, of which we have none; a stop waits for one."""
 
 NAME = "fieldview-bot"
 """What the engine calls us."""
@@ -106,7 +114,7 @@ def _revived(value: Any) -> Any:
 class Jobs:
     """The engine in this process: register, start, enqueue, stop."""
 
-    def __init__(self, database: Database, vault: Vault, *, executor: str = "slot-0", poll: float = 0.2) -> None:
+    def __init__(self, database: Database, vault: Vault, *, executor: str = "slot-0", poll: float = POLL) -> None:
         self._database = database
         self._serializer = SealedJson(vault)
         self._executor = executor
@@ -115,7 +123,10 @@ class Jobs:
         self._lanes: dict[str, Lane] = {}
         self._client: DBOSClient | None = None
         self._engine: DBOS | None = None
+        self._lookouts: dict[Lane, Lookout] = {}
         self._running: set[asyncio.Task[Any]] = set()
+        self._due: set[Lane] = set()
+        self._hastening: asyncio.Task[None] | None = None
         self._stopping = False
 
     def register(self, name: str, job: Job, lane: Lane = Lane.PROMPT) -> None:
@@ -133,25 +144,30 @@ class Jobs:
         self._client = await asyncio.to_thread(
             DBOSClient, system_database_url=url, serializer=self._serializer, retry_connection_errors=False
         )
-        # Before the launch: the engine looks for new queues at its start and then once a second.
-        for lane in sorted(set(self._lanes.values())):
+        lanes = sorted(set(self._lanes.values()))
+        for lane in lanes:
             await self._client.register_queue_async(
-                _queue(lane),
-                worker_concurrency=AT_A_TIME,
-                polling_interval_sec=self._poll * (POLLS_OF_THE_PATIENT if lane is Lane.PATIENT else 1),
-                application_name=NAME,
+                _queue(lane), worker_concurrency=AT_A_TIME, polling_interval_sec=self._poll, application_name=NAME
             )
+        # The engine itself listens to none of them: ours look through them, and need not wait for its interval.
+        DBOS.listen_queues([])
         DBOS.launch()
+        for lane in lanes:
+            if queue := await DBOS.retrieve_queue_async(_queue(lane)):
+                self._lookouts[lane] = Lookout(self._engine, queue)
+                self._lookouts[lane].start()
 
     async def enqueue(self, session: AsyncSession, job: str, subject: str, key: str) -> None:
         """See Queue. Raises LookupError for a job nobody registered."""
         if job not in self._jobs:
             raise LookupError(job)
-        client, options = self._started(), _options(job, key, self._lanes[job])
+        client, lane = self._started(), self._lanes[job]
+        options = _options(job, key, lane)
         await session.run_sync(lambda sync: client.enqueue_in_transaction(sync.connection(), options, subject))
+        event.listen(session.sync_session, "after_commit", lambda committed: self._ring(lane), once=True)
 
     async def start_now(self, job: str, subject: str, key: str) -> None:
-        """Start without waiting for the next poll, outside any transaction; durable from here on."""
+        """Start in a transaction of its own; durable from here on."""
         async with self._database.transaction() as session:
             await self.enqueue(session, job, subject, key)
 
@@ -198,15 +214,20 @@ class Jobs:
         process would be handed round for ever; this one counts, and stops at a hundred.
         """
         await asyncio.to_thread(DBOS._recover_pending_workflows, [executor])
+        for lane in self._lookouts:
+            self._ring(lane)
 
     async def stop(self, *, grace: float = 20.0) -> None:
         """Let the jobs that run end, at most so many seconds; they and the rest go on at the next start."""
         self._stopping = True
+        for lookout in self._lookouts.values():
+            lookout.stop()
         if self._running:
             await asyncio.wait(self._running, timeout=grace)
-        for task in self._running:
+        ending = {*self._running, *filter(None, [self._hastening])}
+        for task in ending:
             task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await asyncio.gather(*ending, return_exceptions=True)
         if self._client is None:
             return
         self._client.destroy()
@@ -214,6 +235,8 @@ class Jobs:
         if self._engine is not None:
             # Threads that wait for a database that is away would keep this process from ending until it is back.
             self._engine._sys_db._retry_connection_errors = False
+        for lookout in self._lookouts.values():
+            await asyncio.to_thread(lookout.join)
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
         # The engine made its threads the loop's own, and they ended with it.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
@@ -233,14 +256,24 @@ class Jobs:
             if self._stopping or (task := asyncio.current_task()) is None:
                 raise asyncio.CancelledError
             self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            task.add_done_callback(lambda ended: self._ended(ended, self._lanes[name]))
             wait, crashes = await self._run(name, job, subject, crashes)
             if wait is not None:
                 key = f"{str(DBOS.workflow_id).removesuffix(f'~{tries}')}~{tries + 1}"
-                await self._put_off(_options(name, key, self._lanes[name], wait), subject, tries + 1, crashes)
+                lane = self._lanes[name]
+                await self._put_off(lane, wait, _options(name, key, lane, wait), subject, tries + 1, crashes)
 
         tried.__name__ = tried.__qualname__ = name
         return tried
+
+    def _ended(self, task: asyncio.Task[Any], lane: Lane) -> None:
+        """There is room for one that waits because so many run at once."""
+        self._running.discard(task)
+        self._ring(lane)
+
+    def _ring(self, lane: Lane) -> None:
+        if lane in self._lookouts:
+            self._lookouts[lane].ring()
 
     async def _run(self, name: str, job: Job, subject: str, crashes: int) -> tuple[float | None, int]:
         """The seconds after which the job wants to be tried again, and how often in a row it has crashed."""
@@ -250,7 +283,7 @@ class Jobs:
             log.exception("job crashed", job=name, subject=subject, crashes=crashes + 1)
             return min(600.0, 2.0**crashes) * random.uniform(0.8, 1.2), crashes + 1  # noqa: S311 - spreads retries
 
-    async def _put_off(self, options: EnqueueOptions, *arguments: Any) -> None:
+    async def _put_off(self, lane: Lane, wait: float, options: EnqueueOptions, *arguments: Any) -> None:
         """Do not lose the job, even when the database is away at this moment."""
         while True:
             try:
@@ -259,7 +292,26 @@ class Jobs:
                 log.warning("the database did not answer; trying again", failure=type(failure).__name__)
                 await asyncio.sleep(1.0)
             else:
-                return
+                break
+        asyncio.get_running_loop().call_later(wait + MARGIN, self._is_due, lane)
+
+    def _is_due(self, lane: Lane) -> None:
+        self._due.add(lane)
+        if self._hastening is None and not self._stopping:
+            self._hastening = asyncio.create_task(self._hasten())
+
+    async def _hasten(self) -> None:
+        """Let the engine find what is due; it does so once a second unasked."""
+        try:
+            while self._due and self._engine is not None:
+                due, self._due = self._due, set()
+                await asyncio.to_thread(self._engine._sys_db.transition_delayed_workflows)
+                for lane in due:
+                    self._ring(lane)
+        except (SQLAlchemyError, OSError) as failure:
+            log.warning("the database did not answer; jobs begin a little later", failure=type(failure).__name__)
+        finally:
+            self._hastening = None
 
 
 def _queue(lane: Lane) -> str:
@@ -291,5 +343,7 @@ def _config(url: str, serializer: Serializer, executor: str) -> DBOSConfig:
         "max_executor_threads": 8,
         "log_level": "WARNING",
         "scheduler_polling_interval_sec": 3600.0,
+        "notification_listener_polling_interval_sec": UNUSED,
+        "notification_coalesce_sec": UNUSED,
         "run_migrations": True,
     }

@@ -274,7 +274,7 @@ async def set_up(
         made = load(_env_file=None, **(usual | dict(detours) | settings))
         turned = tuning or Tuning()
         fast = Rates().times(1000)
-        turned = replace(turned, clock=world.clock, poll=0.04, nap=0.1, rates=fast, edits_apart=0.0)
+        turned = replace(turned, clock=world.clock, nap=0.1, rates=fast, edits_apart=0.0)
         async with host(made, turned) as bot:
             door.app = bot.web
             yield Stage(world, made, url, bot, grace, linus, ada, growers, alerts)

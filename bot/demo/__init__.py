@@ -56,7 +56,7 @@ async def performing(folder: Path, port: int = 0) -> AsyncIterator[Demo]:
             sweep_interval=SWEEP_INTERVAL,
             leaf_requests_per_second=50,
         )
-        async with running(settings, Tuning(clock=world.clock, poll=0.1, nap=NAP)) as bot:
+        async with running(settings, Tuning(clock=world.clock, nap=NAP)) as bot:
             door.app = bot.web
             async with Director(world, bot, cast) as director, serving(stage(director, world.slack.app), port) as url:
                 yield Demo(url, world, cast, bot)

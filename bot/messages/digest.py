@@ -54,7 +54,9 @@ def digest(r: DigestReport, now: datetime) -> Message:
 
 def _head(r: DigestReport) -> str:
     ill, fresh = len(r.fresh) + len(r.standing), len(r.fresh)
-    old, new = ("for longer than a day", "new within a day") if r.is_first else ("as before", "new since the last digest")
+    old, new = (
+        ("for longer than a day", "new within a day") if r.is_first else ("as before", "new since the last digest")
+    )
     news = old if not fresh else new if fresh == ill else f"{fresh} of them new"
     parts = [
         f"{count(ill, 'connection is', 'connections are')} not well, {news}" if ill else "",

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from cryptography.fernet import Fernet
@@ -14,13 +15,17 @@ from pydantic import SecretStr
 from sqlalchemy import create_engine, inspect, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.jobs import Jobs, SealedJson
+from bot.jobs import AT_A_TIME, Jobs, SealedJson
+from bot.lookout import Bell, Lookout
 from bot.vault import Vault
 from storage.database import Database, sync_url
 from tests.faults.lines import line_to
 from tests.stage import eventually
 
 KEYS = SecretStr(Fernet.generate_key().decode())
+HARDLY_EVER = 3600.0
+"""Seconds between two looks for jobs that nobody in this process put there or put off."""
+
 Job = Callable[[str], Awaitable[float | None]]
 
 
@@ -42,9 +47,9 @@ class Work:
 
 
 @asynccontextmanager
-async def engine(database: Database, **jobs: Job) -> AsyncIterator[Jobs]:
+async def engine(database: Database, *, poll: float = HARDLY_EVER, **jobs: Job) -> AsyncIterator[Jobs]:
     """The engine at work in this process, until the block ends."""
-    made = Jobs(database, Vault(KEYS), poll=0.02)
+    made = Jobs(database, Vault(KEYS), poll=poll)
     for name, job in jobs.items():
         made.register(name, job)
     await made.start()
@@ -221,7 +226,7 @@ async def test_what_does_not_end_in_time_is_cut_off_and_done_again_at_the_next_s
             cut.set()
         return None
 
-    jobs = Jobs(database, Vault(KEYS), poll=0.02)
+    jobs = Jobs(database, Vault(KEYS))
     jobs.register("work", endless)
     await jobs.start()
     await jobs.start_now("work", "ada", "k1")
@@ -244,9 +249,39 @@ async def test_a_job_put_off_survives_a_restart(database: Database) -> None:
         await jobs.start_now("work", "ada", "k1")
         await first.until(1)
         await eventually(lambda: has_key(database, "k1~1"))
-    async with engine(database, work=second):
+    async with engine(database, poll=0.1, work=second):
         await second.until(1)
     assert second.done == ["ada"]
+
+
+async def test_a_job_put_off_begins_when_it_is_due_and_not_at_some_later_look(database: Database) -> None:
+    work = Work()
+
+    async def twice(subject: str) -> float | None:
+        await work(subject)
+        return 0.2 if len(work.done) == 1 else None
+
+    async with engine(database, work=twice) as jobs:
+        await jobs.start_now("work", "ada", "k1")
+        await work.until(2)
+
+
+async def test_what_waits_because_so_many_run_begins_when_one_of_them_ends(database: Database) -> None:
+    work = Work()
+    async with engine(database, work=work) as jobs:
+        async with database.transaction() as session:
+            for number in range(3 * AT_A_TIME):
+                await jobs.enqueue(session, "work", str(number), f"k{number}")
+        await work.until(3 * AT_A_TIME)
+
+
+async def test_what_a_process_left_that_died_is_found_by_another(database: Database) -> None:
+    """The dead one cannot ring for it."""
+    work = Work()
+    async with engine(database, poll=0.1, work=work) as jobs:
+        with patch.object(Lookout, "ring"):
+            await jobs.start_now("work", "ada", "k1")
+            await work.until(1)
 
 
 async def has_key(database: Database, key: str) -> bool:
@@ -345,3 +380,11 @@ async def test_a_database_that_is_away_keeps_no_process_from_ending(postgresql_u
         with pytest.raises(SQLAlchemyError):
             await asyncio.wait_for(asks, timeout=30)
         await database.close()
+
+
+def test_a_bell_that_is_rung_while_nobody_waits_ends_the_next_wait() -> None:
+    bell = Bell()
+    bell.ring()
+    assert bell.wait(HARDLY_EVER) is False
+    bell.set()
+    assert bell.wait(HARDLY_EVER) is True
