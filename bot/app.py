@@ -318,7 +318,7 @@ def _services(
         agreeing_reads=settings.agreeing_reads,
     )
     learning = Learning(journal, clock)
-    monitor = Monitor(database, leaf, reducer, announcer, learning, clock, storms)
+    monitor = Monitor(database, leaf, reducer, announcer, learning, clock, storms, jobs.let_pass)
     archive = Archive(database, leaf, clock)
     directory = Directory(database, leaf, slack, journal, learning, clock)
     access = Access(database, slack, settings.first_admins)

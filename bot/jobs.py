@@ -49,9 +49,12 @@ class Lane(StrEnum):
     """What the clock starts and nobody waits for."""
 
 
-POLL = 1.0
+POLL = 2.0
 """Seconds after which a lane is looked through though this process put nothing there: another may have, and died."""
 
+
+COURTESY = 0.05
+"""Seconds for which a patient job lets others pass at a time."""
 
 MARGIN = 0.005
 """Seconds after which a job that was put off is due also by a clock that counts milliseconds."""
@@ -124,7 +127,7 @@ class Jobs:
         self._client: DBOSClient | None = None
         self._engine: DBOS | None = None
         self._lookouts: dict[Lane, Lookout] = {}
-        self._running: set[asyncio.Task[Any]] = set()
+        self._running: dict[asyncio.Task[Any], Lane] = {}
         self._due: set[Lane] = set()
         self._hastening: asyncio.Task[None] | None = None
         self._stopping = False
@@ -186,6 +189,13 @@ class Jobs:
                 return forgotten
             await DBOS.delete_workflows_async([workflow.workflow_id for workflow in finished])
             forgotten += len(finished)
+
+    async def let_pass(self) -> None:
+        """Wait while jobs run that somebody waits for, though not for long: for a patient job between two steps."""
+        hurried = {task for task, lane in self._running.items() if lane is not Lane.PATIENT}
+        hurried.discard(asyncio.current_task())
+        if hurried:
+            await asyncio.wait(hurried, timeout=COURTESY)
 
     async def backlog(self) -> tuple[int, int]:
         """How many jobs run and how many wait for their turn or their time."""
@@ -255,8 +265,8 @@ class Jobs:
         async def tried(subject: str, tries: int = 0, crashes: int = 0) -> None:
             if self._stopping or (task := asyncio.current_task()) is None:
                 raise asyncio.CancelledError
-            self._running.add(task)
-            task.add_done_callback(lambda ended: self._ended(ended, self._lanes[name]))
+            self._running[task] = self._lanes[name]
+            task.add_done_callback(self._ended)
             wait, crashes = await self._run(name, job, subject, crashes)
             if wait is not None:
                 key = f"{str(DBOS.workflow_id).removesuffix(f'~{tries}')}~{tries + 1}"
@@ -266,10 +276,9 @@ class Jobs:
         tried.__name__ = tried.__qualname__ = name
         return tried
 
-    def _ended(self, task: asyncio.Task[Any], lane: Lane) -> None:
+    def _ended(self, task: asyncio.Task[Any]) -> None:
         """There is room for one that waits because so many run at once."""
-        self._running.discard(task)
-        self._ring(lane)
+        self._ring(self._running.pop(task))
 
     def _ring(self, lane: Lane) -> None:
         if lane in self._lookouts:

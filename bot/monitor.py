@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import uuid
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -85,9 +85,11 @@ class Monitor:
         learning: Learning,
         clock: Callable[[], datetime],
         storms: Storms,
+        let_pass: Callable[[], Awaitable[None]],
     ) -> None:
         self._database = database
         self._leaf = leaf
+        self._let_pass = let_pass
         self._reducer = reducer
         self._announcer = announcer
         self._learning = learning
@@ -232,6 +234,8 @@ class Monitor:
         seen: set[str] = set()
         async with aclosing(self._pages(sweep.page, sweep.growers)) as pages:
             async for asked_at, users in pages:
+                # An alert that came meanwhile is not to wait for each of the pages that are left.
+                await self._let_pass()
                 sweep = await self._look_at(users, asked_at, sweep)
                 seen.update(user.id for user in users)
                 sweep = await self._beat(sweep)

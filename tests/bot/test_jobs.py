@@ -275,6 +275,25 @@ async def test_what_waits_because_so_many_run_begins_when_one_of_them_ends(datab
         await work.until(3 * AT_A_TIME)
 
 
+async def test_a_patient_job_lets_others_pass_but_does_not_wait_for_ever(database: Database) -> None:
+    begun, release, order = asyncio.Event(), asyncio.Event(), Work()
+
+    async def prompt(subject: str) -> None:
+        begun.set()
+        await release.wait()
+        await order("prompt")
+
+    async with engine(database, prompt=prompt) as jobs:
+        await jobs.let_pass()
+        await jobs.start_now("prompt", "an alert", "k1")
+        await begun.wait()
+        await jobs.let_pass()
+        assert order.done == [], "this one takes too long to be waited for"
+        asyncio.get_running_loop().call_soon(release.set)
+        await jobs.let_pass()
+        assert order.done == ["prompt"]
+
+
 async def test_what_a_process_left_that_died_is_found_by_another(database: Database) -> None:
     """The dead one cannot ring for it."""
     work = Work()
