@@ -191,9 +191,7 @@ class SlackEdge:
         asked = Asked(call, "command", action, answer_at, name, typed.strip(), role)
 
         async def work() -> Reply:
-            return (
-                await self._opened(call, await command.run(call, self._bot)) if command else _unknown_command(call.word)
-            )
+            return await self._opened(call, await command.run(call, self._bot)) if command else _unknown_command(call)
 
         await self._carry_out(asked, work)
 
@@ -475,7 +473,8 @@ def _explained(problem: BotError, asked: Asked) -> Message:
             return messages.problem(problem, might_change=asked.role is not Role.VIEWER)
 
 
-def _unknown_command(word: str) -> Reply:
-    close = process.extractOne(word.lower(), list(COMMANDS), scorer=fuzz.ratio, score_cutoff=60)
-    hint = f"{COMMAND} {close[0]}" if close else None
-    return Reply(messages.help_text(overview(), unknown=word, hint=hint))
+def _unknown_command(call: Call) -> Reply:
+    """A slip of the keyboard; or else a grower's name, of whom somebody wants to know the status."""
+    close = process.extractOne(call.word.lower(), list(COMMANDS), scorer=fuzz.ratio, score_cutoff=72)
+    meant = (COMMAND, close[0], call.text) if close else (COMMAND, "status", call.word, call.text)
+    return Reply(messages.help_text(overview(), unknown=call.word, hint=" ".join(meant).strip()))

@@ -285,13 +285,20 @@ async def test_help_names_every_command(stage_on_sqlite: Stage, typed: str) -> N
 
 @pytest.mark.parametrize(
     ("typed", "meant"),
-    [("conect Ada", "connect"), ("STATSU", "status"), ("evnts Ada", "events"), ("disconect Ada", "disconnect")],
+    [
+        ("conect Ada", "connect Ada"),
+        ("STATSU", "status"),
+        ("evnts Ada", "events Ada"),
+        ("disconect Ada", "disconnect Ada"),
+        ("Sato", "status Sato"),
+        ("Sato Family Orchards", "status Sato Family Orchards"),
+    ],
 )
 async def test_a_slip_of_the_keyboard_is_understood_and_not_carried_out(
     stage_on_sqlite: Stage, typed: str, meant: str
 ) -> None:
     shown = await stage_on_sqlite.types(f"/fieldview {typed}")
-    assert f"/fieldview {meant}" in shown.text
+    assert f"Did you mean /fieldview {meant}?" in shown.text
     [row] = await stage_on_sqlite.audit()
     assert (row.action, row.outcome) == ("unknown-command", "refused")
     assert typed in (row.typed or "")
