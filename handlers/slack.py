@@ -240,6 +240,7 @@ class SlackEdge:
         await self._carry_out(asked, work)
 
     async def _show_home(self, request: Request, look: str) -> None:
+        await self._precedence.turn()
         try:
             await self._bot.slack.publish_home(request.user, await self._home_for(request, look))
         except BotError as failure:
