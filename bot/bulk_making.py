@@ -112,6 +112,8 @@ class BulkMaking:
     async def _tag(self, bulk: Bulk, line: BulkLine) -> None:
         """Give the line's grower its tags, unless somebody has filled up what a grower may have."""
         async with self._database.transaction() as session:
+            # First the grower, then the list, then its line, as in `_issued`: the job may run twice.
+            await growers.lock(session, line.grower_id or "")
             if not await bulks.is_running(session, bulk.id):
                 return
             grower = await growers.get(session, line.grower_id or "")

@@ -19,8 +19,8 @@ from bot.bulk_listing import NAP
 from bot.errors import UsageError
 from bot.sandbox.slack.workspace import Message
 from bot.sandbox.world import World
-from storage import bulks
-from storage.records import BulkState
+from storage import bulks, growers
+from storage.records import BulkLine, BulkState, LineFate
 from storage.tables import ConsentLinkRow
 from tests.stage import ADA, Stage, buttons_of, days, eventually, set_up, text_of
 
@@ -389,6 +389,34 @@ async def test_stopped_on_another_replica_means_no_further_link_and_no_further_t
         await making
         assert await bot.inviting.working() == []
         assert await bot.tagging.everything() == {}
+
+
+async def test_a_job_that_runs_twice_gives_the_tags_and_makes_the_link_without_a_deadlock(postgresql_url: str) -> None:
+    """One of the two makes the link: it has the grower, and is about to write what became of the line."""
+    async with set_up(postgresql_url) as stage:
+        await stage.sweeps_now()
+        bot, ada = stage.running.bot, stage.world.leaf.find(ADA).id
+        bulk_id = await running(stage, b"name,tags\nAda Lovelace Farms,north\n")
+        [line] = await lines_of(stage, bulk_id)
+        bulk = await bot.bulk_inviting._own(bulk_id, stage.grace)
+
+        async def waits() -> bool:
+            async with bot.database.reading() as session:
+                return bool(await session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+
+        async with bot.database.transaction() as session:
+            await growers.lock(session, ada)
+            tagging = asyncio.create_task(bot.bulk_making._tag(bulk, line))
+            await eventually(waits)
+            assert await bulks.is_running(session, bulk_id)
+            assert await bulks.settle(session, bulk_id, line.number, fate=LineFate.CONNECTED)
+        await tagging
+        assert await bot.tagging.everything() == {"north": 1}
+
+
+async def lines_of(stage: Stage, bulk_id: str) -> list[BulkLine]:
+    async with stage.running.bot.database.reading() as session:
+        return await bulks.lines(session, bulk_id)
 
 
 async def test_stopped_between_link_and_message_the_link_is_in_the_file(stage_on_sqlite: Stage) -> None:
