@@ -110,15 +110,17 @@ class Directory:
             claim = await creations.claim(session, key, now, lost_before=now - LOST)
         if claim is creations.Claim.TAKEN:
             raise UsageError(BEING_CREATED)
+        still_lost = claim is creations.Claim.AFTER_A_LOST_ONE
         try:
             known = await self._leaf.find_users(email=email)
+            still_lost = False
             same = [user for user in known if fold(user.name) == fold(name)]
             if not same:
                 now = await self._still_claimed(key, now)
             user = same[0] if same else await self._new(name, email, external_id)
         except ProviderError as failure:
             if not (isinstance(failure, ProviderUnavailable) and failure.in_doubt):
-                await self._release(key, now)
+                await self._release(key, now, still_lost=still_lost)
             raise
         grower = grower_of(user)
         async with self._database.transaction() as session:
@@ -127,7 +129,7 @@ class Directory:
             if not same:
                 await self._journal.on_the_way(session, "grower-created", grower)
             elif claim is creations.Claim.AFTER_A_LOST_ONE:
-                # Whoever began and was not heard of again made them at Leaf, and wrote nothing down.
+                # Whoever asked Leaf for them and was not heard of again wrote nothing down.
                 await self._journal.on_the_way(session, "grower-created", grower, found=True)
         return grower, not same
 
@@ -146,9 +148,12 @@ class Directory:
                 raise UsageError(BEING_CREATED)
         return now
 
-    async def _release(self, key: str, claimed_at: datetime) -> None:
+    async def _release(self, key: str, claimed_at: datetime, *, still_lost: bool) -> None:
         async with self._database.transaction() as session:
-            await creations.release(session, key, claimed_at)
+            if still_lost:
+                await creations.put_back(session, key, claimed_at, claimed_at - 2 * LOST)
+            else:
+                await creations.release(session, key, claimed_at)
 
     async def suggest(self, typed: str, limit: int = 100) -> list[Grower]:
         """Growers for type-ahead, from the local index only; the first by name while nothing is typed."""

@@ -1,4 +1,4 @@
-"""Growers as Leaf has them; and those whom an attempt of ours had created that was not heard of again."""
+"""Growers as Leaf has them; and those whom an attempt of ours had asked Leaf for that was not heard of again."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Learning:
         self._clock = clock
 
     async def lost(self, session: AsyncSession) -> set[str]:
-        """What somebody began to create, and was not heard of again: whoever is found of those is kept anew, as they
+        """Whom somebody asked Leaf for who was not heard of again: whoever is found of those is kept anew, as they
         may have been kept while it was too early to tell."""
         return await creations.lost(session, self._clock() - LOST)
 
     async def keep(self, session: AsyncSession, fresh: Sequence[Grower]) -> None:
         """Add these growers or bring them up to date.
 
-        Whoever was killed between Leaf's answer and the row has left the claim: it is what tells that the row is owed.
+        Whoever was killed after asking Leaf for one of them has left the claim: it is what tells that a row is owed.
         """
         await growers.save(session, fresh)
         before = self._clock() - LOST

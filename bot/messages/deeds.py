@@ -268,8 +268,10 @@ def _plain(words: str, *, whom: str = "") -> Callable[[str, Detail], str]:
 
 
 def _created(whom: str, detail: Detail) -> str:
-    created = "found at Leaf what an attempt before had created" if detail.get("found") else "created a grower at Leaf"
-    return f"{created}: {whom or 'name not kept'}"
+    if detail.get("found"):
+        # Somebody else may have made them meanwhile: Leaf does not say.
+        return f"found at Leaf whom an attempt before was about to create: {whom or 'name not kept'}"
+    return f"created a grower at Leaf: {whom or 'name not kept'}"
 
 
 def _typed(words: str) -> Callable[[str, Detail], str]:

@@ -20,12 +20,16 @@ class PaceRow(Row):
 
 
 class CreationRow(Row):
-    """A grower who is being created at Leaf, by a digest of what is known of them."""
+    """A grower who is being created at Leaf, by a digest of what is known of them.
+
+    `asked`: whether Leaf may have been asked for it; None where an older version did not say.
+    """
 
     __tablename__ = "creations"
 
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
     began_at: Mapped[datetime]
+    asked: Mapped[bool | None]
 
 
 class SealedValueRow(Row):

@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from bot.errors import UsageError
+from bot.errors import ProviderUnavailable, UsageError
 from bot.journal import Deed, Errand, Journal
 from bot.leaf.models import LeafUser
 from bot.sandbox.world import World
@@ -324,15 +324,7 @@ async def test_whom_a_killed_attempt_created_is_in_writing_as_soon_as_somebody_f
     await is_created_without_a_row(stage)
     made = stage.world.leaf.find("rosa@finca.example")
     assert await created(stage) == []
-    stage.world.clock.advance(timedelta(minutes=3))
-    if found_by == "the form, again":
-        with stage.running.bot.journal.errand(Errand(Deed(stage.grace, "form", "create-grower", "again"))):
-            await stage.running.bot.directory.create("Finca Rosa", "rosa@finca.example", None)
-    elif found_by == "a sweep":
-        await stage.sweeps_now()
-    else:
-        await stage.types("/fieldview status Finca Rosa")
-    await stage.sweeps_now()
+    await finds(stage, found_by)
     finder = stage.grace if found_by == "the form, again" else "job:creation"
     assert await created(stage) == [(finder, made.id, {"found": True})]
 
@@ -348,6 +340,46 @@ async def test_whom_a_killed_attempt_created_is_in_writing_also_when_they_are_fo
     await stage.sweeps_now()
     await stage.sweeps_now()
     assert await created(stage) == [("job:creation", stage.world.leaf.find("rosa@finca.example").id, {"found": True})]
+
+
+async def finds(stage: Stage, found_by: str) -> None:
+    """Somebody comes upon Finca Rosa, long after an attempt to create them was last heard of; then the next sweep."""
+    stage.world.clock.advance(timedelta(minutes=3))
+    if found_by == "the form, again":
+        with stage.running.bot.journal.errand(Errand(Deed(stage.grace, "form", "create-grower", "again"))):
+            await stage.running.bot.directory.create("Finca Rosa", "rosa@finca.example", None)
+    elif found_by == "a sweep":
+        await stage.sweeps_now()
+    else:
+        await stage.types("/fieldview status Finca Rosa")
+    await stage.sweeps_now()
+
+
+@pytest.mark.parametrize("found_by", ["the form, again", "the command", "a sweep"])
+async def test_who_was_killed_before_asking_leaf_is_not_said_to_have_created_anybody(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, found_by: str
+) -> None:
+    """And then somebody makes the grower in Leaf's own pages."""
+    directory = stage.running.bot.directory
+    with monkeypatch.context() as dying:
+        dying.setattr(directory._leaf, "find_users", killed)
+        with pytest.raises(Killed):
+            await directory.create("Finca Rosa", "rosa@finca.example", None)
+    stage.world.leaf.add_user(name="Finca Rosa", email="rosa@finca.example")
+    await finds(stage, found_by)
+    assert await created(stage) == []
+
+
+async def test_a_leaf_that_is_away_when_somebody_looks_again_lets_no_row_be_forgotten(stage_on_sqlite: Stage) -> None:
+    stage, leaf = stage_on_sqlite, stage_on_sqlite.world.leaf
+    await is_created_without_a_row(stage)
+    stage.world.clock.advance(timedelta(minutes=3))
+    leaf.faults.outage()
+    with pytest.raises(ProviderUnavailable):
+        await stage.running.bot.directory.create("Finca Rosa", "rosa@finca.example", None)
+    leaf.faults.heal()
+    await stage.sweeps_now()
+    assert await created(stage) == [("job:creation", leaf.find("rosa@finca.example").id, {"found": True})]
 
 
 async def test_whoever_was_slow_creates_no_second_grower(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -205,6 +205,13 @@ MUTATIONS = (
         ("tests/journeys/test_audit_rows.py", "-k", "killed_attempt and sqlite and command"),
     ),
     Mutation(
+        "that Leaf was asked for whom a killed attempt wanted to create",
+        "storage/creations.py",
+        "CreationRow.began_at < before, CreationRow.asked.is_not(False)",
+        "(CreationRow.began_at < before,)",
+        (AUDIT_ROWS, "-k", "before_asking and sqlite"),
+    ),
+    Mutation(
         "rows left behind at a stop",
         "bot/app.py",
         "        stack.push_async_callback(bot.journal.finish)\n",

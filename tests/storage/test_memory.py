@@ -524,8 +524,26 @@ async def test_whoever_was_taken_for_dead_leaves_the_claim_of_the_next_one_alone
 
     slow, quick = NOON, NOON + 2 * HOUR
     assert await claimed(slow) is creations.Claim.FIRST
+    assert await write(database, lambda session: creations.renew(session, "rosa", slow, slow))
     assert await claimed(quick) is creations.Claim.AFTER_A_LOST_ONE
+    assert not await write(database, lambda session: creations.renew(session, "rosa", slow, slow))
     await write(database, lambda session: creations.release(session, "rosa", slow))
     assert await claimed(quick) is creations.Claim.TAKEN
     await write(database, lambda session: creations.release(session, "rosa", quick))
     assert await claimed(quick) is creations.Claim.FIRST
+
+
+async def test_whoever_died_before_asking_leaf_leaves_nothing_that_may_have_been_created(database: Database) -> None:
+    async def lost(at: datetime) -> set[str]:
+        return await write(database, lambda session: creations.lost(session, at))
+
+    first, second = NOON, NOON + 2 * HOUR
+    for at in (first, second):
+        claim = await write(
+            database,
+            lambda session, at=at: creations.claim(session, "rosa", at, lost_before=at - HOUR),  # type: ignore[misc]
+        )
+        assert claim is creations.Claim.FIRST
+        assert await lost(at + HOUR) == set()
+    assert await write(database, lambda session: creations.renew(session, "rosa", second, second))
+    assert await lost(second + HOUR) == {"rosa"}
