@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -95,6 +96,7 @@ class Tuning:
     """What tests and the demo turn: nothing an operator needs."""
 
     clock: Clock = system_clock
+    seconds: Callable[[], float] = time.monotonic
     rates: Rates = field(default_factory=Rates)
     edits_apart: float = EDITS_APART
     nap: float = NAP
@@ -456,7 +458,7 @@ def _services(
             database, clock, settings.audit_anchor_file, _anchoring(announcer, settings.audit_anchor_channel)
         ),
         retention=Retention(database, journal, clock, settings.audit_retention_days),
-        readiness=Readiness(database, leaf, slack, clock, settings.sweep_interval),
+        readiness=Readiness(database, leaf, slack, clock, settings.sweep_interval, seconds=tuning.seconds),
         clock=clock,
     )
     return bot, alerts

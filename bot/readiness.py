@@ -17,7 +17,7 @@ from bot.leaf.client import LeafClient
 from bot.slack.client import SlackClient
 from storage import connections, incidents, outbox, sweeps
 from storage.database import Database
-from storage.records import CredentialStatus
+from storage.records import CredentialStatus, Sweep
 
 ASKED_AGAIN = timedelta(seconds=30)
 """For how long Leaf's and Slack's last word is good enough for a probe."""
@@ -58,16 +58,21 @@ class Readiness:
         slack: SlackClient,
         clock: Callable[[], datetime],
         sweep_interval: float,
+        *,
+        seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._leaf = leaf
         self._slack = slack
         self._clock = clock
+        self._seconds = seconds
         self._sweep_interval = sweep_interval
         self._born = clock()
-        self._remembered: dict[str, tuple[datetime, Part]] = {}
-        self._counted: tuple[datetime, Figures | None] | None = None
-        self._looked: tuple[datetime, dict[str, Part]] | None = None
+        self._newest: tuple[str, float] = ("", seconds())
+        """The sweep that ended last, and since when we know; no name before the first one."""
+        self._remembered: dict[str, tuple[float, Part]] = {}
+        self._counted: tuple[float, Figures | None] | None = None
+        self._looked: tuple[float, dict[str, Part]] | None = None
         # Whoever comes while one asks waits for that answer.
         self._asking: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -85,7 +90,7 @@ class Readiness:
             last = await sweeps.last_finished(session)
             success = self._leaf.last_success
             return Figures(
-                sweep_age=(self._clock() - last.finished_at).total_seconds() if last and last.finished_at else None,
+                sweep_age=self._age(last) if last else None,
                 leaf_success_age=time.monotonic() - success if success is not None else None,
                 outbox_depth=await outbox.depth(session),
                 open_incidents=await incidents.count_open(session),
@@ -95,21 +100,21 @@ class Readiness:
     async def recent_figures(self) -> Figures | None:
         """Figures that are a second old at most; None when the database does not answer."""
         async with self._asking["figures"]:
-            if self._counted is None or self._clock() - self._counted[0] >= COUNTED_AGAIN:
+            if self._counted is None or self._is_past(COUNTED_AGAIN, self._counted[0]):
                 try:
                     figures = await self.figures()
                 except (SQLAlchemyError, OSError):
                     figures = None
-                self._counted = (self._clock(), figures)
+                self._counted = (self._seconds(), figures)
             return self._counted[1]
 
     async def _by_the_database(self) -> dict[str, Part]:
         """The database and the sweep, a second old at most: many who probe take no connections from the work."""
         async with self._asking["database"]:
-            if self._looked is None or self._clock() - self._looked[0] >= COUNTED_AGAIN:
+            if self._looked is None or self._is_past(COUNTED_AGAIN, self._looked[0]):
                 database = await self._database_answers()
                 sweep = await self._sweep() if database.ok else Part(False, "unknown without the database")
-                self._looked = (self._clock(), {"database": database, "sweep": sweep})
+                self._looked = (self._seconds(), {"database": database, "sweep": sweep})
             return self._looked[1]
 
     async def _database_answers(self) -> Part:
@@ -122,22 +127,33 @@ class Readiness:
 
     async def _asked(self, name: str, ask: Callable[[], Awaitable[object]]) -> Part:
         async with self._asking[name]:
-            asked_at, part = self._remembered.get(name, (None, Part(False)))
-            if asked_at is not None and self._clock() - asked_at < ASKED_AGAIN:
-                return part
+            remembered = self._remembered.get(name)
+            if remembered is not None and not self._is_past(ASKED_AGAIN, remembered[0]):
+                return remembered[1]
             try:
                 await ask()
                 part = Part(True)
             except BotError as failure:
                 part = Part(False, str(failure))
-            self._remembered[name] = (self._clock(), part)
+            self._remembered[name] = (self._seconds(), part)
             return part
+
+    def _is_past(self, span: timedelta, since: float) -> bool:
+        return self._seconds() - since >= span.total_seconds()
 
     async def _sweep(self) -> Part:
         async with self._database.reading() as session:
             last = await sweeps.last_finished(session)
-        patience = timedelta(seconds=2 * self._sweep_interval + 60)
-        age = self._clock() - (last.finished_at if last and last.finished_at else self._born)
-        if age <= patience:
+        age = self._age(last)
+        if age <= 2 * self._sweep_interval + 60:
             return Part(True, "" if last else "the first one has not ended yet")
-        return Part(False, f"the last complete one ended {int(age.total_seconds())} s ago")
+        return Part(False, f"the last complete one ended {int(age)} s ago")
+
+    def _age(self, last: Sweep | None) -> float:
+        """Seconds since the last sweep ended, or since we began; at least as long as we have known of it, also when the
+        machine's clock was set back."""
+        name, ended_at = (last.id, last.finished_at) if last else ("", None)
+        if name != self._newest[0]:
+            self._newest = (name, self._seconds())
+        by_the_clock = (self._clock() - (ended_at or self._born)).total_seconds()
+        return max(by_the_clock, self._seconds() - self._newest[1])

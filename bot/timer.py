@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import uuid
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
@@ -22,7 +23,7 @@ from bot.monitor import SWEEP
 from bot.people import PEOPLE
 from bot.replicas import Place
 from bot.silence import FRESHNESS, SILENCE, TOLD_AT
-from bot.watchdog import Watchdog
+from bot.watchdog import SLACK_OF_A_SWEEP, Watchdog
 from storage import sweeps
 
 log = structlog.get_logger(__name__)
@@ -82,12 +83,16 @@ class Timer:
 
     async def tick(self) -> None:
         """Start this interval's sweep unless it was started already, then tidy up."""
-        number = int(self._bot.clock().timestamp() // self._interval.total_seconds())
-        await self._jobs.start_now(SWEEP, f"sweep-{number}", f"{SWEEP}-{number}")
-        if self._tends_alerts:
-            await self._jobs.start_now(TEND, f"tick-{number}", f"{TEND}-{number}")
-        await self._jobs.start_now(CHASE, f"tick-{number}", f"{CHASE}-{number}")
         now = self._bot.clock()
+        name = str(int(now.timestamp() // self._interval.total_seconds()))
+        async with self._bot.database.transaction() as session:
+            if await sweeps.clock_was_set_back(session, now, self._interval + SLACK_OF_A_SWEEP):
+                # The names of this time are used up; until it is over each replica starts what is its own.
+                name += f"-{uuid.uuid4().hex[:8]}"
+        await self._jobs.start_now(SWEEP, f"sweep-{name}", f"{SWEEP}-{name}")
+        if self._tends_alerts:
+            await self._jobs.start_now(TEND, f"tick-{name}", f"{TEND}-{name}")
+        await self._jobs.start_now(CHASE, f"tick-{name}", f"{CHASE}-{name}")
         await self._jobs.start_now(PEOPLE, f"{now:%Y-%m-%d}", f"{PEOPLE}-{now:%Y-%m-%d}")
         under_way = await self._jobs.keys_under_way(DELIVER, begun_after=datetime.now(UTC) - OVERDUE)
         if lost := await self._bot.announcer.start_overdue(now - OVERDUE, under_way):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, func, select, update
@@ -67,6 +67,19 @@ async def last_finished(session: AsyncSession, *, before: datetime | None = None
         query = query.where(SweepRow.finished_at < before)
     row = await session.scalar(query.order_by(SweepRow.finished_at.desc()).limit(1))
     return row.to_record() if row else None
+
+
+async def clock_was_set_back(session: AsyncSession, now: datetime, by_more_than: timedelta) -> bool:
+    """Whether a sweep began later than now, as far as can be seen: a clock was set back.
+
+    Then those that seem to have ended or given a sign of life in the future did so now.
+    """
+    ahead = select(SweepRow.id).where(SweepRow.started_at > now + by_more_than).limit(1)
+    if await session.scalar(ahead) is None:
+        return False
+    for at in (SweepRow.finished_at, SweepRow.beat_at):
+        await session.execute(update(SweepRow).where(at > now).values({at: now}))
+    return True
 
 
 async def forget(session: AsyncSession, before: datetime) -> None:

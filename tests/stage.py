@@ -274,7 +274,8 @@ async def set_up(
         made = load(_env_file=None, **(usual | dict(detours) | settings))
         turned = tuning or Tuning()
         fast = Rates().times(1000)
-        turned = replace(turned, clock=world.clock, nap=0.1, rates=fast, edits_apart=0.0)
+        turned = replace(turned, clock=world.clock, seconds=world.clock.seconds)
+        turned = replace(turned, nap=0.1, rates=fast, edits_apart=0.0)
         async with host(made, turned) as bot:
             door.app = bot.web
             yield Stage(world, made, url, bot, grace, linus, ada, growers, alerts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 
@@ -12,6 +13,7 @@ class Clock:
         """Follow real time, or stand still at `start` until it is advanced."""
         self._frozen_at = start
         self._ahead = timedelta()
+        self._jumped = timedelta()
 
     def __call__(self) -> datetime:
         return (self._frozen_at or datetime.now(UTC)) + self._ahead
@@ -28,4 +30,14 @@ class Clock:
         if by < timedelta():
             raise ValueError("a clock only goes forward")
         self._ahead += by
+        self._jumped += by
         return self()
+
+    def set_back(self, by: timedelta) -> datetime:
+        """Somebody sets the machine's clock back: no time passes, and `seconds` does not go back with it."""
+        self._ahead -= by
+        return self()
+
+    def seconds(self) -> float:
+        """Seconds as a monotonic clock counts them: since some moment, with every jump ahead."""
+        return (0.0 if self._frozen_at else time.monotonic()) + self._jumped.total_seconds()

@@ -17,11 +17,12 @@ from starlette.routing import Route
 from bot.readiness import COUNTED_AGAIN, Figures, Part, Readiness
 from bot.sandbox.clock import Clock
 from handlers.operations import Operations
+from storage import sweeps
 from storage.database import Database
 from tests.consenting import settled
 from tests.databases import execute
 from tests.program import free_port, outside
-from tests.stage import Stage
+from tests.stage import Stage, eventually
 
 A_WHILE = timedelta(seconds=31)
 """Longer than a probe's answer is remembered."""
@@ -95,6 +96,44 @@ async def test_the_last_look_at_everybody_is_too_old(stage_on_sqlite: Stage) -> 
     assert (await ready(stage))[0] == 200
 
 
+async def test_an_answer_is_remembered_no_longer_when_the_clock_is_set_back(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await settled(stage)
+    assert (await ready(stage))[0] == 200
+    stage.world.leaf.faults.outage()
+    stage.world.clock.set_back(timedelta(hours=3))
+    assert list(await unwell(stage)) == ["leaf"]
+    stage.world.leaf.faults.heal()
+    stage.world.clock.set_back(timedelta(hours=3))
+    stage.world.clock.advance(A_WHILE)
+    assert (await ready(stage))[0] == 200
+
+
+async def test_a_clock_that_is_set_back_hides_nothing_and_keeps_nobody_from_looking(stage: Stage) -> None:
+    """The machine's clock was three hours ahead, and is put right: by then those three hours had been looked at."""
+    await settled(stage)
+    clock, timer = stage.world.clock, stage.running.timer
+
+    async def looked() -> bool:
+        clock.advance(COUNTED_AGAIN)
+        return (await ready(stage))[0] == 200
+
+    clock.advance(timedelta(hours=3))
+    await timer.tick()
+    await eventually(looked)
+    clock.set_back(timedelta(hours=3))
+    clock.advance(timedelta(seconds=2 * stage.settings.sweep_interval + 61))
+    assert list(await unwell(stage)) == ["sweep"], "nobody has looked for two hours, whatever the clock shows"
+    clock.set_back(timedelta(seconds=2 * stage.settings.sweep_interval + 61) + A_WHILE)
+    await timer.tick()
+    await eventually(looked)
+    async with stage.running.bot.database.reading() as session:
+        last = await sweeps.last_finished(session)
+    assert last is not None
+    assert last.finished_at is not None
+    assert last.finished_at <= clock()
+
+
 async def test_probes_do_not_hammer_leaf_and_slack(stage_on_sqlite: Stage) -> None:
     stage = stage_on_sqlite
     await settled(stage)
@@ -120,7 +159,7 @@ async def test_they_are_counted_once_a_second_however_many_ask(
     stage_on_sqlite: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bot, clock = stage_on_sqlite.running.bot, Clock(datetime(2026, 11, 24, tzinfo=UTC))
-    readiness = Readiness(bot.database, bot.completion._leaf, bot.slack, clock, 300)
+    readiness = Readiness(bot.database, bot.completion._leaf, bot.slack, clock, 300, seconds=clock.seconds)
     counted: list[Figures] = []
     count = readiness.figures
 

@@ -495,6 +495,26 @@ async def test_an_abandoned_sweep_blocks_nobody_and_a_finished_one_stays(databas
     assert last.id == "b"
 
 
+async def test_what_seems_to_lie_ahead_when_a_clock_was_set_back_keeps_nobody_waiting(database: Database) -> None:
+    ahead, minute = NOON + 3 * HOUR, HOUR / 60
+    await write(database, lambda session: sweeps.start(session, "ended", ahead, NOON))
+    await write(database, lambda session: sweeps.note(session, "ended", finished_at=ahead))
+    await write(database, lambda session: sweeps.start(session, "died", ahead, NOON))
+
+    async def was_set_back(at: datetime) -> bool:
+        return await write(database, lambda session: sweeps.clock_was_set_back(session, at, minute))
+
+    assert not await was_set_back(ahead - minute)
+    assert await was_set_back(NOON)
+    later = NOON + 2 * minute
+    assert await write(database, lambda session: sweeps.start(session, "now", later, later - minute)) is not None
+    await write(database, lambda session: sweeps.note(session, "now", finished_at=later))
+    async with database.reading() as session:
+        last = await sweeps.last_finished(session)
+    assert last is not None
+    assert (last.id, last.finished_at) == ("now", later)
+
+
 # The audit trail
 
 
