@@ -70,11 +70,13 @@ class UnknownGrower(BotError):
     """Nobody at Leaf answers to what was typed; `similar` are growers with a name close to it.
 
     `left_over` is what stands behind the name of somebody whom we know: then `similar` are those of that name.
+    `rest` is what was typed behind the grower.
     """
 
     typed: str
     similar: Sequence[Grower] = ()
     left_over: str = ""
+    rest: str = ""
 
     def __str__(self) -> str:
         return f"I know no grower called “{self.typed}”."

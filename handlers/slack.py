@@ -468,7 +468,12 @@ def _explained(problem: BotError, asked: Asked) -> Message:
         case UnknownGrower() if asked.command in COMMANDS:
             may_create = asked.command == "connect"
             return messages.unknown_grower(
-                problem.typed, problem.similar, asked.command, may_create=may_create, left_over=problem.left_over
+                problem.typed,
+                problem.similar,
+                asked.command,
+                problem.rest,
+                may_create=may_create,
+                left_over=problem.left_over,
             )
         case _:
             return messages.problem(problem, might_change=asked.role is not Role.VIEWER)

@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 
 from slack_sdk.models.blocks import (
-    ActionsBlock,
     Block,
     EmailInputElement,
     InputBlock,
@@ -15,25 +14,44 @@ from slack_sdk.models.blocks import (
 )
 from slack_sdk.models.views import View
 
-from bot.messages.pieces import OPTIONS, Message, actions, button, grower_menu, quiet, section
-from bot.messages.text import count, cut, escape, literal
+from bot.messages.pieces import (
+    OPTIONS,
+    Message,
+    actions,
+    button,
+    grower_menu,
+    named,
+    paragraphs,
+    quiet,
+    section,
+)
+from bot.messages.text import code, count, cut, escape, literal, utf16
 from storage.records import Grower
 
+LISTED = 25
+"""Growers that are named where no menu can be."""
+
 _BLOCK = 255
+"""Characters of a block id."""
+
+_TOO_LONG = (
+    "What you typed behind the name is too long for me to remember until you choose, so I did nothing. Please type it "
+    "again, in parts, or with the Leaf id in place of the name:"
+)
 _ADDRESS = re.compile(r"[^@\s<>|]+@[^@\s<>|]+\.[^@\s<>|]+")
 
 
 def choose_grower(typed: str, matches: Sequence[Grower], command: str, rest: str) -> Message:
     """Ask which of several growers is meant."""
     head = f"{count(len(matches), 'grower')} answer to “{escape(typed)}”. Which one do you mean?"
-    blocks: list[Block] = [section(head), _menu(matches, command, rest)]
+    blocks: list[Block] = [section(head), *_menu(matches, command, rest)]
     if len(matches) > OPTIONS:
         blocks.append(quiet(f"The menu has the first {OPTIONS}. For another one, type the e-mail or the external id."))
     return Message(head, tuple(blocks))
 
 
 def unknown_grower(
-    typed: str, similar: Sequence[Grower], command: str, *, may_create: bool, left_over: str = ""
+    typed: str, similar: Sequence[Grower], command: str, rest: str = "", *, may_create: bool, left_over: str = ""
 ) -> Message:
     """Nobody answers to that: offer those with a similar name, and to create the grower.
 
@@ -45,7 +63,7 @@ def unknown_grower(
         ask = f"I read all of it as a name, as I do not understand “{escape(left_over)}”. Did you mean this one?"
     blocks: list[Block] = [section(head, ask)]
     if similar:
-        blocks.append(_menu(similar, command, ""))
+        blocks += _menu(similar, command, rest)
     if may_create:
         create = button("Create grower and connect", "create-grower", literal(typed, 200))
         offer = "Is this a new grower? Then I can create them at Leaf and make their link in one go."
@@ -54,14 +72,16 @@ def unknown_grower(
     return Message(f"{head} Did you mean {names}?" if similar else f"{head} {ask}", tuple(blocks))
 
 
-def _menu(growers: Sequence[Grower], command: str, rest: str) -> ActionsBlock:
-    """The block id carries the command, as `choose:<command>:<rest>`; a rest too long for it is dropped whole."""
+def _menu(growers: Sequence[Grower], command: str, rest: str) -> list[Block]:
+    """The block id carries the command, as `choose:<command>:<rest>`; where that is too long, what to type instead."""
     block_id = f"choose:{command}:{rest}"
-    if len(block_id) > _BLOCK:
-        block_id = f"choose:{command}:"
+    if utf16(block_id) > _BLOCK:
+        shown = [f"• {named(grower)} · {code(grower.id)}" for grower in growers[:LISTED]]
+        more = f"…and {len(growers) - LISTED} more." if len(growers) > LISTED else None
+        return [section(_TOO_LONG), *paragraphs(*shown, more)]
     menu = actions(grower_menu(growers, "choose-grower", "Choose a grower…"))
     menu.block_id = block_id
-    return menu
+    return [menu]
 
 
 def chosen_command(block_id: str) -> tuple[str, str]:

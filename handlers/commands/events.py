@@ -36,4 +36,5 @@ async def _whose(call: Call, bot: Bot) -> tuple[Grower, int]:
         try:
             return await bot.directory.find(call.text), DAYS
         except UnknownGrower:
+            unknown.rest = str(days)
             raise unknown from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot import messages
 from bot.bot import Bot
+from bot.errors import AmbiguousGrower, UnknownGrower
 from handlers.call import Call, Reply
 from handlers.replies import deeds
 from handlers.sought import Sought, sought
@@ -12,7 +13,11 @@ from handlers.sought import Sought, sought
 async def history(call: Call, bot: Bot) -> Reply:
     """The audit trail's newest entries: all, or of whom, by whom, of what kind and since when."""
     wanted = await _wanted(call, bot)
-    grower = call.about(await bot.directory.find(wanted.grower)) if wanted.grower else None
+    try:
+        grower = call.about(await bot.directory.find(wanted.grower)) if wanted.grower else None
+    except (AmbiguousGrower, UnknownGrower) as unclear:
+        unclear.rest = call.text.removeprefix(wanted.grower).strip()
+        raise
     return await deeds(bot, call, grower, wanted.actor, wanted.action, wanted.since)
 
 

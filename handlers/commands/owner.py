@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.bot import Bot
-from bot.errors import AmbiguousGrower
+from bot.errors import AmbiguousGrower, UnknownGrower
 from handlers.actions.owning import owned
 from handlers.call import Call, Reply
 
@@ -15,8 +15,8 @@ async def owner(call: Call, bot: Bot) -> Reply:
     typed, person, channel = call.with_mentions("grower", USAGE)
     try:
         grower = call.about(await bot.directory.find(typed))
-    except AmbiguousGrower as several:
-        several.rest = " ".join([*([f"<@{person}>"] if person else []), *([f"<#{channel}>"] if channel else [])])
+    except (AmbiguousGrower, UnknownGrower) as unclear:
+        unclear.rest = " ".join([*([f"<@{person}>"] if person else []), *([f"<#{channel}>"] if channel else [])])
         raise
     if person is None and channel is None:
         return await owned(call, bot, await bot.ownership.of(grower))

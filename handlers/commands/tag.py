@@ -6,7 +6,7 @@ import re
 
 from bot import messages
 from bot.bot import Bot
-from bot.errors import AmbiguousGrower
+from bot.errors import AmbiguousGrower, UnknownGrower
 from bot.tagging import tags_in
 from handlers.call import Call, Reply
 
@@ -23,8 +23,8 @@ async def tag(call: Call, bot: Bot) -> Reply:
     named = tags_in(order["tags"] or "")
     try:
         grower = call.about(await bot.directory.find(order["thing"]))
-    except AmbiguousGrower as several:
-        several.rest = f"{order['verb']} {', '.join(named)}"
+    except (AmbiguousGrower, UnknownGrower) as unclear:
+        unclear.rest = f"{order['verb']} {', '.join(named)}"
         raise
     change = bot.tagging.add if order["verb"].lower() == "add" else bot.tagging.remove
     return Reply(messages.tagged(await change(grower, named, call.deed("tag"))))

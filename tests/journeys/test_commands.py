@@ -140,6 +140,19 @@ async def test_the_days_survive_the_question_which_grower_is_meant(stage_on_sqli
     assert "a thing" in text_of(shown), "45 days ago is within 60 days"
 
 
+@pytest.mark.parametrize("typed", ["Twin Oaks", "Twin Oak"])
+async def test_what_history_is_narrowed_to_survives_that_question(stage_on_sqlite: Stage, typed: str) -> None:
+    stage = stage_on_sqlite
+    twins = [stage.world.leaf.add_user("Twin Oaks", f"{side}@twin.example") for side in ("north", "south")]
+    await stage.sweeps_now()
+    await stage.types(f"/fieldview status {twins[1].id}")
+    await stage.types(f"/fieldview connect {twins[1].id}")
+    asked = await stage.types(f"/fieldview history {typed} by me did connect since 7d")
+    shown = text_of(await stage.presses(asked, "choose-grower", selected=twins[1].id))
+    assert "One entry around Twin Oaks" in shown
+    assert "only `connect`" in shown
+
+
 async def test_status_alone_is_the_overview(stage: Stage) -> None:
     await stage.sweeps_now()
     await stage.world.leaf.revoke(HANA)

@@ -15,7 +15,7 @@ from bot.retention import Retention
 from bot.tagging import MOST, tag_in
 from storage import tags
 from tests.journeys.test_casework import breaks
-from tests.stage import Stage, text_of
+from tests.stage import Stage, buttons_of, text_of
 
 SATO, ADAS = "Sato Family Orchards", "Ada Lovelace Farms"
 
@@ -151,6 +151,31 @@ async def test_of_two_growers_of_one_name_one_is_chosen_and_the_tags_are_not_for
     told = await stage.presses(asked, "choose-grower", selected=chosen)
     assert "Green Acres (g2@x.example)* has the tags `north` and `organic`" in text_of(told)
     assert await tags_of(stage, "g1@x.example") == ()
+
+
+@pytest.mark.parametrize("typed", ["Green Acres", "Green Acre"])
+async def test_tags_that_no_menu_can_carry_are_asked_for_again(stage_on_sqlite: Stage, typed: str) -> None:
+    """Slack takes 255 characters in the place where a menu remembers what to do with whoever is chosen."""
+    stage = stage_on_sqlite
+    for email in ("g1@x.example", "g2@x.example"):
+        stage.world.leaf.add_user(name="Green Acres", email=email)
+    await stage.sweeps_now()
+    named = ", ".join(f"contract with the buyer number {number}" for number in range(8))
+    told = await stage.types(f"/fieldview tag {typed} add {named}")
+    meant = stage.world.leaf.find("g2@x.example").id
+    assert buttons_of(told) == []
+    assert "so I did nothing" in text_of(told)
+    assert f"`{meant}`" in text_of(told)
+    await stage.types(f"/fieldview tag {meant} add {named}")
+    assert len(await tags_of(stage, "g2@x.example")) == 8
+
+
+async def test_tags_for_a_misspelt_grower_are_not_forgotten(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await stage.sweeps_now()
+    asked = await stage.types("/fieldview tag Ada Lovelace Farm add north")
+    told = await stage.presses(asked, "choose-grower", selected=stage.world.leaf.find("ada@example.com").id)
+    assert "has the tag `north`" in text_of(told)
 
 
 async def test_only_operators_give_tags(stage_on_sqlite: Stage) -> None:

@@ -653,6 +653,7 @@ def answers() -> Iterator[tuple[str, Shown]]:
     yield "help", messages.help_text(commands())
     yield "unknown command", messages.help_text(commands(), unknown="conect", hint="/fieldview connect")
     yield "several growers", messages.choose_grower("Okafor", twins, "connect", "")
+    yield "several growers, too much typed behind", messages.choose_grower("Okafor", twins, "tag", "add " + "n" * 250)
     yield "unknown grower", messages.unknown_grower("Okafro", twins, "connect", may_create=True)
     yield (
         "unknown grower, something behind the name",

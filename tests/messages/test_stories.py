@@ -383,11 +383,24 @@ def test_twins_are_told_apart_in_a_menu() -> None:
     assert below == ["Leaf id one", "Leaf id two", "other@x.example · GR-204"]
 
 
-@pytest.mark.parametrize("rest", ["", "30", "7 d", "a:b:c", "x" * 400])
+@pytest.mark.parametrize("rest", ["", "30", "7 d", "a:b:c", "x" * 241])
 def test_a_menu_carries_the_command_it_goes_on_with(rest: str) -> None:
     block = messages.choose_grower("Okafor", [GROWER], "events", rest).payload()["blocks"][1]["block_id"]
-    assert messages.chosen_command(block) == ("events", rest if len(rest) < 200 else "")
+    assert messages.chosen_command(block) == ("events", rest)
     assert messages.chosen_command("something else") == ("", "")
+
+
+@pytest.mark.parametrize("rest", ["x" * 242, "\N{SEEDLING}" * 121])
+def test_what_a_menu_cannot_carry_is_asked_for_again_and_never_left_out(rest: str) -> None:
+    many = [a_grower(id=f"leaf-{number}") for number in range(27)]
+    for shown in (
+        messages.choose_grower("Okafor", many, "events", rest),
+        messages.unknown_grower("Okafro", many, "events", rest, may_create=False),
+    ):
+        assert elements(shown) == []
+        assert "too long for me to remember" in seen(shown)
+        assert "leaf-24" in seen(shown)
+        assert "…and 2 more." in seen(shown)
 
 
 @pytest.mark.parametrize(
