@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.errors import BotError, ChannelUnreachable, NotAllowed
+from bot.errors import BotError, ChannelUnreachable, NotAllowed, ProviderRejected
 from bot.slack.client import Channel, Person, SlackClient
 from bot.standing import Standing
 from storage import access_rules
@@ -63,7 +63,7 @@ class Access:
             person, _ = await asyncio.gather(
                 self._insider(user, team, home_team, fresh=fresh), self._place_is_ours(channel)
             )
-            role, in_doubt = await self._role(person, rules, fresh=fresh)
+            role, doubt = await self._role(person, rules, fresh=fresh)
         except NotAllowed as refused:
             refused.admins = self._named(rules)
             raise
@@ -72,7 +72,7 @@ class Access:
         why = f"It takes the role of {article(needed)}, and yours is {article(role)}."
         if role is Role.GROWER:
             why = f"It takes the role of {article(needed)}, and you have none."
-        if in_doubt:
+        if doubt:
             why += f" Slack did not answer when I asked for your groups. {TRY_AGAIN}"
         raise NotAllowed("do this", why=why, admins=self._named(rules))
 
@@ -113,6 +113,14 @@ class Access:
         """The role of somebody who was admitted. Raises BotError when Slack does not answer."""
         return (await self._role(await self._standing.person(user), await self._rules(), fresh=False))[0]
 
+    async def still_covers(self, person: Person, needed: Role) -> bool:
+        """Whether somebody who was let in before has at least this role now. Raises BotError when Slack leaves it open:
+        then nobody has lost anything yet."""
+        role, doubt = await self._role(person, await self._rules(), fresh=False)
+        if doubt and not role.covers(needed):
+            raise doubt
+        return role.covers(needed)
+
     async def _rules(self) -> list[AccessRule]:
         async with self._database.reading() as session:
             return await access_rules.everything(session)
@@ -149,12 +157,15 @@ class Access:
                 "Write to me directly, or in a channel of your own.",
             )
 
-    async def _role(self, person: Person, rules: Sequence[AccessRule], *, fresh: bool) -> tuple[Role, bool]:
-        """The highest role that anything gives, and whether Slack left open if there is a higher one."""
+    async def _role(self, person: Person, rules: Sequence[AccessRule], *, fresh: bool) -> tuple[Role, BotError | None]:
+        """The highest role that anything gives, and why Slack left open if there is a higher one, where it did.
+
+        That a group is no more, or that a channel cannot be seen, is an answer: they give nobody anything.
+        """
         if person.is_admin or person.id in self._first_admins:
-            return Role.ADMIN, False
+            return Role.ADMIN, None
         role = next((rule.role for rule in rules if rule.subject == MEMBERS), Role.OPERATOR)
-        in_doubt = False
+        doubt: BotError | None = None
         first = [AccessRule(group, Role.ADMIN) for group in self._first_admins if group.startswith("S")]
         for rule in sorted([*rules, *first], key=lambda rule: rule.role.rank, reverse=True):
             if role.covers(rule.role):
@@ -162,9 +173,11 @@ class Access:
             try:
                 if await self._is_meant(person, rule.subject, fresh=fresh):
                     role = rule.role
-            except BotError:
-                in_doubt = True
-        return role, in_doubt
+            except (ChannelUnreachable, ProviderRejected):
+                continue
+            except BotError as failure:
+                doubt = failure
+        return role, doubt
 
     async def _is_meant(self, person: Person, subject: str, *, fresh: bool) -> bool:
         if subject.startswith("S"):

@@ -357,6 +357,7 @@ def _services(
     bulk_making = BulkMaking(
         database=database,
         slack=slack,
+        access=access,
         directory=directory,
         correspondence=correspondence,
         inviting=inviting,

@@ -133,7 +133,9 @@ class BulkListing:
                 await record(self._journal, session, bulk, "bulk-listed", {"links": links})
 
 
-async def record(journal: Journal, session: AsyncSession, bulk: Bulk, action: str, counts: Mapping[str, int]) -> None:
+async def record(
+    journal: Journal, session: AsyncSession, bulk: Bulk, action: str, told: Mapping[str, int | str]
+) -> None:
     """The audit row of what a job did with a whole list."""
-    detail = {"bulk": bulk.id, "asked_by": bulk.made_by, **counts}
+    detail = {"bulk": bulk.id, "asked_by": bulk.made_by, **told}
     await journal.record(session, "job:bulk", "job", action, "done", bulk.id[:12], channel=bulk.channel, detail=detail)

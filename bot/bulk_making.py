@@ -10,12 +10,20 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import messages
+from bot.access import Access
 from bot.announcer import Announcer
 from bot.bulk_listing import HAND_BACK, NAP, record
 from bot.bulk_planning import counted, is_well
 from bot.correspondence import Correspondence, may_press_again
 from bot.directory import Directory
-from bot.errors import ChannelUnreachable, ProviderRefusedUs, ProviderRejected, ProviderUnavailable, UsageError
+from bot.errors import (
+    ChannelUnreachable,
+    NotAllowed,
+    ProviderRefusedUs,
+    ProviderRejected,
+    ProviderUnavailable,
+    UsageError,
+)
 from bot.inviting import Inviting
 from bot.jobs import Queue
 from bot.journal import Journal
@@ -24,7 +32,7 @@ from bot.slack.client import Person, SlackClient
 from bot.tagging import Tagging
 from storage import bulks, connections, consents, growers
 from storage.database import Database
-from storage.records import AnnouncementKind, Bulk, BulkLine, BulkState, Consent, Grower, LineFate
+from storage.records import AnnouncementKind, Bulk, BulkLine, BulkState, Consent, Grower, LineFate, Role
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +51,7 @@ class BulkMaking:
         *,
         database: Database,
         slack: SlackClient,
+        access: Access,
         directory: Directory,
         correspondence: Correspondence,
         inviting: Inviting,
@@ -55,6 +64,7 @@ class BulkMaking:
     ) -> None:
         self._database = database
         self._slack = slack
+        self._access = access
         self._directory = directory
         self._correspondence = correspondence
         self._inviting = inviting
@@ -66,7 +76,10 @@ class BulkMaking:
         self._lookups = lookups
 
     async def make(self, bulk_id: str) -> float | None:
-        """Job: the next lines, and soon those after them. It may be stopped or die anywhere, and goes on there."""
+        """Job: the next lines, and soon those after them. It may be stopped or die anywhere, and goes on there.
+
+        Each time it is asked whether whoever made the list may still do that; while nobody says, it waits.
+        """
         async with self._database.reading() as session:
             bulk = await bulks.get(session, bulk_id)
             to_tag = await bulks.to_tag(session, bulk_id, AT_ONCE)
@@ -75,8 +88,8 @@ class BulkMaking:
             return None
         try:
             asker = await self._asker(bulk)
-            if asker is None:
-                await self._abandon(bulk)
+            if asker is None or not await self._access.still_covers(asker, Role.OPERATOR):
+                await self._abandon(bulk, "role lost" if asker else "left or guest")
                 return None
             for line in to_tag:
                 await self._tag(bulk, line)
@@ -98,16 +111,16 @@ class BulkMaking:
             return None
         return asker if asker.is_colleague else None
 
-    async def _abandon(self, bulk: Bulk) -> None:
+    async def _abandon(self, bulk: Bulk, why: str) -> None:
         """Nobody is there any more to pass links on or to be answered for: no more of them are made."""
-        log.warning("a list is stopped: whoever made it is no colleague any more", bulk=bulk.id)
+        log.warning("a list is stopped: whoever made it may not do that any more", bulk=bulk.id, why=why)
+        end = {"finished_at": self._clock(), "trouble": NotAllowed.__name__}
         async with self._database.transaction() as session:
-            if await bulks.move(session, bulk.id, BulkState.RUNNING, BulkState.STOPPED, finished_at=self._clock()):
+            if await bulks.move(session, bulk.id, BulkState.RUNNING, BulkState.STOPPED, **end):
                 await bulks.settle_begun(session, bulk.id)
                 await self._announcer.has_news(session, AnnouncementKind.BULK, bulk.id)
-                await record(
-                    self._journal, session, bulk, "bulk-abandoned", counted(await bulks.lines(session, bulk.id))
-                )
+                counts = counted(await bulks.lines(session, bulk.id))
+                await record(self._journal, session, bulk, "bulk-abandoned", {"why": why, **counts})
 
     async def _tag(self, bulk: Bulk, line: BulkLine) -> None:
         """Give the line's grower its tags, unless somebody has filled up what a grower may have."""

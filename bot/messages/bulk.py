@@ -57,6 +57,9 @@ _STATES = {
     LineFate.UNKNOWN: "fits nobody at Leaf",
     LineFate.UNREADABLE: "cannot be read",
 }
+_MAY_NOT = "NotAllowed"
+"""The trouble of a list whose maker may not make links any more."""
+
 _ANSWERS = {
     ConsentState.CONNECTED: "connected",
     ConsentState.EXCHANGING: "agreed, Leaf is being told",
@@ -282,9 +285,13 @@ def _ended(report: BulkReport, fates: Counter[LineFate]) -> Message:
     head = f"{name}: {count(made, 'link')} made." if made or not given else f"{name}: the tags are given."
     if report.bulk.state is BulkState.STOPPED:
         head = f"{name} was stopped: {count(made, 'link')} made{f', {left:,} not' if left else ''}."
+    may_not = report.bulk.trouble == _MAY_NOT
     ways = [
+        "Making links takes the role of an operator, and you do not have it any more." if may_not else None,
         f"• {_many(sent, 'has theirs', 'have theirs')} from me, by direct message" if sent else None,
-        f"• {count(to_pass_on, 'link is', 'links are')} for you to pass on" if to_pass_on else None,
+        f"• {count(to_pass_on, 'link is', 'links are')} {'still' if may_not else 'for you'} to pass on"
+        if to_pass_on
+        else None,
         _without(fates),
         *given,
     ]
@@ -334,6 +341,11 @@ def _answered(report: BulkReport) -> str | None:
 
 
 def _about_the_file(report: BulkReport, links: int) -> str:
+    if report.bulk.trouble == _MAY_NOT:
+        return (
+            "So I send you no file either: `/fieldview links` shows each link to whoever has the role. Once you have "
+            "it again, the button brings you the file, and a new list makes the links that are missing."
+        )
     if report.bulk.trouble == "ProviderUnavailable":
         return (
             "⚠ *I could not send you the file with the links.* Slack did not answer for two hours. Press the button "

@@ -370,7 +370,11 @@ _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
     "bulk": _listed,
     "bulk-planned": lambda whom, detail: "said what would become of a list that had waited for the growers at Leaf",
     "bulk-done": lambda whom, detail: "finished the links of a list",
-    "bulk-abandoned": lambda whom, detail: "stopped a list whose maker has left Slack or is a guest now",
+    "bulk-abandoned": lambda whom, detail: (
+        "stopped a list whose maker is no operator any more"
+        if detail.get("why") == "role lost"
+        else "stopped a list whose maker has left Slack or is a guest now"
+    ),
     "bulk-listed": lambda whom, detail: (
         f"sent a list with {count(_number(detail, 'links'), 'link')} to who asked for it"
     ),

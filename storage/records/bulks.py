@@ -36,8 +36,8 @@ class LineFate(StrEnum):
 
 @dataclass(frozen=True)
 class Bulk:
-    """A list of growers that somebody wants links for. `trouble` is why the list with the links could not be sent,
-    `left_out` are the headings of columns that nobody looked at."""
+    """A list of growers that somebody wants links for. `trouble` is why the list with the links could not be sent, or
+    that whoever made it may make links no more; `left_out` are the headings of columns that nobody looked at."""
 
     id: str
     name: str

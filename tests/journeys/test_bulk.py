@@ -451,6 +451,69 @@ async def test_a_list_ends_when_whoever_made_it_has_left(stage_on_sqlite: Stage,
     assert ("bulk-abandoned", "done") in await stage.deeds()
 
 
+async def state_of(stage: Stage, bulk_id: str) -> BulkState | None:
+    async with stage.running.bot.database.reading() as session:
+        bulk = await bulks.get(session, bulk_id)
+    return bulk.state if bulk else None
+
+
+async def test_a_list_ends_when_whoever_made_it_may_make_links_no_more(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of it is made when an admin leaves all members with looking."""
+    monkeypatch.setattr("bot.bulk_making.AT_ONCE", 1)
+    bot = stage.running.bot
+    await peopled(stage)
+    bulk_id = await running(stage, b"Bob's Barn\nAda Lovelace Farms")
+    assert await bot.bulk_making.make(bulk_id) == 0.0
+    await stage.types("/fieldview access members viewer", stage.linus)
+    assert await bot.bulk_making.make(bulk_id) is None
+    assert len(await bot.inviting.working()) == 1
+    told = await says(stage, "was stopped: 1 link made, 1 not")
+    assert "takes the role of an operator" in text_of(told)
+    assert "1 link is still to pass on" in text_of(told)
+    [row] = [row for row in await stage.audit() if row.action == "bulk-abandoned"]
+    assert json.loads(row.detail or "{}")["why"] == "role lost"
+
+    await stage.types("/fieldview access members operator", stage.linus)
+    await press(stage, told, "bulk-list")
+    [rows] = await files(stage)
+    assert [bool(row["link"]) for row in rows] == [True, False], "the role is back, and so are the links"
+
+
+async def test_while_slack_does_not_say_whether_the_maker_still_may_the_list_waits(stage: Stage) -> None:
+    bot, slack = stage.running.bot, stage.world.slack
+    bot.access._standing._remembered = 0.0
+    await stage.sweeps_now()
+    team = slack.add_usergroup("cs-team", [stage.grace])
+    await stage.types("/fieldview access members viewer", stage.linus)
+    await stage.types("/fieldview access @cs-team operator", stage.linus)
+    bulk_id = await running(stage, b"Ada Lovelace Farms")
+    slack.faults.outage("usergroups.users.list")
+    assert await bot.bulk_making.make(bulk_id) == NAP
+    assert await bot.inviting.working() == []
+    assert await state_of(stage, bulk_id) is BulkState.RUNNING
+    slack.faults.heal()
+    assert await bot.bulk_making.make(bulk_id) == 0.0
+    assert len(await bot.inviting.working()) == 1
+    slack.workspace.usergroups[team]["users"] = []
+    assert await bot.bulk_making.make(bulk_id) is None
+    assert await state_of(stage, bulk_id) is BulkState.STOPPED
+
+
+async def test_a_group_that_is_no_more_keeps_no_list_waiting(stage_on_sqlite: Stage) -> None:
+    stage, bot, slack = stage_on_sqlite, stage_on_sqlite.running.bot, stage_on_sqlite.world.slack
+    bot.access._standing._remembered = 0.0
+    await stage.sweeps_now()
+    team = slack.add_usergroup("cs-team", [stage.grace])
+    await stage.types("/fieldview access members viewer", stage.linus)
+    await stage.types("/fieldview access @cs-team operator", stage.linus)
+    bulk_id = await running(stage, b"Ada Lovelace Farms")
+    del slack.workspace.usergroups[team]
+    assert await bot.bulk_making.make(bulk_id) is None
+    assert await state_of(stage, bulk_id) is BulkState.STOPPED
+
+
 async def test_a_slack_that_takes_no_file_is_asked_ever_more_rarely_and_costs_no_links(stage_on_sqlite: Stage) -> None:
     stage, bot = stage_on_sqlite, stage_on_sqlite.running.bot
     await peopled(stage)

@@ -369,6 +369,10 @@ def bulks() -> Iterator[tuple[str, Shown]]:
     yield "bulk: links are being made", messages.bulk(a_bulk(BulkState.RUNNING, lines=half), NOW)
     yield "bulk: cancelled", messages.bulk(a_bulk(BulkState.CANCELLED), NOW)
     yield "bulk: stopped", messages.bulk(a_bulk(BulkState.STOPPED, lines=half), NOW)
+    [first, *_] = bulk_lines()
+    part = [replace(first, fate=LineFate.TO_SHARE), replace(first, number=3)]
+    may_not = a_bulk(BulkState.STOPPED, lines=part, trouble="NotAllowed")
+    yield "bulk: stopped, as whoever made it is no operator any more", messages.bulk(may_not, NOW)
     made = [replace(line, fate=LineFate.SENT) if line.fate is LineFate.TO_INVITE else line for line in bulk_lines()]
     answers = {ConsentState.CONNECTED: 3, ConsentState.DECLINED: 1, ConsentState.OPEN: 40}
     yield "bulk: done", messages.bulk(a_bulk(BulkState.DONE, lines=made, answers=answers), NOW)
@@ -596,6 +600,8 @@ def stories() -> Iterator[tuple[str, Shown]]:
         ),
         an_entry("storm", target=None, target_name=None),
         an_entry(detail='{"link": "held back"}'),
+        an_entry("bulk-abandoned", actor="job:bulk", target=None, target_name=None, detail='{"why": "left or guest"}'),
+        an_entry("bulk-abandoned", actor="job:bulk", target=None, target_name=None, detail='{"why": "role lost"}'),
         an_entry("create-grower"),
         an_entry("grower-created"),
         an_entry("grower-created", detail='{"found": true}'),

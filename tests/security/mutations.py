@@ -31,6 +31,8 @@ class Mutation:
 SLACK, WEB = "tests/security/test_slack_requests.py", "tests/security/test_web_requests.py"
 ROUTES, CONSENT = "tests/security/test_every_route.py", "tests/journeys/test_consent.py"
 GATE, LIMITS = "tests/security/test_gate.py", "tests/security/test_limits.py"
+ACCESS = "tests/journeys/test_access.py"
+BULK = "tests/journeys/test_bulk.py"
 AUDIT_ROWS = "tests/journeys/test_audit_rows.py"
 JOURNAL, RETENTION = "tests/bot/test_journal.py", "tests/bot/test_retention.py"
 FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
@@ -182,6 +184,20 @@ MUTATIONS = (
         "        if person.is_outsider:\n            raise ChannelUnreachable(owed.channel, GUEST)\n",
         "",
         ("tests/bot/test_announcer.py", "-k", "whatever_kind and sqlite"),
+    ),
+    Mutation(
+        "the role of whoever has a list made",
+        "bot/bulk_making.py",
+        "asker is None or not await self._access.still_covers(asker, Role.OPERATOR)",
+        "asker is None",
+        (BULK, "-k", "links_no_more and sqlite"),
+    ),
+    Mutation(
+        "roles that Slack leaves open",
+        "bot/access.py",
+        "        if doubt and not role.covers(needed):\n            raise doubt\n",
+        "",
+        (BULK, "-k", "does_not_say and sqlite"),
     ),
     Mutation(
         "private channels in the trail",
