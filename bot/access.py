@@ -153,7 +153,7 @@ class Access:
         if found.is_shared:
             raise NotAllowed(
                 "use this bot",
-                why="People of another organisation read this channel. "
+                why="People from outside this workspace read this channel. "
                 "Write to me directly, or in a channel of your own.",
             )
 

@@ -52,7 +52,7 @@ SHARING_REMEMBERED = 5.0
 """Seconds for which a channel counts as ours alone without asking Slack again."""
 
 OUTSIDERS = "outsiders_read_it"
-"""Our own word for a channel that another organisation shares, or is invited to: nothing about growers goes there."""
+"""Our own word for a channel that others share, or are invited to: nothing about growers goes there."""
 
 GUEST = "is_a_guest"
 """Our own word for somebody who is no full member any more: they read nothing about growers."""
@@ -415,7 +415,7 @@ class Announcer:
         await self.tell_operators(f"unfit:{owed.kind}", text)
 
     async def _fall_back(self, owed: Announcement, reason: str) -> None:
-        ours = {OUTSIDERS: "people of another organisation read it", GUEST: "they are only a guest now"}
+        ours = {OUTSIDERS: "people from outside this workspace read it", GUEST: "they are only a guest now"}
         why = ours.get(reason, f"Slack says `{reason}`")
         then = "What was meant for it comes here."
         if owed.kind in PERSONAL:

@@ -252,12 +252,13 @@ class SelfCheck:
         if not found.is_member:
             return Finding(subject, RED, f"#{found.name} cannot be posted to: the bot is not in it", remedy)
         if found.is_shared and subject != ANCHORS:
-            words = f"#{found.name} is read by people of another organisation: nothing about growers is written there"
+            words = (
+                f"#{found.name} is read by people from outside this workspace: nothing about growers is written there"
+            )
             return Finding(subject, RED, words, "Take another channel for alerts.")
         if broken:
-            once = (
-                "people of another organisation read it once" if broken == OUTSIDERS else f"Slack once said `{broken}`"
-            )
+            read = "people from outside this workspace read it once"
+            once = read if broken == OUTSIDERS else f"Slack once said `{broken}`"
             words = f"#{found.name} gets no alerts: {once}. They go elsewhere instead"
             return Finding(subject, RED, words, "Type `/fieldview subscribe` there, and it gets them again.")
         return Finding(subject, GREEN, f"#{found.name}")

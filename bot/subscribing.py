@@ -130,7 +130,7 @@ class Subscribing:
         if not found.is_member:
             raise UsageError("I am not in that channel. Invite me to it with /invite, then subscribe it.")
         if found.is_shared:
-            raise UsageError("People of other organisations read that channel, so growers are not named there.")
+            raise UsageError("People from outside this workspace read that channel, so growers are not named there.")
         return found
 
 

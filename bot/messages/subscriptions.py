@@ -159,7 +159,7 @@ def _nobody_has(tag: str | None) -> str:
 
 def _lost(reason: str) -> str:
     if reason == "outsiders_read_it":
-        return "people of another organisation read it, so growers are not named there."
+        return "people from outside this workspace read it, so growers are not named there."
     return f"Slack says {code(reason, 60)}."
 
 

@@ -41,6 +41,9 @@ UNREACHABLE = {
     "not_allowed_token_type",
 }
 REFUSED = {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "missing_scope"}
+SHARED = ("is_ext_shared", "is_pending_ext_shared", "is_org_shared")
+"""Slack's words for a channel that people from outside this workspace read, or may soon."""
+
 GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
 SCOPES = frozenset(
     {
@@ -81,7 +84,8 @@ class Person:
 
 @dataclass(frozen=True)
 class Channel:
-    """A conversation as the bot sees it; `is_shared` means people of other organisations read it."""
+    """A conversation as the bot sees it; `is_shared` means that people from outside this workspace read it, be they of
+    another organisation or of another workspace of the same one."""
 
     id: str
     name: str
@@ -219,7 +223,7 @@ class SlackClient:
             name=str(found.get("name") or ""),
             is_member=bool(found.get("is_member") or found.get("is_im")),
             is_archived=bool(found.get("is_archived")),
-            is_shared=bool(found.get("is_ext_shared") or found.get("is_pending_ext_shared")),
+            is_shared=any(map(found.get, SHARED)),
             is_private=bool(found.get("is_private")),
         )
 

@@ -120,6 +120,8 @@ async def test_a_channel_that_is_opened_to_everybody_or_to_others_gives_no_role_
     assert not await may_disconnect(stage, carl)
     slack.channel(office).is_private = True
     assert await may_disconnect(stage, carl)
+    slack.share(office, within=True)
+    assert not await may_disconnect(stage, carl)
     slack.share(office, pending=True)
     assert not await may_disconnect(stage, carl)
 
@@ -159,12 +161,21 @@ async def test_somebody_of_another_workspace_is_refused_also_when_slack_calls_th
     assert await stage.deeds() == [("status", "refused")]
 
 
-@pytest.mark.parametrize("place", ["shared", "about to be shared", "not to be seen", "a group's direct messages"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "shared",
+        "shared within the organisation",
+        "about to be shared",
+        "not to be seen",
+        "a group's direct messages",
+    ],
+)
 async def test_where_outsiders_may_read_the_bot_is_of_no_use(stage_on_sqlite: Stage, place: str) -> None:
     stage, slack = stage_on_sqlite, stage_on_sqlite.world.slack
     where = slack.add_channel("place", [stage.linus], private=True, with_bot=place.startswith(("shared", "about")))
     if place.startswith(("shared", "about")):
-        slack.share(where, pending=place != "shared")
+        slack.share(where, pending=place.startswith("about"), within="within" in place)
     told = await stage.types("/fieldview status Sato Family Orchards", stage.linus, where)
     assert told.ephemeral_to == stage.linus
     assert "Sato" not in text_of(told)
@@ -187,14 +198,15 @@ async def test_only_who_has_joined_a_channel_or_an_admin_decides_what_it_hears(s
     assert [outcome for _, outcome in await stage.deeds()] == done
 
 
+@pytest.mark.parametrize("within", [False, True], ids=["another organisation", "another workspace"])
 async def test_an_alert_channel_that_becomes_shared_is_told_nothing_more_and_another_place_is(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
+    database_url: str, monkeypatch: pytest.MonkeyPatch, within: bool
 ) -> None:
     monkeypatch.setattr(bot.announcer, "SHARING_REMEMBERED", 0.0)
     async with set_up(database_url) as stage:
         slack = stage.world.slack
         await stage.types("/fieldview subscribe")
-        slack.share(stage.growers)
+        slack.share(stage.growers, within=within)
         await stage.sweeps_now()
         await stage.world.leaf.revoke(HANA)
         await stage.sweeps_now()
@@ -202,7 +214,7 @@ async def test_an_alert_channel_that_becomes_shared_is_told_nothing_more_and_ano
         assert "Sato" not in repr([message.blocks for message in slack.posted(stage.growers)])
         told = "\n".join(text_of(message) for message in slack.posted(stage.alerts))
         assert "Sato Family Orchards" in told
-        assert "people of another organisation" in told
+        assert "people from outside this workspace" in told
 
 
 async def test_without_another_place_whoever_subscribed_the_shared_channel_is_told(

@@ -265,7 +265,7 @@ async def test_a_channel_that_cannot_be_subscribed_says_why(stage_on_sqlite: Sta
         case "shared":
             slack.add_channel("place", [stage.grace], ext_shared=True)
     answer = await stage.types("/fieldview subscribe #place")
-    words = {"archived": "archived", "shared": "organisations", "junk": "#channel"}
+    words = {"archived": "archived", "shared": "outside this workspace", "junk": "#channel"}
     assert words.get(kind, "/invite") in text_of(answer)
     [row] = await stage.audit()
     assert (row.action, row.outcome) == ("subscribe", "refused")

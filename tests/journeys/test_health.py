@@ -155,7 +155,7 @@ async def test_a_channel_that_outsiders_read_gets_nothing_and_is_not_mended_by_s
     await stage.posted(stage.alerts, 2)
     line = (await health(stage))["Channel"]
     assert line.startswith("🔴")
-    assert "read by people of another organisation: nothing about growers is written there" in line
+    assert "read by people from outside this workspace: nothing about growers is written there" in line
     assert "Take another channel" in line
     assert "subscribe" not in line
 

@@ -677,7 +677,7 @@ def answers() -> Iterator[tuple[str, Shown]]:
     )
     yield (
         "not allowed in this channel",
-        messages.problem(NotAllowed("use this bot", why="People of another organisation read this channel.")),
+        messages.problem(NotAllowed("use this bot", why="People from outside this workspace read this channel.")),
     )
     rules = [
         AccessRule("S0CSTEAM", Role.OPERATOR),

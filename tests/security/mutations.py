@@ -60,6 +60,13 @@ MUTATIONS = (
         (GATE, "-k", "outsiders_read"),
     ),
     Mutation(
+        "channels that workspaces of one organisation share",
+        "bot/slack/client.py",
+        ', "is_org_shared")',
+        ")",
+        (ACCESS, "-k", "outsiders_may_read and within"),
+    ),
+    Mutation(
         "the refusal of a secret given twice",
         "bot/settings.py",
         "        if environment.get(field):\n",

@@ -111,10 +111,12 @@ class Administration(Core):
         kind = ("group" if where.is_private else "channel") + ("_archive" if archived else "_unarchive")
         self.announce(kind, {"type": kind, "channel": where.id, "user": self.user(by).id if by else self.bot.id})
 
-    def share(self, channel: str, *, pending: bool = False) -> None:
-        """Another organisation comes into the channel, or is invited to (`pending`); the app hears nothing of it."""
+    def share(self, channel: str, *, pending: bool = False, within: bool = False) -> None:
+        """Another organisation comes into the channel, or is invited to (`pending`), or another workspace of the same
+        organisation does (`within`); the app hears nothing of it."""
         where = self.channel(channel)
-        where.is_ext_shared, where.is_pending_ext_shared = not pending, pending
+        where.is_ext_shared, where.is_pending_ext_shared = not (pending or within), pending
+        where.is_org_shared = within
         self.changes.ring()
 
     def rename_channel(self, channel: str, name: str) -> None:

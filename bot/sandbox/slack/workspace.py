@@ -138,6 +138,7 @@ class Channel:
     is_archived: bool = False
     is_ext_shared: bool = False
     is_pending_ext_shared: bool = False
+    is_org_shared: bool = False
     messages: list[Message] = field(default_factory=list)
     last_read: dict[str, str] = field(default_factory=dict)
 

@@ -31,8 +31,8 @@ def channel_json(core: Core, channel: Channel) -> Json:
         "is_private": channel.is_private,
         "is_ext_shared": channel.is_ext_shared,
         "is_pending_ext_shared": channel.is_pending_ext_shared,
-        "is_shared": channel.is_ext_shared,
-        "is_org_shared": False,
+        "is_shared": channel.is_ext_shared or channel.is_org_shared,
+        "is_org_shared": channel.is_org_shared,
         "context_team_id": core.workspace.team["id"],
     }
     if channel.is_im:
