@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -289,12 +290,25 @@ class Announcer:
             )
         place = None
         if notes and parent and parent.posted_channel and parent.ts and parent.gave_up_reason is None:
+            notes = [await self._addressed(note) for note in notes]
             await self._turn_to_post(parent.posted_channel)
             below = Posted(parent.posted_channel, parent.ts)
             place = await self._slack.reply(below, messages.thread_reply(notes, self._clock()).payload())
         where = place or Posted(owed.posted_channel or owed.channel, owed.ts or "")
         async with self._database.transaction() as session:
             return await outbox.showed(session, owed.id, owed.wanted, where.channel, where.ts, self._clock())
+
+    async def _addressed(self, note: ThreadNote) -> ThreadNote:
+        """The end of a snooze is told to whoever has it, or when they have left to the next one whose turn it is."""
+        if note.what is not NoteKind.SNOOZE_OVER:
+            return note
+        for person in filter(None, note.detail.get("turns", [note.detail.get("snoozed_by")])):
+            try:
+                if (await self._standing.person(person)).is_colleague:
+                    return replace(note, detail={**note.detail, "person": person})
+            except ChannelUnreachable:
+                continue
+        return note
 
     async def _told(self, owed: Announcement, message: Message) -> Posted:
         """Show the message, or at least its text when Slack does not like how it is built."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -129,14 +130,16 @@ class Casework:
                     await self._woken(session, incident, Deed("job:snooze", "job", "end-snooze", incident.id[:12]))
 
     async def _woken(self, session: AsyncSession, before: Incident, deed: Deed) -> Handled:
-        """Tell it below the card, where it reaches whoever had snoozed it."""
-        after = await incidents.get(session, before.id) or before
+        """Tell it below the card, where it reaches whoever has the snooze, or the next one whose turn it is."""
+        after, has = await incidents.get(session, before.id) or before, before.care
+        grower = await growers.get(session, before.grower_id)
         by = deed.actor if deed.via != "job" else None
-        await self._note(session, before.id, NoteKind.SNOOZE_OVER, by, snoozed_by=before.care.snoozed_by)
-        return await self._noted(session, after, deed, snoozed_by=before.care.snoozed_by)
+        turns = [has.snooze_told_to or has.snoozed_by, has.assigned_to, grower.owner if grower else None]
+        await self._note(session, before.id, NoteKind.SNOOZE_OVER, by, snoozed_by=has.snoozed_by, turns=turns)
+        return await self._noted(session, after, deed, snoozed_by=has.snoozed_by)
 
     async def _note(
-        self, session: AsyncSession, incident_id: str, what: NoteKind, by: str | None, **detail: str | None
+        self, session: AsyncSession, incident_id: str, what: NoteKind, by: str | None, **detail: Any
     ) -> None:
         note = ThreadNote(what, self._clock(), by, detail)
         await self._announcer.note_in_threads(session, AnnouncementKind.INCIDENT, incident_id, note)

@@ -45,16 +45,15 @@ async def snooze(
 ) -> Incident | None:
     """None when it is snoozed already, or over. Without `until` it stays so until the connection works again."""
     awake = IncidentRow.snoozed_by.is_(None)
-    return await _set(
-        session, incident_id, awake, snoozed_by=by, snoozed_at=at, snoozed_until=until, snooze_reason=reason
-    )
+    mine: dict[str, Any] = {"snoozed_by": by, "snooze_told_to": by, "snoozed_at": at}
+    return await _set(session, incident_id, awake, snoozed_until=until, snooze_reason=reason, **mine)
 
 
 async def wake(session: AsyncSession, incident_id: str, at: datetime, *, only_if_due: bool = False) -> bool:
     """End the snooze; False when there is none, it is over, or its time has not come."""
     due = IncidentRow.snoozed_until <= at if only_if_due else _IS_SNOOZED
-    nobody: dict[str, Any] = {"snoozed_by": None, "snoozed_at": None, "snoozed_until": None, "snooze_reason": None}
-    return await _set(session, incident_id, due, woken_at=at, **nobody) is not None
+    nothing = dict.fromkeys(("snoozed_by", "snooze_told_to", "snoozed_at", "snoozed_until", "snooze_reason"))
+    return await _set(session, incident_id, due, woken_at=at, **nothing) is not None
 
 
 async def snoozed(session: AsyncSession, limit: int, whose: Whose = EVERYBODYS) -> list[tuple[Incident, Grower]]:

@@ -17,7 +17,7 @@ BATCH = 500
 
 async def move(session: AsyncSession, giver: str, taker: str, name: str) -> Moved:
     """Growers, open links, snoozes and assignments of open incidents, subscriptions, and the channels they lead. The
-    links bear the taker's `name` from now on.
+    links bear the taker's `name` from now on; who made a link or snoozed something stays so.
 
     Rows are locked in the order in which a new link and a finished consent lock them: growers before their links. Each
     table in the order of its ids.
@@ -27,7 +27,8 @@ async def move(session: AsyncSession, giver: str, taker: str, name: str) -> Move
     also = {"made_by": maker, "asked_by_name": name}
     links = await _give(session, ConsentRow.id, ConsentRow.asked_by, giver, taker, open_links, **also)
     still_open = IncidentRow.recovered_at.is_(None)
-    snoozes = await _give(session, IncidentRow.id, IncidentRow.snoozed_by, giver, taker, still_open)
+    snoozed = (still_open, IncidentRow.snoozed_by.is_not(None))
+    snoozes = await _give(session, IncidentRow.id, IncidentRow.snooze_told_to, giver, taker, *snoozed)
     assigned = await _give(session, IncidentRow.id, IncidentRow.assigned_to, giver, taker, still_open)
     channels = await _give_subscriptions(session, giver, taker)
     leads = await _give(session, EscalationRow.channel, EscalationRow.lead, giver, taker)
@@ -57,7 +58,7 @@ async def get(session: AsyncSession, handover_id: str) -> Handover | None:
 async def open_incidents(session: AsyncSession, moved: Moved) -> dict[str, bool]:
     """The open incidents whose cards name somebody else from now on, and whether channels were told of a grower's that
     has another owner."""
-    found = dict.fromkeys((*moved.snoozes, *moved.assigned), False)
+    found = dict.fromkeys(moved.assigned, False)
     for start in range(0, len(moved.growers), BATCH):
         theirs = IncidentRow.grower_id.in_(moved.growers[start:][:BATCH])
         query = select(IncidentRow.id, IncidentRow.told_at).where(IncidentRow.recovered_at.is_(None), theirs)

@@ -44,7 +44,8 @@ def _told(note: ThreadNote, *, who: str = "", moment: Callable[[datetime], str] 
             return f"{who} asked me to stay quiet until {until}."
         case NoteKind.SNOOZE_OVER:
             ended = f"{who} ended the snooze." if note.by else "The snooze is over."
-            return f"{mention(detail.get('snoozed_by'))}: {ended} It still does not work as it should."
+            told = f"{mention(detail['person'])}: " if detail.get("person") else ""
+            return f"{told}{ended} It still does not work as it should."
         case NoteKind.CALLED:
             return _called(detail, who if note.by else "")
         case NoteKind.FLAPPED:

@@ -15,6 +15,7 @@ from storage.records.growers import Grower
 class Care:
     """What the team does about an incident. A snooze without `snoozed_until` lasts until the connection works again.
 
+    `snooze_told_to` hears when the snooze is over: whoever snoozed it, or to whom that was handed over.
     `woken_at` is when the last snooze ended, `escalated_at` when a lead was told that nobody had taken it up,
     `reminded_at` when that was last brought to mind.
     """
@@ -26,6 +27,7 @@ class Care:
     assigned_at: datetime | None = None
     assignment_reason: str | None = None
     snoozed_by: str | None = None
+    snooze_told_to: str | None = None
     snoozed_at: datetime | None = None
     snoozed_until: datetime | None = None
     snooze_reason: str | None = None

@@ -46,6 +46,7 @@ class IncidentRow(Row):
     assigned_at: Mapped[datetime | None]
     assignment_reason: Mapped[str | None] = mapped_column(Text)
     snoozed_by: Mapped[str | None] = mapped_column(String(32))
+    snooze_told_to: Mapped[str | None] = mapped_column(String(32))
     snoozed_at: Mapped[datetime | None]
     snoozed_until: Mapped[datetime | None] = mapped_column(index=True)
     snooze_reason: Mapped[str | None] = mapped_column(Text)

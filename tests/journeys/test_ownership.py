@@ -26,6 +26,12 @@ async def gives(stage: Stage, person: str, grower: str = OWNED, by: str | None =
     return text_of(await stage.types(f"/fieldview owner {grower} @{person}", by))
 
 
+async def an_hour_passes(stage: Stage) -> None:
+    stage.world.clock.advance(timedelta(hours=1, minutes=1))
+    await stage.running.timer.round()
+    await stage.delivered()
+
+
 async def test_the_owner_is_called_by_name_where_slack_notifies(stage: Stage) -> None:
     await stage.sweeps_now()
     assert f"<@{stage.linus}> looks after this grower" in await gives(stage, "linus")
@@ -166,7 +172,7 @@ async def test_one_command_hands_everything_over_and_the_taker_reads_what(stage:
     [message] = await stage.dm(stage.linus)
     assert "Ada Lovelace Farms and Sato Family Orchards" in text_of(message)
     await stage.delivered()
-    assert f"by <@{stage.linus}>: On holiday" in text_of(card)
+    assert f"by <@{stage.grace}>: On holiday" in text_of(card), "handed over, not rewritten"
     mine = text_of(await stage.types("/fieldview status --mine", stage.linus))
     assert "You look after 2 growers" in mine
     row = next(entry for entry in await stage.audit() if entry.action == "handover")
@@ -180,6 +186,40 @@ async def test_one_command_hands_everything_over_and_the_taker_reads_what(stage:
     await stage.until_status(ADA, "healthy")
     await stage.delivered()
     assert any("Ada" in text_of(one) for one in stage.world.slack.posted(stage.world.slack.dm(stage.linus))[1:])
+
+
+async def test_who_takes_a_snooze_over_hears_when_it_ends_and_it_stays_the_deed_of_who_snoozed(stage: Stage) -> None:
+    card = await breaks(stage)
+    await snoozes(stage, card, stage.grace, "1h")
+    for giver, taker in (("grace", "linus"), ("linus", "grace"), ("grace", "linus")):
+        told = await stage.types(f"/fieldview handover @{giver} @{taker}")
+        assert "1 snooze" in text_of(told), "it is theirs to hand on"
+    await stage.delivered()
+    for shown in (card, await stage.types("/fieldview snoozes"), await stage.types(f"/fieldview status {OWNED}")):
+        assert f"by <@{stage.grace}>: On holiday" in text_of(shown)
+    await an_hour_passes(stage)
+    assert stage.world.slack.thread(card)[-1].text.startswith(f"<@{stage.linus}>: The snooze is over.")
+    assert "nothing to hand over" in text_of(await stage.types("/fieldview handover @linus @grace"))
+    [ended] = [json.loads(row.detail or "") for row in await stage.audit() if row.action == "end-snooze"]
+    assert ended["snoozed_by"] == stage.grace
+
+
+@pytest.mark.parametrize(("became", "owner"), [("gone", "linus"), ("guest", "linus"), ("gone", None)])
+async def test_when_who_snoozed_it_is_not_here_any_more_the_owner_hears_that_it_is_over(
+    stage_on_sqlite: Stage, became: str, owner: str | None
+) -> None:
+    stage, slack = stage_on_sqlite, stage_on_sqlite.world.slack
+    card = await breaks(stage)
+    if owner:
+        await gives(stage, owner)
+    await snoozes(stage, card, stage.grace, "1h")
+    if became == "gone":
+        slack.deactivate(stage.grace)
+    else:
+        slack.user(stage.grace).guest = "single"
+    await an_hour_passes(stage)
+    called = f"<@{stage.linus}>: " if owner else ""
+    assert slack.thread(card)[-1].text == f"{called}The snooze is over. It still does not work as it should."
 
 
 async def test_whose_growers_somebody_else_hands_over_reads_who_took_them_and_the_way_back(stage: Stage) -> None:

@@ -880,7 +880,7 @@ def threads() -> Iterator[tuple[str, Shown]]:
         NoteKind.REASON_CHANGED: {"cause": Cause.SCOPE_MISSING, "missing_scopes": ["asPlanted:read"]},
         NoteKind.LINK_FAILED: {"trouble": "code-refused", "link_works": True},
         NoteKind.SNOOZED: {"until": (NOW + timedelta(hours=4)).isoformat()},
-        NoteKind.SNOOZE_OVER: {"snoozed_by": "UJONAS"},
+        NoteKind.SNOOZE_OVER: {"person": "UJONAS"},
         NoteKind.CALLED: {"person": "UJONAS"},
         NoteKind.FLAPPED: {"changes": 4},
         NoteKind.RECOVERED: {"by": "repair", "seconds": 7500},
@@ -893,8 +893,9 @@ def threads() -> Iterator[tuple[str, Shown]]:
         yield f"thread, recovered by {by}", messages.thread_reply([note], NOW)
     failed = ThreadNote(NoteKind.LINK_FAILED, NOW, detail={"trouble": "leaf-refused"})
     yield "thread, link failed for good", messages.thread_reply([failed], NOW)
-    over = ThreadNote(NoteKind.SNOOZE_OVER, NOW, detail={"snoozed_by": "UMARIA"})
+    over = ThreadNote(NoteKind.SNOOZE_OVER, NOW, detail={"person": "UMARIA"})
     yield "thread, snooze over by itself", messages.thread_reply([over], NOW)
+    yield "thread, snooze over and nobody is left", messages.thread_reply([replace(over, detail={})], NOW)
     silent = ThreadNote(NoteKind.SNOOZED, NOW, "UMARIA", {"until": None})
     yield "thread, snoozed until recovery", messages.thread_reply([silent], NOW)
     lead = ThreadNote(NoteKind.CALLED, NOW, detail={"person": "UJONAS"})

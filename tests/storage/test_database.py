@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.command import upgrade
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.exc import StatementError
@@ -120,6 +121,24 @@ async def test_what_comes_last_is_done_in_one_order_everywhere_and_not_after_a_f
     with pytest.raises(Discarded):
         await interrupted()
     assert "never" not in done
+
+
+async def test_a_snooze_from_before_is_told_to_whoever_snoozed_it(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'older.db'}")
+    with engine.begin() as connection:
+        older = db.alembic_config()
+        older.attributes["connection"] = connection
+        upgrade(older, "0026")
+        connection.execute(text("INSERT INTO growers (id, name, folded_name) VALUES ('g', 'Sato', 'sato')"))
+        snoozed = """
+            INSERT INTO incidents (id, grower_id, grower_name, status, cause, opened_at, missing_scopes, snoozed_by)
+            VALUES ('i', 'g', 'Sato', 'broken', 'grower-must-act', '2026-11-24 12:00:00', '[]', 'UGRACE')
+        """
+        connection.execute(text(snoozed))
+        upgrade(older, "head")
+        found = connection.execute(text("SELECT snoozed_by, snooze_told_to FROM incidents")).one()
+    engine.dispose()
+    assert found == ("UGRACE", "UGRACE")
 
 
 async def test_moments_stay_what_they_were_however_far_the_server_is_from_utc(database: Database) -> None:
