@@ -23,6 +23,7 @@ from storage import (
     incidents,
     leaf_events,
     silences,
+    storms,
     sweeps,
     tags,
 )
@@ -105,6 +106,8 @@ class Health:
             silence = await silences.open_of_grower(session, grower.id)
             first = await first_data.get(session, consent.id) if consent else None
             own = await tags.of(session, grower.id)
+            storm = await storms.around(session, incident.id) if incident else None
+            ill = await storms.ill(session) if storm else []
         looked = [last.started_at] if last else []
         looked += [connection.checked_at] if connection else []
         return StatusReport(
@@ -119,6 +122,8 @@ class Health:
             silence=None if silence and data and data.synced_at and data.synced_at > silence.since else silence,
             first=None if first and data and data.synced_at and data.synced_at >= first.since else first,
             tags=own,
+            storm=storm,
+            ill=ill,
         )
 
     async def _checked(self, grower: Grower) -> str | None:

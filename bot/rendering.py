@@ -6,8 +6,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from bot import digest, messages
 from bot.correspondence import Correspondence
 from bot.messages import Message
@@ -28,7 +26,7 @@ from storage import (
     storms,
 )
 from storage.database import Database
-from storage.records import Announcement, AnnouncementKind, BulkState, ConsentState, FirstData, StormKind
+from storage.records import Announcement, AnnouncementKind, BulkState, ConsentState, FirstData
 
 
 class DataSource(Protocol):
@@ -124,11 +122,11 @@ class Rendering:
             if bulk is None:
                 return None
             lines, answers = await bulks.lines(session, bulk_id), await bulks.answers(session, bulk_id)
-            ill = {storm.kind for storm in await storms.standing(session)} - {StormKind.GROWERS}
+            ill = frozenset(await storms.ill(session))
             known = {}
             if bulk.state is BulkState.PLANNED:
                 known = await growers.get_many(session, {line.grower_id for line in lines if line.grower_id})
-        return messages.bulk(BulkReport(bulk, lines, answers, frozenset(ill), known), now)
+        return messages.bulk(BulkReport(bulk, lines, answers, ill, known), now)
 
     async def _no_data_yet(self, consent_id: str) -> Message | None:
         async with self._database.reading() as session:
@@ -150,10 +148,7 @@ class Rendering:
             if storm is None:
                 return None
             tally = await storms.tally(session, storm, messages.NAMED)
-            return messages.storm(storm, tally, now, await self._ill(session))
-
-    async def _ill(self, session: AsyncSession) -> list[StormKind]:
-        return [each.kind for each in await storms.standing(session) if each.kind is not StormKind.GROWERS]
+            return messages.storm(storm, tally, now, await storms.ill(session))
 
     async def _incident_card(self, incident_id: str, *, may_stand: bool) -> IncidentCard | None:
         async with self._database.reading() as session:
@@ -170,9 +165,8 @@ class Rendering:
                 changes = await connections.flaps(session, incident.grower_id, self._clock())
             connection = await connections.get(session, incident.grower_id)
             consent = await consents.latest_for_incident(session, incident.id)
-            storm = await storms.get(session, storm_id) if storm_id and incident.recovered_at is None else None
-            tally = await storms.tally(session, storm, 0) if storm else None
-            ill = await self._ill(session) if storm else []
+            tally = await storms.around(session, incident_id) if storm_id and incident.recovered_at is None else None
+            ill = await storms.ill(session) if tally else []
         if grower is None:
             return None
         data = await self._data.data_flow(grower.id) if incident.recovered_at else None

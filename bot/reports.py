@@ -152,7 +152,10 @@ class Desk:
 
 @dataclass(frozen=True)
 class StatusReport:
-    """Everything known of one grower. `live` says whether Leaf was asked just now; if not, `why_not_live` tells why."""
+    """Everything known of one grower. `live` says whether Leaf was asked just now; if not, `why_not_live` tells why.
+
+    `storm` tells how many broke together with this grower, and `ill` which of FieldView and Leaf are ill then.
+    """
 
     grower: Grower
     connection: Connection | None
@@ -165,6 +168,8 @@ class StatusReport:
     silence: Silence | None = None
     first: FirstData | None = None
     tags: Sequence[str] = ()
+    storm: StormTally | None = None
+    ill: Sequence[StormKind] = ()
 
 
 @dataclass(frozen=True)

@@ -190,9 +190,7 @@ class Storms:
         """How many broke together, this grower among them, while none of them works again; else 0."""
         async with self._database.reading() as session:
             incident = await incidents.open_of_grower(session, grower.id)
-            storm_id = await storms.of_incident(session, incident.id) if incident else None
-            storm = await storms.get(session, storm_id) if storm_id else None
-            tally = await storms.tally(session, storm, 0) if storm else None
+            tally = await storms.around(session, incident.id) if incident else None
         return tally.growers if tally and tally.is_whole else 0
 
     async def page(self, storm_id: str, page: int) -> StormList:

@@ -23,12 +23,12 @@ async def invited(
     *,
     even_if_healthy: bool,
     even_if_ill: bool = False,
-    even_if_many: bool = True,
+    even_if_many: bool = False,
     again: bool = True,
     replace: bool = False,
 ) -> Reply:
-    """A consent link for the grower, unless there is no need for one, or FieldView or Leaf could not take it now;
-    not `again` when there is one of just now, and not `even_if_many` broke together and the team looks into that first.
+    """A consent link for the grower, unless there is no need for one, FieldView or Leaf could not take it now, or many
+    broke together and the team looks into that first; not `again` when there is one of just now.
     """
     request.about(grower)
     connection = await bot.health.connection(grower)

@@ -57,6 +57,11 @@ async def standing(session: AsyncSession) -> list[Storm]:
     return [row.to_record() for row in rows]
 
 
+async def ill(session: AsyncSession) -> list[StormKind]:
+    """Which of FieldView and Leaf are ill at this moment, whether or not anybody was told."""
+    return [storm.kind for storm in await standing(session) if storm.kind is not StormKind.GROWERS]
+
+
 async def join(session: AsyncSession, storm_id: str, incident_ids: Iterable[str]) -> None:
     rows = [{"incident_id": incident_id, "storm_id": storm_id} for incident_id in sorted(incident_ids)]
     if rows:
@@ -148,6 +153,13 @@ async def tally(session: AsyncSession, storm: Storm, names: int) -> StormTally:
     )
     owners = [owner for owner, _ in await session.execute(mine.order_by(func.count().desc(), GrowerRow.owner))]
     return StormTally(total, broken, ended, await still_in(session, storm, limit=names), owners)
+
+
+async def around(session: AsyncSession, incident_id: str) -> StormTally | None:
+    """How the storm stands that this incident is a part of; None when it is a part of none."""
+    storm_id = await of_incident(session, incident_id)
+    storm = await get(session, storm_id) if storm_id else None
+    return await tally(session, storm, 0) if storm else None
 
 
 async def still_in(session: AsyncSession, storm: Storm, *, limit: int, offset: int = 0) -> list[Affected]:

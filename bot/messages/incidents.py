@@ -9,7 +9,7 @@ from slack_sdk.models.blocks import ActionsBlock, Block
 from bot.messages.casework import called_upon, care_lines, case_menu
 from bot.messages.consents import UNDER_WAY, account_doubt, data_line, needs_operator, next_repair, standing
 from bot.messages.pieces import Message, actions, button, called, heading, quiet, section, told_apart
-from bot.messages.storms import before_any_link
+from bot.messages.storms import ONE_OF_MANY, before_any_link
 from bot.messages.text import code, count, escape, literal, mention
 from bot.messages.times import lasting, moment
 from bot.messages.vocabulary import CAUSES, explained, missing_parts, parts
@@ -44,9 +44,7 @@ def _open(card: IncidentCard, now: datetime) -> Message:
     blocks.append(section(*care_lines(card.incident, card.grower, now)))
     blocks.append(_buttons(card, now))
     if card.storm:
-        blocks.append(
-            quiet("Others broke within minutes of this one. One message in the channel stands for all of them.")
-        )
+        blocks.append(quiet(ONE_OF_MANY))
     text = f"{called(card.grower)}: {words.title}. {_lock_screen(card, now)}"
     return Message(f"{called_upon(card, now)}{text}", tuple(blocks))
 

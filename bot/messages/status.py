@@ -35,6 +35,7 @@ from bot.messages.pieces import (
     section,
 )
 from bot.messages.silences import silence_line, silence_of
+from bot.messages.storms import ONE_OF_MANY, before_any_link
 from bot.messages.tagging import tags_line
 from bot.messages.text import capital, code, count, escape, literal, mention, sentence, utf16
 from bot.messages.times import ago, lasting, moment, since
@@ -197,7 +198,7 @@ def _row(grower: Grower, connection: Connection, now: datetime, *, has_namesake:
 def connection_status(report: StatusReport, now: datetime, role: Role = Role.ADMIN) -> Message:
     """Everything known of one grower's connection, in plain words, and the buttons that this role may press."""
     status = report.connection.status if report.connection else CredentialStatus.ABSENT
-    name = called(report.grower)
+    name, who = called(report.grower), _who(report, now)
     lines = [*_state(report, status, now), *_particulars(report, status, now)]
     blocks = (
         section(named(report.grower)),
@@ -205,7 +206,7 @@ def connection_status(report: StatusReport, now: datetime, role: Role = Role.ADM
         quiet(_age(report, now)),
         _next_buttons(report, status, now, role),
     )
-    return Message(f"{name}: {_means(report, status)} {_who_acts(report)}".strip(), blocks)
+    return Message(f"{name}: {_means(report, status)}{f' Who must act: {who}.' if who else ''}", blocks)
 
 
 def _sign(report: StatusReport, status: CredentialStatus) -> str:
@@ -225,7 +226,8 @@ def _means(report: StatusReport, status: CredentialStatus) -> str:
     return STATE_MEANS[status]
 
 
-def _who_acts(report: StatusReport) -> str:
+def _who(report: StatusReport, now: datetime) -> str:
+    """Who must act; empty when there is nothing to be done."""
     connection = report.connection
     if connection is None or connection.status in (
         CredentialStatus.HEALTHY,
@@ -233,7 +235,8 @@ def _who_acts(report: StatusReport) -> str:
         CredentialStatus.ABSENT,
     ):
         return ""
-    return f"Who must act: {cause_of(connection).who}."
+    first = _before_any_link(report, now)
+    return first[0] if first else cause_of(connection).who
 
 
 def _state(report: StatusReport, status: CredentialStatus, now: datetime) -> list[str]:
@@ -243,22 +246,35 @@ def _state(report: StatusReport, status: CredentialStatus, now: datetime) -> lis
         return lines
     if connection.changed_at <= now and not (status is CredentialStatus.ABSENT and connection.connected_at is None):
         lines.append(f"{capital(since(connection.changed_at, now))}.")
-    if not _who_acts(report):
+    if not (who := _who(report, now)):
         return lines
     words = cause_of(connection)
     cause = connection.cause or Cause.UNKNOWN_STATUS
     why = explained(cause, connection.raw_status, connection.missing_scopes) if connection.cause else words.what
-    return [*lines, f"*Why:* {why}", f"*Who must act:* {words.who}", f"*Next step:* {_next_step(report, now)}"]
+    many = [ONE_OF_MANY] if report.storm else []
+    return [*lines, f"*Why:* {why}", *many, f"*Who must act:* {who}", f"*Next step:* {_next_step(report, now)}"]
 
 
 def _next_step(report: StatusReport, now: datetime) -> str:
     connection, consent = report.connection, report.consent
     if report.grower.gone_at:
         return "Find out whether this grower was removed from Leaf on purpose."
+    if first := _before_any_link(report, now):
+        return first[1]
     words = cause_of(connection) if connection else None
     if words is None or not words.asks_grower or consent is None:
         return words.next if words else ""
     return next_repair(consent, words.next, now)
+
+
+def _before_any_link(report: StatusReport, now: datetime) -> tuple[str, str] | None:
+    """What the message for all who broke together says, unless this grower's repair has a next step of its own."""
+    connection, consent = report.connection, report.consent
+    if report.storm is None or connection is None or not cause_of(connection).asks_grower or report.grower.gone_at:
+        return None
+    if consent and next_repair(consent, "", now):
+        return None
+    return before_any_link(report.storm, report.ill, where="in the channel")
 
 
 def _particulars(report: StatusReport, status: CredentialStatus, now: datetime) -> list[str]:
@@ -331,8 +347,9 @@ def _send_button(report: StatusReport, status: CredentialStatus, now: datetime) 
     if status is CredentialStatus.HEALTHY and report.silence and report.silence.kind is SilenceKind.LAPSING:
         return button("Send a link anyway", "connect-anyway", report.grower.id)
     connect = status is CredentialStatus.ABSENT and not (connection and connection.cause)
-    if not connect and not (connection and _who_acts(report) and cause_of(connection).asks_grower):
+    if not connect and not (connection and _who(report, now) and cause_of(connection).asks_grower):
         return None
     if consent and (consent.state is ConsentState.HELD or is_waiting(consent, now)):
         return button("Send a new link", "send-link", report.grower.id)
-    return button("Send link" if connect else "Send reconnect link", "send-link", report.grower.id, style="primary")
+    style = None if _before_any_link(report, now) else "primary"
+    return button("Send link" if connect else "Send reconnect link", "send-link", report.grower.id, style=style)

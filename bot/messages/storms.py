@@ -36,6 +36,8 @@ _ILL = {
 """What it is, what that means, what comes next; and that it is over."""
 
 
+ONE_OF_MANY = "Others broke within minutes of this one. One message in the channel stands for all of them."
+
 CALLED = 10
 """Owners whom the message calls by name."""
 
@@ -82,11 +84,14 @@ def _who_and_what(tally: StormTally, ill: Sequence[StormKind]) -> tuple[str, str
     return before_any_link(tally, ill) or (who, "Send the rest a reconnect link from the list.")
 
 
-def before_any_link(tally: StormTally, ill: Sequence[StormKind]) -> tuple[str, str] | None:
-    """Who must act first and what comes next, while no grower need be asked; None once some of them work again."""
+def before_any_link(tally: StormTally, ill: Sequence[StormKind], *, where: str = "here") -> tuple[str, str] | None:
+    """Who must act first and what comes next, while no grower need be asked; None once some of them work again.
+
+    `where` it is told that FieldView or Leaf is well again.
+    """
     if ill:
         name = "FieldView" if StormKind.FIELDVIEW in ill else "Leaf"
-        then = f"Wait until {name} is well again: it is ill right now, which may be why. I say here when it is over."
+        then = f"Wait until {name} is well again: it is ill right now, which may be why. I say {where} when it is over."
         return "nobody yet", then
     if not tally.is_whole:
         return None

@@ -198,12 +198,15 @@ class Story:
         if not await self.types(f"/fieldview connect {farm.name}"):
             return None
 
-        def answers() -> list[str]:
+        def answers(sign: str) -> list[Message]:
             fresh = [each for each in slack.whispered(self.grace) if each.ts not in seen]
-            return [link_in(each) for each in fresh if farm.name in text_of(each) and "/connect/" in repr(each.blocks)]
+            return [each for each in fresh if farm.name in text_of(each) and sign in repr(each.blocks)]
 
         with contextlib.suppress(TimeoutError):
-            return (await slack.until(answers, timeout=8))[-1]
+            await slack.until(lambda: answers("/connect/") or answers("send-link-anyway"), timeout=8)
+            for warning in answers("send-link-anyway"):
+                await slack.click(self.grace, warning.channel, warning.ts, "send-link-anyway")
+            return link_in((await slack.until(lambda: answers("/connect/"), timeout=8))[-1])
         return None
 
     async def _presses(self, link: str, farm: Farm) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from bot.sandbox.leaf import LeafUser
+from bot.sandbox.slack.workspace import Message
 from tests.journeys.test_watching import the_engine_sweeps
 from tests.stage import ADA, Stage, buttons_of, eventually, text_of
 
@@ -13,6 +14,10 @@ async def many(stage: Stage, number: int) -> list[LeafUser]:
     stage.world.leaf.populate(number)
     await stage.sweeps_now()
     return list(stage.world.leaf.users)[-number:]
+
+
+async def is_told_in(message: Message, words: str) -> bool:
+    return words in text_of(message)
 
 
 async def test_a_team_reads_of_many_at_once_turns_the_pages_and_repairs_one(stage: Stage) -> None:
@@ -34,10 +39,7 @@ async def test_a_team_reads_of_many_at_once_turns_the_pages_and_repairs_one(stag
         stage.world.leaf.restore(user)
     await the_engine_sweeps(stage, "sweep-2")
 
-    async def names_the_last() -> bool:
-        return "1 of 11 growers" in text_of(storm)
-
-    await eventually(names_the_last)
+    await eventually(lambda: is_told_in(storm, "1 of 11 growers"))
     assert stage.world.slack.posted(stage.alerts) == [storm]
     actions = [entry.action for entry in await stage.audit() if entry.via == "button"]
     assert actions == ["storm", "storm", "connect", "storm"]
@@ -53,16 +55,47 @@ async def test_a_card_of_one_of_many_warns_before_its_link_and_sends_it_to_whoev
     await the_engine_sweeps(stage, "sweep-2")
     _, storm = await stage.posted(stage.alerts, 2)
 
-    async def says_who_is_first() -> bool:
-        return "your team, before any grower" in text_of(card)
-
-    await eventually(says_who_is_first)
+    await eventually(lambda: is_told_in(card, "your team, before any grower"))
     warning = await stage.presses(card, "send-link")
     assert "11 growers at once" in text_of(warning)
     assert "/connect/" not in text_of(warning)
     listed = await stage.presses(await stage.presses(storm, "show-storm"), "storm-older")
     assert "/connect/" in text_of(await stage.presses(listed, "send-link")), "whoever has the list has read the message"
     assert "/connect/" in text_of(await stage.presses(warning, "send-link-anyway"))
+
+
+async def test_a_typed_connect_for_one_of_many_asks_first_and_the_status_says_why(stage: Stage) -> None:
+    users = await many(stage, 11)
+    for user in users:
+        stage.world.leaf.set_status(user, "UNAUTHENTICATED")
+    await the_engine_sweeps(stage, "sweep-1")
+    [storm] = await stage.posted(stage.alerts)
+    one = users[0].email
+    status = text_of(await stage.types(f"/fieldview status {one}"))
+    assert "One message in the channel stands for all of them" in status
+    assert "your team, before any grower" in status
+    warning = await stage.types(f"/fieldview connect {one}")
+    assert "11 growers at once" in text_of(warning)
+    assert "/connect/" not in text_of(warning)
+    assert "/connect/" in text_of(await stage.presses(warning, "send-link-anyway")), "one more press makes the link"
+    stage.world.leaf.restore(users[1])
+    await the_engine_sweeps(stage, "sweep-2")
+    await eventually(lambda: is_told_in(storm, "10 of 11 growers"))
+    assert "/connect/" in text_of(await stage.types(f"/fieldview connect {users[2].email}")), "some of them work again"
+
+
+async def test_while_fieldview_is_ill_the_status_of_one_of_many_says_that_nobody_must_act(stage: Stage) -> None:
+    users = await many(stage, 12)
+    for user in users[:6]:
+        stage.world.leaf.set_status(user, "UNAUTHENTICATED")
+    await stage.sweeps_now()
+    for user in users[6:]:
+        stage.world.leaf.set_status(user, "TEMPORARILY_UNAVAILABLE")
+    await stage.sweeps_now()
+    status = text_of(await stage.types(f"/fieldview status {users[0].email}"))
+    assert "Who must act:* nobody yet" in status
+    assert "Wait until FieldView is well again" in status
+    assert "in the channel when it is over" in status, "nobody changes what only one person sees"
 
 
 async def test_two_growers_of_one_name_are_told_apart_in_the_message_for_all_of_them(stage_on_sqlite: Stage) -> None:

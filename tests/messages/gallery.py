@@ -448,6 +448,10 @@ def states() -> Iterator[tuple[str, Shown]]:
     for role in (Role.VIEWER, Role.OPERATOR):
         yield f"status, to {role}", messages.connection_status(a_report(broken_by(Cause.GROWER_MUST_ACT)), NOW, role)
     yield "status, owned", messages.connection_status(a_report(a_connection(), grower=a_grower(owner="UMARIA")), NOW)
+    for kind in (None, StormKind.FIELDVIEW):
+        stormy = replace(taken, storm=a_tally(312, {Cause.GROWER_MUST_ACT: 312}), ill=[kind] if kind else [])
+        why = f"{kind} ill as well" if kind else "many broke together"
+        yield f"status, {why}", messages.connection_status(replace(stormy, incident=an_incident()), NOW)
     yield "overview", messages.overview(an_overview(), NOW)
     well = an_overview(counts={CredentialStatus.HEALTHY: 1}, needing_someone=[], waiting_for_consent=0)
     yield "overview, all well", messages.overview(well, NOW)
