@@ -117,7 +117,7 @@ class Casework:
         """Everything that is snoozed now."""
         async with self._database.reading() as session:
             listed = await care.snoozed(session, LISTED)
-            return Snoozes(listed, await care.count_snoozed(session) - len(listed))
+            return Snoozes(listed, len(await care.with_snooze(session)) - len(listed))
 
     async def wake_due(self) -> None:
         """End the snoozes whose time has come; safe to run on every replica at once."""

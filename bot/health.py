@@ -85,7 +85,7 @@ class Health:
                 as_of=last.finished_at if last else None,
                 whose=whose,
                 silent=await silences.standing(session, whose),
-                snoozed=await care.count_snoozed(session, whose),
+                snoozed=await care.with_snooze(session, whose),
                 undecided=await consents.undecided(session, whose),
             )
 

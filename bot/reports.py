@@ -81,6 +81,7 @@ class Overview:
     """All growers at a glance, or only those. `as_of` is the end of the last complete sweep, None before it.
 
     `silent` are healthy by status, but nothing comes in; they are not among those who need someone.
+    `snoozed` are the ids of growers whose alert bothers nobody for a while; they are among them.
     `undecided` have agreed with a FieldView account that somebody of the team has to confirm.
     """
 
@@ -90,7 +91,7 @@ class Overview:
     as_of: datetime | None
     whose: Whose = EVERYBODYS
     silent: Sequence[tuple[Grower, Silence]] = ()
-    snoozed: int = 0
+    snoozed: frozenset[str] = frozenset()
     undecided: int = 0
 
 

@@ -68,9 +68,10 @@ async def snoozed(session: AsyncSession, limit: int, whose: Whose = EVERYBODYS) 
     return [(incident.to_record(), grower.to_record()) for incident, grower in rows]
 
 
-async def count_snoozed(session: AsyncSession, whose: Whose = EVERYBODYS) -> int:
-    query = select(func.count()).select_from(IncidentRow).join(GrowerRow, GrowerRow.id == IncidentRow.grower_id)
-    return await session.scalar(query.where(_IS_OPEN, _IS_SNOOZED, *narrowing.to(whose))) or 0
+async def with_snooze(session: AsyncSession, whose: Whose = EVERYBODYS) -> frozenset[str]:
+    """The ids of the growers whose open incident is snoozed."""
+    query = select(IncidentRow.grower_id).join(GrowerRow, GrowerRow.id == IncidentRow.grower_id)
+    return frozenset(await session.scalars(query.where(_IS_OPEN, _IS_SNOOZED, *narrowing.to(whose))))
 
 
 async def due_to_wake(session: AsyncSession, at: datetime, limit: int) -> list[Incident]:

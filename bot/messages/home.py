@@ -126,7 +126,7 @@ def _numbers(desk: Desk) -> dict[Pile, int]:
         Pile.NEEDING: in_need(o),
         Pile.WAITING: o.waiting_for_consent + o.undecided,
         Pile.SILENT: len(o.silent),
-        Pile.SNOOZED: o.snoozed,
+        Pile.SNOOZED: len(o.snoozed),
     }
 
 

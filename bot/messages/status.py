@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement, RawTextObject, TableBlock
@@ -71,7 +70,7 @@ def overview(o: Overview, now: datetime, *, theirs: bool = False) -> Message:
         quiet(age(o, now)),
     ]
     if o.needing_someone:
-        table = _table(o.needing_someone, now)
+        table = _table(o, now)
         more = needing - (len(table.rows) - 1)
         menu = grower_menu([grower for grower, _ in o.needing_someone], "show-status", "Look at a grower…")
         blocks += [table, *([quiet(_unlisted(more, needing))] if more > 0 else []), actions(menu)]
@@ -151,7 +150,7 @@ def silent(o: Overview) -> str | None:
 
 def snoozed(o: Overview) -> str | None:
     """How many alerts bother nobody for a while; the growers are among those who need someone."""
-    return f"{count(o.snoozed, 'alert is', 'alerts are')} snoozed." if o.snoozed else None
+    return f"{count(len(o.snoozed), 'alert is', 'alerts are')} snoozed." if o.snoozed else None
 
 
 def _silent(o: Overview, now: datetime) -> list[Block]:
@@ -171,12 +170,13 @@ def age(o: Overview, now: datetime) -> str:
     return f"I looked at everybody {moment(o.as_of)}."
 
 
-def _table(needing: Sequence[tuple[Grower, Connection]], now: datetime) -> TableBlock:
+def _table(o: Overview, now: datetime) -> TableBlock:
     rows = [["Grower", "What is wrong", "For", "Who must act"]]
     room = TABLE_TEXT
-    names = Counter(grower.name for grower, _ in needing)
-    for grower, connection in needing:
-        row = _row(grower, connection, now, has_namesake=names[grower.name] > 1)
+    names = Counter(grower.name for grower, _ in o.needing_someone)
+    for grower, connection in o.needing_someone:
+        snoozed = grower.id in o.snoozed
+        row = _row(grower, connection, now, has_namesake=names[grower.name] > 1, snoozed=snoozed)
         room -= sum(map(utf16, row))
         if room < 0 or len(rows) == TABLE_ROWS:
             break
@@ -184,12 +184,12 @@ def _table(needing: Sequence[tuple[Grower, Connection]], now: datetime) -> Table
     return TableBlock(rows=[[RawTextObject(text=cell) for cell in row] for row in rows])
 
 
-def _row(grower: Grower, connection: Connection, now: datetime, *, has_namesake: bool) -> list[str]:
+def _row(grower: Grower, connection: Connection, now: datetime, *, has_namesake: bool, snoozed: bool) -> list[str]:
     words = cause_of(connection)
     apart = [literal(text, 40) for text in particulars(grower)] if has_namesake else []
     return [
         " · ".join([literal(grower.name, 40), *apart]),
-        words.short,
+        f"{words.short} · 💤 snoozed" if snoozed else words.short,
         lasting(now - connection.changed_at),
         words.who,
     ]

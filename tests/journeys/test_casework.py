@@ -54,6 +54,12 @@ async def snoozes(stage: Stage, card: Message, user: str, span: str = "1h", reas
     return await sends(stage, user, await chooses(stage, card, "snooze", user), span=span, reason=reason)
 
 
+def table_of(message: Message) -> list[list[str]]:
+    """The rows below the heads of a message's table."""
+    [table] = [block for block in message.blocks if block["type"] == "table"]
+    return [[cell["text"] for cell in row] for row in table["rows"][1:]]
+
+
 def work(deeds: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """The team's own deeds."""
     return [deed for deed in deeds if not deed[0].startswith("incident")]
@@ -169,6 +175,16 @@ async def test_the_list_of_snoozes_ends_them_for_everybody(stage: Stage) -> None
     assert f"<@{stage.grace}>: <@{stage.linus}> ended the snooze" in text_of(stage.world.slack.thread(card)[-1])
     assert "Nothing is snoozed" in text_of(await stage.types("/fieldview snoozes", stage.linus))
     assert work(await stage.deeds())[-2:] == [("end-snooze", "done"), ("snoozes", "done")]
+
+
+async def test_the_overview_shows_which_of_those_in_need_is_snoozed(stage: Stage) -> None:
+    card = await breaks(stage)
+    awake = table_of(await stage.types("/fieldview status"))
+    await snoozes(stage, card, stage.grace, "1d")
+    asleep = table_of(await stage.types("/fieldview status"))
+    await stage.presses(await stage.types("/fieldview snoozes"), "end-snooze")
+    assert table_of(await stage.types("/fieldview status")) == awake
+    assert asleep[0][1] == f"{awake[0][1]} · 💤 snoozed"
 
 
 async def test_of_two_who_snooze_at_once_the_second_is_told_who_was_first(stage: Stage) -> None:

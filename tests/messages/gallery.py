@@ -453,6 +453,7 @@ def states() -> Iterator[tuple[str, Shown]]:
         why = f"{kind} ill as well" if kind else "many broke together"
         yield f"status, {why}", messages.connection_status(replace(stormy, incident=an_incident()), NOW)
     yield "overview", messages.overview(an_overview(), NOW)
+    yield "overview, one snoozed", messages.overview(an_overview(snoozed=frozenset({"g-2"})), NOW)
     well = an_overview(counts={CredentialStatus.HEALTHY: 1}, needing_someone=[], waiting_for_consent=0)
     yield "overview, all well", messages.overview(well, NOW)
     nobody = an_overview(counts={}, needing_someone=[], waiting_for_consent=0)
@@ -490,7 +491,7 @@ def homes() -> Iterator[tuple[str, Shown]]:
     def home(desk: Desk) -> View:
         return messages.home(desk, is_admin=False, now=NOW)
 
-    mine = an_overview(whose=Whose("UMARIA"), snoozed=1)
+    mine = an_overview(whose=Whose("UMARIA"), snoozed=frozenset({"g-2"}))
     yield "home", messages.home(a_desk(mine), is_admin=True, now=NOW)
     quiet = a_desk(mine, look=Look("mine", Pile.SNOOZED))
     known = a_connection(CredentialStatus.BROKEN, cause=Cause.GROWER_MUST_ACT)
