@@ -368,7 +368,7 @@ class Draft:
     """What somebody is about to choose for a channel, and what that would have meant; `now` is how it is today.
 
     `by_default`: it is the alert channel and gets every alert anyway. `hidden`: it hears something today, and only its
-    members see what. `tagged` is how many growers have the wished tag; one that is empty is still to be chosen.
+    members see what. `growers` is how many it would be about; a tag that is empty is still to be chosen.
     """
 
     channel: str | None
@@ -378,21 +378,20 @@ class Draft:
     now: Subscription | None = None
     by_default: bool = False
     hidden: bool = False
-    tagged: int = 0
+    growers: int = 0
 
 
 @dataclass(frozen=True)
 class Subscribed:
     """The outcome. `newly` is False when the channel was subscribed and worked; `was` is what it wanted until now, if
-    that was something else; `by_default`: the channel gets every alert anyway. `tagged` is how many growers have the
-    wished tag."""
+    that was something else; `by_default`: the channel gets every alert anyway. `growers` is how many it is about."""
 
     channel: str
     newly: bool
     by_default: bool
     wishes: Wishes = EVERYTHING
     was: Wishes | None = None
-    tagged: int = 0
+    growers: int = 0
 
 
 @dataclass(frozen=True)
@@ -400,14 +399,14 @@ class Subscriptions:
     """Every channel that is subscribed, and the one that gets everything by the settings, as far as somebody may see.
 
     `hidden` are the names of private channels whose members alone see more; of those `in_doubt` Slack does not say.
-    `unused` are tags that channels wish for and no grower has.
+    `of_nobody` is what channels wish to hear of and no grower is among.
     """
 
     listed: Sequence[Subscription]
     alert_channel: str | None = None
     hidden: Sequence[str] = ()
     in_doubt: int = 0
-    unused: frozenset[str] = frozenset()
+    of_nobody: frozenset[Whose] = frozenset()
 
 
 Case = tuple[Incident, Grower]

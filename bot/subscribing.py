@@ -8,6 +8,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from bot import workhours
 from bot.access import Access, Sight
 from bot.errors import BotError, ChannelUnreachable, UsageError
@@ -16,9 +18,9 @@ from bot.people import teammate
 from bot.rehearsal import rehearse
 from bot.reports import Draft, Subscribed, Subscriptions
 from bot.slack.client import Channel, SlackClient
-from storage import subscriptions, tags
+from storage import growers, owners, subscriptions, tags
 from storage.database import Database
-from storage.records import EVERYTHING, Subscription, Wishes
+from storage.records import EVERYBODYS, EVERYTHING, Subscription, Whose, Wishes
 
 CHANNEL = re.compile(r"[CG][A-Z0-9]{2,31}")
 DEFAULT_ZONE = "UTC"
@@ -60,11 +62,11 @@ class Subscribing:
             if wants != had:
                 at = (by, now) if before else (None, None)
                 await subscriptions.choose(session, channel, wants, *at)
-            tagged = await tags.number(session, wants.tag) if wants.tag else 0
+            number = await growers.count(session, wants.whose)
             told = {"wishes": _told(wants)} if wants != EVERYTHING or wants != had else {}
             await self._journal.fulfil(session, channel=channel, before=not newly, after=True, **told)
         was = had if before and wants != had else None
-        return Subscribed(channel, newly, channel == self._alert_channel, wants, was, tagged)
+        return Subscribed(channel, newly, channel == self._alert_channel, wants, was, number)
 
     async def unsubscribe(self, channel: str) -> bool:
         """No more alerts here; False when there were none."""
@@ -77,7 +79,8 @@ class Subscribing:
         """Every subscription that this person may see, the oldest first."""
         async with self._database.reading() as session:
             found = await subscriptions.everyone(session)
-            known = await tags.counts(session) if any(each.wishes.tag for each in found) else {}
+            wished = {each.wishes.whose for each in found} - {EVERYBODYS}
+            known = await _known(session) if wished else set()
         channels = {each.channel for each in found} | ({self._alert_channel} if self._alert_channel else set())
         sights = await asyncio.gather(*(self._access.sight(user, channel) for channel in channels))
         seen = dict(zip(channels, sights, strict=True))
@@ -86,7 +89,7 @@ class Subscribing:
             self._alert_channel if self._alert_channel and seen[self._alert_channel].is_open else None,
             hidden=sorted(sight.name for sight in sights if sight.name),
             in_doubt=sum(sight.in_doubt for sight in sights),
-            unused=frozenset(each.wishes.tag for each in found if each.wishes.tag and each.wishes.tag not in known),
+            of_nobody=frozenset(wished - known),
         )
 
     async def begin(self, channel: str | None, user: str) -> Draft:
@@ -107,10 +110,10 @@ class Subscribing:
         async with self._database.reading() as session:
             now: Subscription | None = await subscriptions.get(session, channel) if channel else None
             rehearsed = await rehearse(session, wishes, self._clock())
-            tagged = await tags.number(session, wishes.tag) if wishes.tag else 0
+            number = await growers.count(session, wishes.whose)
         by_default = sight.is_open and channel == self._alert_channel
         hidden = now is not None and sight.name is not None
-        return Draft(channel, wishes, rehearsed, zone, now if sight.is_open else None, by_default, hidden, tagged)
+        return Draft(channel, wishes, rehearsed, zone, now if sight.is_open else None, by_default, hidden, number)
 
     async def _zone_of(self, user: str) -> str:
         try:
@@ -132,6 +135,12 @@ class Subscribing:
         if found.is_shared:
             raise UsageError("People from outside this workspace read that channel, so growers are not named there.")
         return found
+
+
+async def _known(session: AsyncSession) -> set[Whose]:
+    """Of whom there is any grower: the colleagues who look after some, and the tags that some have."""
+    by_owner = {Whose(owner=owner) for owner in await owners.everybody(session)}
+    return by_owner | {Whose(tag=tag) for tag in await tags.counts(session)}
 
 
 def _told(wishes: Wishes) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from sqlalchemy import ColumnElement, case, func, or_, select, true, union, upda
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from storage.records import ConsentState, CredentialStatus, Grower
+from storage import narrowing
+from storage.records import EVERYBODYS, ConsentState, CredentialStatus, Grower, Whose
 from storage.tables import ConnectionRow, ConsentRow, GrowerRow
 from storage.upserts import insert
 
@@ -226,8 +227,10 @@ async def ids(session: AsyncSession) -> set[str]:
     return set(await session.scalars(select(GrowerRow.id).where(GrowerRow.gone_at.is_(None))))
 
 
-async def count(session: AsyncSession) -> int:
-    return await session.scalar(select(func.count()).select_from(GrowerRow).where(GrowerRow.gone_at.is_(None))) or 0
+async def count(session: AsyncSession, whose: Whose = EVERYBODYS) -> int:
+    """How many (of those) are still at Leaf."""
+    query = select(func.count()).select_from(GrowerRow).where(GrowerRow.gone_at.is_(None), *narrowing.to(whose))
+    return await session.scalar(query) or 0
 
 
 def _values(grower: Grower) -> dict[str, Any]:

@@ -38,12 +38,6 @@ async def remove(session: AsyncSession, grower_id: str, tags: Iterable[str]) -> 
     await session.execute(delete(GrowerTagRow).where(theirs, GrowerTagRow.tag.in_(list(tags))))
 
 
-async def number(session: AsyncSession, tag: str) -> int:
-    """How many have it who are still at Leaf."""
-    query = select(func.count()).select_from(GrowerTagRow).join(GrowerRow, GrowerRow.id == GrowerTagRow.grower_id)
-    return await session.scalar(query.where(GrowerTagRow.tag == tag, GrowerRow.gone_at.is_(None))) or 0
-
-
 async def counts(session: AsyncSession) -> dict[str, int]:
     """Every tag that somebody has who is still at Leaf, in alphabetical order, and how many have it."""
     query = (

@@ -23,7 +23,7 @@ from bot.messages.text import channel as place
 from bot.messages.text import code, count, escape, listing, literal, mention
 from bot.messages.times import DAY, moment
 from bot.reports import Draft, Rehearsed, Subscribed, Subscriptions
-from storage.records import EVERYTHING, Delivery, Subscription, Topic, Wishes
+from storage.records import EVERYBODYS, EVERYTHING, Delivery, Subscription, Topic, Whose, Wishes
 
 CHANGE = "subscribe-change"
 """The action of everything in the form that is read again while somebody chooses."""
@@ -70,7 +70,7 @@ def subscribed(done: Subscribed) -> Message:
     lines = [
         head,
         *([usual] if done.wishes == EVERYTHING else told(done.wishes)),
-        _nobody_has(done.wishes.tag) if done.wishes.tag and not done.tagged else None,
+        _of_nobody(done.wishes.whose) if done.wishes.whose != EVERYBODYS and not done.growers else None,
         _before(done.was) if done.was is not None else None,
         default if done.by_default else None,
     ]
@@ -120,8 +120,8 @@ def subscriptions(all_of_them: Subscriptions) -> Message:
     head = f"{count(len(listed), 'channel is', 'channels are')} subscribed."
     blocks: list[Block] = [section(f"*{head}*", *lines)]
     for each in listed[:LISTED]:
-        unused = [_nobody_has(each.wishes.tag)] if each.wishes.tag in all_of_them.unused else []
-        blocks.append(row(button("Change…", "subscribe-options", each.channel), *_listed(each), *unused))
+        of_nobody = [_of_nobody(each.wishes.whose)] if each.wishes.whose in all_of_them.of_nobody else []
+        blocks.append(row(button("Change…", "subscribe-options", each.channel), *_listed(each), *of_nobody))
     if len(listed) > LISTED:
         blocks.append(quiet(f"…and {count(len(listed) - LISTED, 'more', 'more')}."))
     private = "A private channel is listed for its members only."
@@ -152,9 +152,13 @@ def _listed(each: Subscription) -> list[str]:
     return lines
 
 
-def _nobody_has(tag: str | None) -> str:
-    add = code("/fieldview tag <grower> add north".replace("north", tag or ""))
-    return f"⚠ No grower has the tag {code(tag or '')} yet, so no alert about one comes there. {add} changes that."
+def _of_nobody(whose: Whose) -> str:
+    """Why nothing comes about any grower so far, and what changes that."""
+    if whose.tag:
+        add = code("/fieldview tag <grower> add north".replace("north", whose.tag))
+        return f"⚠ No grower has the tag {code(whose.tag)} yet, so no alert about one comes there. {add} changes that."
+    why = f"{mention(whose.owner)} looks after no grower yet, so no alert about one comes there until they do."
+    return f"⚠ {why} {code('/fieldview owner <grower> @person')} gives them one."
 
 
 def _lost(reason: str) -> str:
@@ -237,10 +241,11 @@ def subscribe_modal(draft: Draft, *, private_metadata: str) -> View:
         blocks.append(
             _field("owner", "Which colleague", UserSelectElement(action_id=CHANGE, initial_user=wishes.owner))
         )
+        blocks += [] if draft.growers else [quiet(_of_nobody(wishes.whose))]
     elif wishes.tag is not None:
         blocks.append(_field("tag", "Which tag", _tags(wishes.tag)))
         if wishes.tag:
-            blocks.append(quiet(_has(draft.tagged) if draft.tagged else _nobody_has(wishes.tag)))
+            blocks.append(quiet(_has(draft.growers) if draft.growers else _of_nobody(wishes.whose)))
     blocks += [
         _field("topics", "What", _topics(wishes)),
         _field("delivery", "When", menu(CHANGE, "Choose…", DELIVERIES, chosen=wishes.delivery)),

@@ -315,6 +315,20 @@ async def test_a_colleague_who_is_typed_is_whose_growers_the_channel_hears_of(st
     assert "Theirs" in card
 
 
+async def test_of_a_colleague_who_looks_after_nobody_yet_it_is_said_that_nothing_comes(stage: Stage) -> None:
+    none = f"<@{stage.linus}> looks after no grower yet"
+    assert none in text_of(await stage.types("/fieldview subscribe @linus"))
+    assert none in text_of(await stage.types("/fieldview subscriptions"))
+    await opens(stage)
+    await form(stage, stage.grace, none)
+    await farm(stage, "Theirs", "linus")
+    assert "looks after no grower" not in text_of(await stage.types("/fieldview subscribe @linus"))
+    assert "looks after no grower" not in text_of(await stage.types("/fieldview subscriptions"))
+    await opens(stage)
+    await stage.world.slack.until(lambda: none not in repr(stage.world.slack.view(stage.grace)), PATIENCE)
+    await form(stage, stage.grace, "Which colleague")
+
+
 @pytest.mark.parametrize(("typed", "told"), [("@ada", "guest"), ("Linus", "options | tag:north | @person")])
 async def test_who_is_no_colleague_subscribes_nothing(stage_on_sqlite: Stage, typed: str, told: str) -> None:
     stage = stage_on_sqlite

@@ -731,15 +731,17 @@ WISHES = Wishes("UMARIA", (Topic.BROKEN, Topic.ILL), Delivery.BOTH, 7, "America/
 def subscriptions() -> Iterator[tuple[str, Shown]]:
     yield "subscribed", messages.subscribed(Subscribed("CNEWS", newly=True, by_default=False))
     yield "subscribed before", messages.subscribed(Subscribed("CNEWS", newly=False, by_default=True))
-    chosen = Subscribed("CNEWS", newly=False, by_default=False, wishes=WISHES, was=EVERYTHING)
+    chosen = Subscribed("CNEWS", newly=False, by_default=False, wishes=WISHES, was=EVERYTHING, growers=12)
     yield "subscribed otherwise", messages.subscribed(chosen)
     yield "subscribed to all again", messages.subscribed(replace(chosen, wishes=EVERYTHING, was=WISHES))
     yield "greeting", messages.subscription_greeting("UMARIA")
     yield "greeting, some of it", messages.subscription_greeting("UMARIA", WISHES)
     yield "greeting, changed", messages.subscription_changed("UMARIA", WISHES, BY_TAG)
-    tagged = Subscribed("CNEWS", newly=True, by_default=False, wishes=BY_TAG, tagged=12)
+    tagged = Subscribed("CNEWS", newly=True, by_default=False, wishes=BY_TAG, growers=12)
     yield "subscribed by tag", messages.subscribed(tagged)
-    yield "subscribed by a tag that no grower has", messages.subscribed(replace(tagged, tagged=0))
+    yield "subscribed by a tag that no grower has", messages.subscribed(replace(tagged, growers=0))
+    nobodys = replace(tagged, wishes=Wishes("UJONAS"), growers=0)
+    yield "subscribed by a colleague who looks after nobody", messages.subscribed(nobodys)
     yield "greeting, by tag", messages.subscription_greeting("UMARIA", BY_TAG)
     made = Subscription("CNEWS", "UMARIA", before(days=40))
     chose = replace(made, channel="CTEAM", wishes=WISHES, changed_by="UJONAS", changed_at=before(days=2))
@@ -749,8 +751,10 @@ def subscriptions() -> Iterator[tuple[str, Shown]]:
     ]
     yield "subscriptions", messages.subscriptions(Subscriptions([made, chose, *lost], "CALERTS"))
     by_tag = replace(made, channel="CNORTH", wishes=BY_TAG)
-    unused = Subscriptions([made, by_tag, replace(by_tag, wishes=Wishes(tag="r&d"))], unused=frozenset({"r&d"}))
-    yield "subscriptions, by tags, one of which nobody has", messages.subscriptions(unused)
+    empty = [replace(by_tag, wishes=wishes) for wishes in (Wishes(tag="r&d"), Wishes("UJONAS"))]
+    of_nobody = frozenset(each.wishes.whose for each in empty)
+    unused = Subscriptions([made, by_tag, *empty], of_nobody=of_nobody)
+    yield "subscriptions, some of nobody yet", messages.subscriptions(unused)
     yield "subscriptions, one", messages.subscriptions(Subscriptions([chose]))
     yield "subscriptions, none", messages.subscriptions(Subscriptions([]))
     yield "subscriptions, none but the settings'", messages.subscriptions(Subscriptions([], "CALERTS"))
@@ -766,14 +770,17 @@ def subscriptions() -> Iterator[tuple[str, Shown]]:
     others = replace(first, channel="CBOARD", rehearsed=month, hidden=True)
     yield "what to hear, others’ private channel, to an admin", messages.subscribe_modal(others, private_metadata="C U")
     week = Rehearsed(timedelta(days=9), alone=1, digests=9)
-    narrow = replace(whole, wishes=WISHES, rehearsed=week, now=chose, by_default=False)
+    narrow = replace(whole, wishes=WISHES, rehearsed=week, now=chose, by_default=False, growers=12)
     yield "what to hear, some of it", messages.subscribe_modal(narrow, private_metadata="CTEAM America/Chicago")
     to_choose = replace(whole, wishes=replace(BY_TAG, tag=""))
     yield "what to hear, a tag to be chosen", messages.subscribe_modal(to_choose, private_metadata="CTEAM UTC")
     for number in (0, 1, 12):
-        tagged_form = replace(whole, wishes=BY_TAG, tagged=number)
+        tagged_form = replace(whole, wishes=BY_TAG, growers=number)
         shown = messages.subscribe_modal(tagged_form, private_metadata="CTEAM UTC")
         yield f"what to hear, of a tag that {number} growers have", shown
+    nobodys_form = replace(narrow, growers=0)
+    shown = messages.subscribe_modal(nobodys_form, private_metadata="CTEAM UTC")
+    yield "what to hear, of a colleague who looks after nobody", shown
     nothing = replace(narrow, wishes=replace(WISHES, topics=()), rehearsed=Rehearsed(timedelta(days=30)))
     yield "what to hear, nothing yet", messages.subscribe_modal(nothing, private_metadata="CTEAM UTC")
 
