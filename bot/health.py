@@ -44,7 +44,14 @@ LISTED = 1000
 DEEDS_READ = 200
 """Entries of the audit trail read at a time."""
 
-LOOKS = ("status", "events", "history", "help")
+LOOKS = (
+    *("status", "events", "history", "health", "help", "home", "find-grower"),
+    *("links", "snoozes", "storm", "subscriptions"),
+)
+"""Actions that change nothing."""
+
+BARE_LOOKS = ("access", "escalate", "owner", "tag")
+"""Actions that change nothing where the audit trail has no detail of them."""
 
 WORST_FIRST = (
     CredentialStatus.BROKEN,
@@ -183,9 +190,15 @@ class Health:
         action: str | None = None,
         since: datetime | None = None,
         before: int | None = None,
+        *,
+        looks: bool = False,
     ) -> History:
-        """Who did what, newest first: to one grower or at all; `before` is an entry to go on from."""
+        """Who did what, newest first: to one grower or at all; `before` is an entry to go on from.
+
+        Who only looked is left out without `looks`, unless that very action is asked for.
+        """
         actions = (action,) if action else ()
+        everything = looks or action is not None
         target = grower.id if grower else None
         async with self._database.reading() as session:
             found = await audit.latest(
@@ -193,6 +206,8 @@ class Health:
                 target=target,
                 actor=actor,
                 actions=actions,
+                looks=() if everything else LOOKS,
+                bare_looks=() if everything else BARE_LOOKS,
                 since=since,
                 limit=HISTORY_PAGE + 1,
                 before=before,
@@ -202,7 +217,8 @@ class Health:
             known = await growers.get_many(session, {grower_id for grower_id in about if grower_id})
         older = shown[-1].seq if len(found) > HISTORY_PAGE else None
         entries = [sealed.entry for sealed in shown]
-        return History(entries, known.get(target or "", grower), actor, action, since, older, before is not None, known)
+        about_whom = known.get(target or "", grower)
+        return History(entries, about_whom, actor, action, since, older, before is not None, known, looks)
 
 
 def _moment(fact: TimelineFact) -> datetime:

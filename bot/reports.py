@@ -177,7 +177,7 @@ class StatusReport:
 class History:
     """One page of the audit trail, newest first, and what was asked for. `older` is the entry to go on from.
 
-    `known` are the growers it is about, by id.
+    `known` are the growers it is about, by id. `looks`: who only looked was asked for as well.
     """
 
     entries: Sequence[AuditEntry]
@@ -188,6 +188,7 @@ class History:
     older: int | None = None
     page_on: bool = False
     known: Mapping[str, Grower] = field(default_factory=dict)
+    looks: bool = False
 
 
 TimelineFact = LeafEvent | Transition | AuditEntry

@@ -69,11 +69,12 @@ async def deeds(
     action: str | None,
     since: datetime | None,
     *,
+    looks: bool = False,
     before: int | None = None,
     replace: bool = False,
 ) -> Reply:
     """One page of the audit trail, as whoever asks may see it; `before` is the entry to go on from."""
-    page = await bot.health.history(grower, actor, action, since, before)
+    page = await bot.health.history(grower, actor, action, since, before, looks=looks)
     seen = await as_seen_by(request.user, page.entries, bot.access)
     return Reply(messages.history(changed(page, entries=seen), bot.clock()), replace=replace)
 

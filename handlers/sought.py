@@ -1,4 +1,4 @@
-"""What `history` is asked for, in the words people use: `Ada by @grace did connect since 7d`."""
+"""What `history` is asked for, in the words people use: `Ada by @grace did connect since 7d`, `Ada with looks`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from rapidfuzz import fuzz, process
 
 from bot.errors import UsageError
 
-USAGE = "/fieldview history [grower] [by @person] [did connect] [since 7d]"
+USAGE = "/fieldview history [grower] [by @person] [did connect] [since 7d] [with looks]"
 
-_CLAUSE = re.compile(r"(?:^|\s)(by|did|since|last)\s+(?=\S)", re.IGNORECASE)
+_CLAUSE = re.compile(r"(?:^|\s)(by|did|since|last|with(?=\s+looks?(?:\s|$)))\s+(?=\S)", re.IGNORECASE)
 _QUOTED = re.compile(r"""\s*(["“„«][^"“”„«»]*["”»])\s*(.*)""", re.DOTALL)
 _PERSON = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
 _SPAN = re.compile(r"(?:the )?(?:last |past )?([0-9]{1,4})?\s*(h|hours?|d|days?|w|weeks?|months?)", re.IGNORECASE)
@@ -30,6 +30,8 @@ class Sought:
     actor: str | None = None
     action: str | None = None
     since: datetime | None = None
+    looks: bool = False
+    """Whether who only looked is asked for as well."""
 
 
 def sought(typed: str, user: str, actions: Sequence[str], now: datetime) -> Sought:
@@ -43,6 +45,7 @@ def sought(typed: str, user: str, actions: Sequence[str], now: datetime) -> Soug
         "did": lambda value: _action(value, actions),
         "since": lambda value: _since(value, now),
         "last": lambda value: _since(value, now),
+        "with": _looks,
     }
     found = {word: read[word](value.strip()) for word, value in words.items()}
     name, behind_it = (grower, None) if grower else _without_slips(before.strip(), now)
@@ -51,6 +54,7 @@ def sought(typed: str, user: str, actions: Sequence[str], now: datetime) -> Soug
         actor=found.get("by"),  # type: ignore[arg-type]
         action=found.get("did"),  # type: ignore[arg-type]
         since=found.get("since") or found.get("last") or behind_it,  # type: ignore[arg-type]
+        looks=bool(found.get("with")),
     )
 
 
@@ -62,6 +66,12 @@ def _actor(value: str, user: str) -> str:
     if value.lower() in ("growers", "the grower", "grower"):
         return "grower"
     raise UsageError(f"Say who with an @: `by @grace`, `by me` or `by growers`, not `{value[:40]}`.", USAGE)
+
+
+def _looks(value: str) -> bool:
+    if value.lower() in ("looks", "look"):
+        return True
+    raise UsageError(f"I do not understand `with {value[:40]}`. Did you mean `with looks`?", USAGE)
 
 
 def _action(value: str, actions: Sequence[str]) -> str:

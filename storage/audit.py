@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, insert, select, update
+from sqlalchemy import Select, and_, bindparam, func, insert, not_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.records import AuditEntry, SealedEntry
@@ -71,11 +71,17 @@ async def latest(
     target: str | None = None,
     actor: str | None = None,
     actions: Sequence[str] = (),
+    looks: Sequence[str] = (),
+    bare_looks: Sequence[str] = (),
     since: datetime | None = None,
     limit: int,
     before: int | None = None,
 ) -> list[SealedEntry]:
-    """Entries newest first, of all or of whom and what is asked for; `before` is a number to page on from."""
+    """Entries newest first, of all or of whom and what is asked for; `before` is a number to page on from.
+
+    `looks` are actions that are left out unless somebody was refused, or something failed; `bare_looks` those that are
+    left out where nothing came of them.
+    """
     query = select(AuditRow)
     if target is not None:
         query = query.where(AuditRow.target == target)
@@ -83,6 +89,18 @@ async def latest(
         query = query.where(AuditRow.actor == actor)
     if actions:
         query = query.where(AuditRow.action.in_(actions))
+    if looks:
+        asked_back = AuditRow.detail.contains('"because": ')
+        query = query.where(
+            or_(
+                AuditRow.action.not_in(looks),
+                and_(AuditRow.outcome != "done", or_(AuditRow.detail.is_(None), not_(asked_back))),
+            )
+        )
+    if bare_looks:
+        query = query.where(
+            or_(AuditRow.action.not_in(bare_looks), AuditRow.outcome != "done", AuditRow.detail.is_not(None))
+        )
     if since is not None:
         query = query.where(AuditRow.at >= since)
     if before is not None:

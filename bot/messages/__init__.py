@@ -26,7 +26,7 @@ from bot.messages.casework import (
 from bot.messages.checks import health_report
 from bot.messages.choosing import choose_grower, chosen_command, create_grower_modal, unknown_grower
 from bot.messages.consents import connected, consent_outcome, question_shown
-from bot.messages.deeds import actions, history
+from bot.messages.deeds import OWN, actions, history
 from bot.messages.digest import digest
 from bot.messages.endings import (
     connection_to_end,
@@ -77,6 +77,7 @@ __all__ = [
     "FIRST_HOUR",
     "MORE",
     "NAMED",
+    "OWN",
     "PASTED",
     "Message",
     "access",

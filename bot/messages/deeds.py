@@ -65,9 +65,10 @@ def history(page: History, now: datetime) -> Message:
     whose = f" around {called(page.grower)}" if page.grower else ""
     narrowed = _narrowed(page)
     turning = _turning(page)
+    without = None if page.looks or page.action else _WITHOUT_LOOKS
     if not page.entries:
         head = f"Nothing {'older ' if page.page_on else ''}has been done{whose}{' ' if narrowed else ' yet'}{narrowed}."
-        return Message(unmarked(head), (section(head), *turning))
+        return Message(unmarked(head), (section(head), *turning, *([quiet(without)] if without else [])))
     shown = page.entries[:LISTED]
     several = f"{'The next' if page.page_on else 'The last'} {count(len(shown), 'entry', 'entries')}{whose}"
     head = several if len(shown) > 1 else f"One entry{whose}"
@@ -76,8 +77,15 @@ def history(page: History, now: datetime) -> Message:
         *paragraphs(*(f"{moment(entry.at)} · {told(entry, page.known.get(entry.target or ''))}" for entry in shown)),
         *turning,
     ]
-    blocks.append(quiet("This list cannot be rewritten unnoticed: every entry is sealed with the one before it."))
+    sealed = "This list cannot be rewritten unnoticed: every entry is sealed with the one before it."
+    blocks.append(quiet(without, sealed))
     return Message(f"Who did what: {head[0].lower()}{head[1:]}.", tuple(blocks))
+
+
+OWN = "own"
+"""In the audit trail: the growers of whoever asked."""
+
+_WITHOUT_LOOKS = "Who only looked is left out: `with looks` at the end of the command shows that, too."
 
 
 def actions() -> tuple[str, ...]:
@@ -102,6 +110,7 @@ def _turning(page: History) -> list[Block]:
         "actor": page.actor,
         "action": page.action,
         "since": page.since.isoformat() if page.since else None,
+        "looks": page.looks,
     }
     newest = button("Newest", "history-newest", json.dumps(wanted)) if page.page_on else None
     older = button("Older", "history-older", json.dumps(wanted | {"before": page.older})) if page.older else None
@@ -234,6 +243,17 @@ def _disconnect_ended(whom: str, detail: Detail) -> str:
 
 def _looked(what: str) -> Callable[[str, Detail], str]:
     return lambda whom, detail: f"looked at {what} of {whom}" if whom else f"looked at {what} of all growers"
+
+
+def _status(whom: str, detail: Detail) -> str:
+    """Of one grower, of all, or of those that were asked for: `whose` is a colleague's id, or OWN."""
+    if detail.get("tag"):
+        return f"looked at the status of the growers with the {_tags([detail['tag']])}"
+    if detail.get("whose") == OWN:
+        return "looked at the status of their own growers"
+    if detail.get("whose"):
+        return f"looked at the status of {mention(str(detail['whose']))}’s growers"
+    return _looked("the status")(whom, detail)
 
 
 def _in_channel(verb: str) -> Callable[[str, Detail], str]:
@@ -381,7 +401,7 @@ _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
     "disconnect-agree": _plain("agreed to disconnect", whom="a grower"),
     "disconnect-undo": _plain("undid the disconnecting of", whom="a grower"),
     "disconnect-ended": _disconnect_ended,
-    "status": _looked("the status"),
+    "status": _status,
     "events": _looked("the events"),
     "history": _looked("the history"),
     "storm": lambda whom, detail: "looked at the list of those broken together",
@@ -403,6 +423,7 @@ _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
     "home": lambda whom, detail: "opened my page",
     "find-grower": lambda whom, detail: "looked for a grower in a menu",
     "help": lambda whom, detail: "asked what I can do",
+    "health": lambda whom, detail: "looked at how I am doing",
     "subscribe": _subscribed,
     "subscriptions": lambda whom, detail: "looked at which channels are subscribed",
     "unsubscribe": _unsubscribed,

@@ -53,7 +53,8 @@ async def turn_history(click: Click, bot: Bot) -> Reply:
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         raise UsageError("This button is from an older version of me.", "/fieldview history") from None
     about = click.about(await bot.directory.by_id(grower)) if grower else None
-    return await deeds(bot, click, about, actor, action, since, before=before, replace=click.is_ephemeral)
+    looks = wanted.get("looks") is True
+    return await deeds(bot, click, about, actor, action, since, looks=looks, before=before, replace=click.is_ephemeral)
 
 
 def _word(value: object) -> str | None:

@@ -22,9 +22,11 @@ _PERSON = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
 async def status(call: Call, bot: Bot) -> Reply:
     """All growers at a glance, or one's own, or a colleague's, or those with a tag, or everything about one."""
     if _MINE.fullmatch(call.text):
-        return Reply(messages.overview(await bot.health.overview(Whose(owner=call.user)), bot.clock()))
+        mine = await bot.health.overview(Whose(owner=call.user))
+        return Reply(messages.overview(mine, bot.clock()), detail={"whose": messages.OWN})
     if by_tag := _BY_TAG.fullmatch(call.text):
-        return Reply(messages.overview(await bot.health.overview(Whose(tag=tag_in(by_tag[1]))), bot.clock()))
+        tag = tag_in(by_tag[1])
+        return Reply(messages.overview(await bot.health.overview(Whose(tag=tag)), bot.clock()), detail={"tag": tag})
     if not call.text:
         return Reply(messages.overview(await bot.health.overview(), bot.clock()))
     try:
@@ -45,4 +47,6 @@ async def _of_colleague(call: Call, bot: Bot, unknown: UnknownGrower) -> Reply:
             await teammate(bot.slack, person[1])
         except UsageError:
             raise unknown from None
-    return Reply(messages.overview(found, bot.clock(), theirs=person[1] != call.user))
+    theirs = person[1] != call.user
+    whose = person[1] if theirs else messages.OWN
+    return Reply(messages.overview(found, bot.clock(), theirs=theirs), detail={"whose": whose})

@@ -41,6 +41,10 @@ def read(typed: str) -> Sought:
         ("7d", Sought(since=NOW - timedelta(days=7))),
         ('"Made by Ada" since 3h', Sought('"Made by Ada"', since=NOW - timedelta(hours=3))),
         ("O'Brien's by me", Sought("O'Brien's", "U0ME")),
+        ("with looks", Sought(looks=True)),
+        ("Ada with looks since 7d", Sought("Ada", since=NOW - timedelta(days=7), looks=True)),
+        ("Ada 7d With Look", Sought("Ada", since=NOW - timedelta(days=7), looks=True)),
+        ("Farms with a View", Sought("Farms with a View")),
         (GRACE, Sought(GRACE)),
         ("Farm 12", Sought("Farm 12")),
     ],
@@ -55,6 +59,7 @@ def test_it_is_taken_as_it_is_meant(typed: str, meant: Sought) -> None:
         ("by Grace", "`by @grace`"),
         ("did conect", "Did you mean `did connect`?"),
         ("did frobnicate", "These are: "),
+        ("by me with looks Ada", "Did you mean `with looks`?"),
         ("since soon", "`2026-11-01`"),
         ("since 2026-13-01", "`2026-11-01`"),
         ("Ada sinse 7d", "Did you mean `since 7d`?"),
@@ -69,7 +74,9 @@ def test_what_is_not_understood_is_answered_with_how_to_say_it(typed: str, hint:
 
 @given(
     st.text()
-    | st.lists(st.sampled_from(["by", "me", "since", "last", "7d", "did", "connect", '"', GRACE, "x"])).map(" ".join)
+    | st.lists(
+        st.sampled_from(["by", "me", "since", "last", "7d", "did", "connect", "with", "looks", '"', GRACE, "x"])
+    ).map(" ".join)
 )
 def test_nothing_typed_makes_it_fail(typed: str) -> None:
     try:

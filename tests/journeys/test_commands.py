@@ -372,11 +372,50 @@ async def test_history_is_narrowed_to_a_person_a_deed_and_a_time(stage: Stage) -
     mine = text_of(await stage.types("/fieldview history by me"))
     assert "made a link for Ada" in mine
     assert "Sato" not in mine
-    theirs = text_of(await stage.types(f"/fieldview history Sato Family Orchards by <@{stage.linus}|linus> since 2d"))
+    theirs = text_of(
+        await stage.types(f"/fieldview history Sato Family Orchards by <@{stage.linus}|linus> since 2d with looks")
+    )
     assert "looked at the status of Sato" in theirs
     assert "Ada" not in theirs
     assert "Nothing has been done" in text_of(await stage.types("/fieldview history did disconnect"))
     assert "Did you mean `did connect`?" in text_of(await stage.types("/fieldview history did conect"))
+
+
+async def test_history_shows_what_was_changed_or_refused_and_on_request_who_looked(stage: Stage) -> None:
+    grace, linus = stage.grace, stage.linus
+    guest = stage.world.slack.add_user("guest", "Guest", "guest@example.com", guest="multi")
+    stage.world.slack.invite(stage.growers, guest)
+    looks = ("status", "status Sato Family Orchards", "status --mine", "status nobody", "events Sato Family Orchards")
+    for typed in (*looks, "connect Ada Lovelace Farms", "help", "health", "links", "tag", "owner Ada Lovelace Farms"):
+        await stage.types(f"/fieldview {typed}", linus)
+    await stage.types("/fieldview owner Ada Lovelace Farms @grace")
+    await stage.types("/fieldview status", guest)
+    shown = await stage.types("/fieldview history")
+    [entries] = [block["text"]["text"] for block in shown.blocks if " · " in str(block)]
+    refused, gave, linked = entries.split("\n")
+    assert f"<@{guest}> looked at the status of all growers, but that was refused" in refused
+    assert f"<@{grace}> gave Ada Lovelace Farms to <@{grace}>" in gave
+    assert f"<@{linus}> made a link for Ada Lovelace Farms" in linked
+    assert "Who only looked is left out: `with looks` at the end" in text_of(shown)
+    everything = text_of(await stage.types("/fieldview history with looks"))
+    for words in ("status of their own growers", "status of `nobody`", "at the history", "how I am doing", "the tags"):
+        assert words in everything
+    assert "Who only looked" not in everything
+    assert "status of Sato" in text_of(await stage.types("/fieldview history did status"))
+    assert "Nothing has been done around Sato" in text_of(await stage.types("/fieldview history Sato Family Orchards"))
+    sato = await stage.types("/fieldview history Sato Family Orchards with looks")
+    assert f"<@{linus}> looked at the events of Sato" in text_of(sato)
+
+
+async def test_history_says_whose_status_was_looked_at(stage: Stage) -> None:
+    await stage.sweeps_now()
+    await stage.types("/fieldview tag Sato Family Orchards add north")
+    for typed in ("--mine", f"<@{stage.grace}|grace>", f"<@{stage.linus}|linus>", "tag:North"):
+        await stage.types(f"/fieldview status {typed}")
+    told = text_of(await stage.types("/fieldview history did status"))
+    looked = [line.split("> looked at the status of ")[1] for line in told.split("\n") if "> looked" in line]
+    own = "their own growers"
+    assert looked == ["the growers with the tag `north`", f"<@{stage.linus}>’s growers", own, own]
 
 
 async def test_history_is_paged_to_its_beginning_and_back(stage: Stage) -> None:
@@ -386,6 +425,8 @@ async def test_history_is_paged_to_its_beginning_and_back(stage: Stage) -> None:
         )
     page = await stage.types("/fieldview history by me")
     assert "history-older" not in buttons_of(page)
+    page = await stage.types("/fieldview history with looks by <@U0X>")
+    assert "G24." in text_of(await stage.presses(page, "history-older")), "the next page has looks, too"
     page = await stage.types("/fieldview history did status")
     assert "G44." in text_of(page)
     page = await stage.presses(page, "history-older")

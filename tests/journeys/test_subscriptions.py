@@ -551,7 +551,7 @@ async def test_the_trail_names_a_private_channel_to_its_members_only(stage: Stag
     await stage.types(f"/fieldview escalate <#{board}|board> @grace 4h", stage.linus)
     await stage.types(f"/fieldview access <#{board}|board> viewer", stage.linus)
     await stage.types(f"/fieldview status <#{board}|board>")
-    for command in ("history", "events Sato Family Orchards"):
+    for command in ("history with looks", "events Sato Family Orchards"):
         told = await stage.types(f"/fieldview {command}")
         assert board in repr(told.blocks), "Grace has joined it"
         for user, name in ((jo, "a private channel"), (stage.linus, "#board")):
@@ -563,7 +563,7 @@ async def test_the_trail_names_a_private_channel_to_its_members_only(stage: Stag
     assert f"subscribed <#{stage.growers}>" in text_of(told), "others are named as ever"
     slack.faults.outage("conversations.members")
     stage.running.bot.access._standing._known.clear()
-    assert board not in repr((await stage.types("/fieldview history")).blocks), "nor when Slack does not say"
+    assert board not in repr((await stage.types("/fieldview history with looks")).blocks), "nor when Slack does not say"
 
 
 async def test_what_is_only_tried_in_the_form_leaves_no_row(stage_on_sqlite: Stage) -> None:

@@ -568,6 +568,15 @@ def stories() -> Iterator[tuple[str, Shown]]:
             detail='{"channel": "CNEWS", "before": false, "after": true, "wishes": {"owner": null}}',
         ),
         an_entry("subscriptions", target=None, target_name=None),
+        an_entry("health", target=None, target_name=None),
+        *(
+            an_entry("status", target=None, target_name=None, typed=typed, detail=detail)
+            for typed, detail in (
+                ("--mine", '{"whose": "own"}'),
+                ("<@UJONAS|jonas>", '{"whose": "UJONAS"}'),
+                ("tag:north", '{"tag": "north"}'),
+            )
+        ),
         an_entry("unknown-command", target=None, target_name=None, outcome="refused", typed="conect Okafor"),
         an_entry("links", target=None, target_name=None),
         an_entry("revoke-link"),
@@ -647,7 +656,9 @@ def stories() -> Iterator[tuple[str, Shown]]:
         an_entry("erase-grower", actor="cli", target_name=None),
         an_entry("audit-retention", actor="job:retention", target=None, target_name=None, detail='{"entries": 4210}'),
     ]
-    yield "history", messages.history(History(entries), NOW)
+    for number, part in enumerate((entries[:60], entries[60:]), 1):
+        yield f"history, with looks, part {number}", messages.history(History(part, looks=True), NOW)
+    yield "history", messages.history(History([an_entry(), an_entry("claim"), an_entry("revoke-link")]), NOW)
     yield "history of one", messages.history(History(entries[:1], GROWER), NOW)
     twins = {GROWER.id: replace(GROWER, has_namesake=True)}
     yield "history of two of the same name", messages.history(History(entries[:2], known=twins), NOW)

@@ -21,6 +21,10 @@ from bot.errors import (
 )
 from bot.messages.speech import every_speech
 from bot.reports import DeskRow, History, Snoozes
+from handlers.actions import ACTIONS
+from handlers.commands import COMMANDS
+from handlers.shortcuts import SHORTCUTS
+from handlers.views import FORMS
 from storage.records import (
     Cause,
     Consent,
@@ -403,6 +407,9 @@ def test_what_a_menu_cannot_carry_is_asked_for_again_and_never_left_out(rest: st
         assert "…and 2 more." in seen(shown)
 
 
+OF_NOBODY = {"target": None, "target_name": None}
+
+
 @pytest.mark.parametrize(
     ("entry", "sentence"),
     [
@@ -435,12 +442,33 @@ def test_what_a_menu_cannot_carry_is_asked_for_again_and_never_left_out(rest: st
         ({"action": "consent-failed", "detail": '{"trouble": "leaf-down"}'}, ": Leaf does not answer"),
         ({"action": "incident-opened", "actor": "job:sweep", "detail": '{"cause": "scope-missing"}'}, "only a part"),
         ({"action": "status", "outcome": "crashed"}, "but something broke on my side"),
+        (
+            {"action": "status", **OF_NOBODY, "typed": "--mine", "detail": '{"whose": "own"}'},
+            "status of their own growers",
+        ),
+        (
+            {"action": "status", **OF_NOBODY, "typed": "<@UJONAS|jo>", "detail": '{"whose": "UJONAS"}'},
+            "looked at the status of @UJONAS’s growers",
+        ),
+        (
+            {"action": "status", **OF_NOBODY, "typed": "tag:r&d", "detail": '{"tag": "r&d <!here>"}'},
+            "looked at the status of the growers with the tag r&d <!here>",
+        ),
+        ({"action": "status", **OF_NOBODY}, "looked at the status of all growers"),
+        ({"action": "health", **OF_NOBODY}, "looked at how I am doing"),
         ({"action": "brand-new", "outcome": "odd"}, "did brand-new for Okafor Family Farms, which ended as odd"),
         ({"detail": "no json"}, "asked to connect Okafor Family Farms"),
     ],
 )
 def test_the_history_says_who_did_what_and_how_it_ended(entry: dict[str, Any], sentence: str) -> None:
     assert sentence in seen(messages.history(History([an_entry(**entry)]), NOW))
+
+
+def test_everything_that_can_be_asked_for_has_words_in_the_history() -> None:
+    typed = {command.name for command in COMMANDS.values()}
+    pressed = {action.name for action in ACTIONS.values()}
+    sent = {form.name for form in FORMS.values()} | {offer.name for offer in SHORTCUTS.values()}
+    assert typed | pressed | sent <= set(messages.actions())
 
 
 def test_somebody_who_was_typed_as_a_grower_is_read_by_name() -> None:
