@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import uuid
 from collections.abc import Callable, Iterable
@@ -291,9 +292,10 @@ class Announcer:
         place = None
         if notes and parent and parent.posted_channel and parent.ts and parent.gave_up_reason is None:
             notes = [await self._addressed(note) for note in notes]
+            names = await self._names(notes)
             await self._turn_to_post(parent.posted_channel)
             below = Posted(parent.posted_channel, parent.ts)
-            place = await self._slack.reply(below, messages.thread_reply(notes, self._clock()).payload())
+            place = await self._slack.reply(below, messages.thread_reply(notes, self._clock(), names).payload())
         where = place or Posted(owed.posted_channel or owed.channel, owed.ts or "")
         async with self._database.transaction() as session:
             return await outbox.showed(session, owed.id, owed.wanted, where.channel, where.ts, self._clock())
@@ -309,6 +311,14 @@ class Announcer:
             except ChannelUnreachable:
                 continue
         return note
+
+    async def _names(self, notes: Iterable[ThreadNote]) -> dict[str, str]:
+        """What whoever did these things is called, but for those whom Slack does not find."""
+        names = {}
+        for user in {note.by for note in notes if note.by}:
+            with contextlib.suppress(ChannelUnreachable, ProviderRejected):
+                names[user] = (await self._standing.person(user)).name
+        return names
 
     async def _told(self, owed: Announcement, message: Message) -> Posted:
         """Show the message, or at least its text when Slack does not like how it is built."""

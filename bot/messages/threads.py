@@ -8,21 +8,24 @@ from typing import Any
 
 from bot.messages.pieces import Message, section
 from bot.messages.storms import CALLED
-from bot.messages.text import capital, count, listing, mention
+from bot.messages.text import capital, count, escape, listing, mention
 from bot.messages.times import MINUTE, in_utc, lasting, moment
 from bot.messages.vocabulary import explained, trouble
 from storage.records import Cause, NoteKind, ThreadNote
 
 
-def thread_reply(notes: Sequence[ThreadNote], now: datetime) -> Message:
-    """What was not told yet, oldest first; each with its time where the reply's own would not do."""
+def thread_reply(notes: Sequence[ThreadNote], now: datetime, names: Mapping[str, str]) -> Message:
+    """What was not told yet, oldest first; each with its time where the reply's own would not do.
+
+    `names` says what whoever did it is called: a mention would notify them of their own click.
+    """
     timed = len(notes) > 1 or now - notes[0].at > 5 * MINUTE
-    lines = [f"{moment(note.at)}: {_told(note)}" if timed else _told(note) for note in notes]
-    return Message(_told(notes[-1], who="Somebody", moment=in_utc), (section(*lines),))
+    lines = [f"{moment(note.at)}: {_told(note, names)}" if timed else _told(note, names) for note in notes]
+    return Message(_told(notes[-1], names, moment=in_utc), (section(*lines),))
 
 
-def _told(note: ThreadNote, *, who: str = "", moment: Callable[[datetime], str] = moment) -> str:
-    who, detail = who or mention(note.by), note.detail
+def _told(note: ThreadNote, names: Mapping[str, str], *, moment: Callable[[datetime], str] = moment) -> str:
+    who, detail = escape(names.get(note.by or "", "A colleague")), note.detail
     match note.what:
         case NoteKind.REASON_CHANGED:
             what = explained(Cause(detail["cause"]), detail.get("raw_status"), detail.get("missing_scopes", ()))
@@ -44,8 +47,9 @@ def _told(note: ThreadNote, *, who: str = "", moment: Callable[[datetime], str] 
             return f"{who} asked me to stay quiet until {until}."
         case NoteKind.SNOOZE_OVER:
             ended = f"{who} ended the snooze." if note.by else "The snooze is over."
-            told = f"{mention(detail['person'])}: " if detail.get("person") else ""
-            return f"{told}{ended} It still does not work as it should."
+            person = detail.get("person")
+            called = f"{mention(person)}: " if person and person != note.by else ""
+            return f"{called}{ended} It still does not work as it should."
         case NoteKind.CALLED:
             return _called(detail, who if note.by else "")
         case NoteKind.FLAPPED:

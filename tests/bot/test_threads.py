@@ -26,12 +26,14 @@ async def watch(database_url: str) -> AsyncIterator[Watch]:
 
 
 async def note(
-    watch: Watch, what: NoteKind = NoteKind.ACKNOWLEDGED, by: str = "U0GRACE", *, news: bool = False
+    watch: Watch, what: NoteKind = NoteKind.ACKNOWLEDGED, by: str = "Grace Okafor", *, news: bool = False
 ) -> None:
+    """Somebody of this name did it."""
+    who = watch.world.slack.add_user(by.lower(), by)
     incident = await watch.incident()
     assert incident is not None
     async with watch.database.transaction() as session:
-        told = ThreadNote(what, watch.world.clock(), by)
+        told = ThreadNote(what, watch.world.clock(), who)
         await watch.announcer.note_in_threads(session, AnnouncementKind.INCIDENT, incident.id, told)
         if news:
             await watch.announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id)
@@ -53,10 +55,36 @@ async def test_a_note_is_told_below_the_card_in_every_channel_and_broadcast_in_n
     for channel in (watch.growers, watch.alerts):
         [card] = watch.posts(channel)
         [reply] = watch.world.slack.thread(card)
-        assert "<@U0GRACE> is taking care of this." in shown(reply)
+        assert "Grace Okafor is taking care of this." in shown(reply)
         assert "reply_broadcast" not in reply.sent
         assert card.edits == 0
     assert await watch.owed() == []
+
+
+async def test_nobody_is_notified_of_what_they_did_themselves(watch: Watch) -> None:
+    for what in (NoteKind.ACKNOWLEDGED, NoteKind.LINK_SENT):
+        await note(watch, what)
+        await watch.delivers()
+    for reply in watch.world.slack.thread(watch.posts()[0]):
+        assert "Grace Okafor" in reply.text
+        assert "<@" not in reply.text + shown(reply)
+
+
+async def test_whoever_slack_no_longer_finds_was_a_colleague(watch: Watch) -> None:
+    await note(watch)
+    watch.world.slack.workspace.users.pop(watch.world.slack.user("grace okafor").id)
+    await watch.delivers()
+    assert thread(watch) == ["A colleague is taking care of this."]
+
+
+async def test_a_note_waits_while_slack_does_not_say_what_somebody_is_called(watch: Watch) -> None:
+    await note(watch)
+    watch.world.slack.faults.outage("users.info")
+    await watch.delivers()
+    assert thread(watch) == []
+    watch.world.slack.faults.heal()
+    await watch.delivers_again()
+    assert thread(watch) == ["Grace Okafor is taking care of this."]
 
 
 async def test_notes_are_told_in_order_whenever_their_jobs_run(watch: Watch) -> None:
@@ -168,6 +196,6 @@ async def test_the_story_of_a_repair_stands_below_its_card(stage: Stage) -> None
     await stage.connects()
     await stage.delivered()
     story = "\n".join(shown(reply) for reply in stage.world.slack.thread(card))
-    steps = (f"<@{stage.grace}> made a link", "opened the link", "Works again")
+    steps = ("Grace Okafor made a link", "opened the link", "Works again")
     sent, opened, works = (story.index(step) for step in steps)
     assert sent < opened < works

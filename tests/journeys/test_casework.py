@@ -172,7 +172,7 @@ async def test_the_list_of_snoozes_ends_them_for_everybody(stage: Stage) -> None
     assert "the snooze is over" in text_of(told)
     await stage.delivered()
     assert "Snoozed" not in text_of(card)
-    assert f"<@{stage.grace}>: <@{stage.linus}> ended the snooze" in text_of(stage.world.slack.thread(card)[-1])
+    assert f"<@{stage.grace}>: Linus Berg ended the snooze" in text_of(stage.world.slack.thread(card)[-1])
     assert "Nothing is snoozed" in text_of(await stage.types("/fieldview snoozes", stage.linus))
     assert work(await stage.deeds())[-2:] == [("end-snooze", "done"), ("snoozes", "done")]
 
@@ -253,7 +253,7 @@ async def test_who_gets_an_alert_a_second_time_is_called_in_its_thread(stage_on_
         await stage.delivered()
     [message] = await stage.dm(stage.linus)
     [called] = stage.world.slack.thread(message)
-    assert called.text == f"<@{stage.linus}>: Somebody asks you to take care of this."
+    assert called.text == f"<@{stage.linus}>: Grace Okafor asks you to take care of this."
 
 
 async def test_who_assigns_what_somebody_else_has_just_assigned_overrules_nobody(stage: Stage) -> None:

@@ -898,6 +898,9 @@ def storms() -> Iterator[tuple[str, Shown]]:
     yield "link held back, many broke together", messages.many_warning(GROWER, 312)
 
 
+NAMES = {"UMARIA": "Maria Santos"}
+
+
 def threads() -> Iterator[tuple[str, Shown]]:
     details: dict[NoteKind, dict[str, Any]] = {
         NoteKind.REASON_CHANGED: {"cause": Cause.SCOPE_MISSING, "missing_scopes": ["asPlanted:read"]},
@@ -910,26 +913,28 @@ def threads() -> Iterator[tuple[str, Shown]]:
     }
     notes = [ThreadNote(what, NOW, "UMARIA", details.get(what, {})) for what in NoteKind]
     for note in notes:
-        yield f"thread, {note.what}", messages.thread_reply([note], NOW)
+        yield f"thread, {note.what}", messages.thread_reply([note], NOW, NAMES)
     for by in ("leaf", "disconnect"):
         note = ThreadNote(NoteKind.RECOVERED, NOW, detail={"by": by, "seconds": 40})
-        yield f"thread, recovered by {by}", messages.thread_reply([note], NOW)
+        yield f"thread, recovered by {by}", messages.thread_reply([note], NOW, NAMES)
     failed = ThreadNote(NoteKind.LINK_FAILED, NOW, detail={"trouble": "leaf-refused"})
-    yield "thread, link failed for good", messages.thread_reply([failed], NOW)
+    yield "thread, link failed for good", messages.thread_reply([failed], NOW, NAMES)
     over = ThreadNote(NoteKind.SNOOZE_OVER, NOW, detail={"person": "UMARIA"})
-    yield "thread, snooze over by itself", messages.thread_reply([over], NOW)
-    yield "thread, snooze over and nobody is left", messages.thread_reply([replace(over, detail={})], NOW)
+    yield "thread, snooze over by itself", messages.thread_reply([over], NOW, NAMES)
+    yield "thread, snooze over and nobody is left", messages.thread_reply([replace(over, detail={})], NOW, NAMES)
+    own = replace(over, by="UMARIA")
+    yield "thread, snooze ended by whoever has it", messages.thread_reply([own], NOW, NAMES)
     silent = ThreadNote(NoteKind.SNOOZED, NOW, "UMARIA", {"until": None})
-    yield "thread, snoozed until recovery", messages.thread_reply([silent], NOW)
+    yield "thread, snoozed until recovery", messages.thread_reply([silent], NOW, NAMES)
     lead = ThreadNote(NoteKind.CALLED, NOW, detail={"person": "UJONAS"})
-    yield "thread, lead called", messages.thread_reply([lead], NOW)
+    yield "thread, lead called", messages.thread_reply([lead], NOW, NAMES)
     for person in ("UJONAS", None):
         forgotten = ThreadNote(NoteKind.CALLED, NOW, detail={"person": person, "days": 7})
-        yield f"thread, nobody for a week, {person}", messages.thread_reply([forgotten], NOW)
+        yield f"thread, nobody for a week, {person}", messages.thread_reply([forgotten], NOW, NAMES)
     for number, people in ((7, ("UMARIA", "UJONAS")), (1, ())):
         together = ThreadNote(NoteKind.CALLED, NOW, detail={"growers": number, "days": 7, "people": people})
-        yield f"thread below a storm, nobody for a week, {number}", messages.thread_reply([together], NOW)
-    yield "thread, several at once", messages.thread_reply(notes, NOW)
+        yield f"thread below a storm, nobody for a week, {number}", messages.thread_reply([together], NOW, NAMES)
+    yield "thread, several at once", messages.thread_reply(notes, NOW, NAMES)
 
 
 def namesakes() -> Iterator[tuple[str, Shown]]:
