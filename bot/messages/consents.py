@@ -213,10 +213,12 @@ def consent_outcome(
     `connection` is what Leaf has said of it since; without it, nothing is claimed about how well it works. `whose` is
     another grower who is known by the FieldView account that is held.
     """
-    sign, head, then = _outcome(consent, called(grower, consent.grower_name), now, connection, first, grower, whose)
+    about = (now, connection, first, grower, whose)
+    sign, head, then = _outcome(consent, escape(consent.grower_name), *about)
+    _, alone, _ = _outcome(consent, called(grower, consent.grower_name), *about)
     show = button("Show status", "show-status", consent.grower_id)
     code_word = f"Code word of this link: {escape(consent.code_word)}"
-    text = head if "<@" in then else unmarked(f"{head} {then}")
+    text = alone if "<@" in then else unmarked(f"{alone} {then}")
     lines = (f"{sign} *{head}*", told_apart(grower), then)
     return Message(text, (section(*lines), actions(*_offers(consent, now), show), quiet(code_word)))
 

@@ -19,12 +19,9 @@ from storage.records import Connection, Consent, Grower
 
 def invitation(inv: Invitation, now: datetime) -> Message:
     """To the agent alone: the grower has the link, or here it is to be passed on."""
-    name = called(inv.grower)
     if inv.delivered_to:
-        return _delivered(inv, name, now)
-    head = f"Here is the {link_name(inv.consent)} for {name}."
-    if inv.undelivered:
-        head = f"I could not write to {name} in Slack: {unreachable(inv.undelivered)}. Here is the link."
+        return _delivered(inv, now)
+    head = _here_it_is(inv, escape(inv.grower.name))
     blocks: list[Block] = [
         section(
             f"*{head}*",
@@ -38,24 +35,31 @@ def invitation(inv: Invitation, now: datetime) -> Message:
         actions(_languages(inv.consent)),
         quiet(*_small_print(inv, now)),
     ]
-    return Message(f"{head} Only you see it: send it to the grower and to nobody else.", tuple(blocks))
+    alone = _here_it_is(inv, called(inv.grower))
+    return Message(f"{alone} Only you see it: send it to the grower and to nobody else.", tuple(blocks))
 
 
-def _delivered(inv: Invitation, name: str, now: datetime) -> Message:
+def _here_it_is(inv: Invitation, name: str) -> str:
+    if inv.undelivered:
+        return f"I could not write to {name} in Slack: {unreachable(inv.undelivered)}. Here is the link."
+    return f"Here is the {link_name(inv.consent)} for {name}."
+
+
+def _delivered(inv: Invitation, now: datetime) -> Message:
     person, link = mention(inv.delivered_to, inv.grower.name), link_name(inv.consent)
     language = speech(inv.consent.language).own_name
-    head, then = f"{name} has the {link}", f"{person} got it from me by direct message, in {language}."
+    has, then = f"has the {link}", f"{person} got it from me by direct message, in {language}."
     if inv.delayed:
-        head = f"{name} gets the {link} as soon as Slack takes my message"
+        has = f"gets the {link} as soon as Slack takes my message"
         then = f"Slack is slow at this moment. I go on trying to write to {person}, and tell you if I cannot."
     lines = [
-        f"*{head}*: {then}",
+        f"*{escape(inv.grower.name)} {has}*: {then}",
         told_apart(inv.grower),
         "I write to you, privately, what comes of it. You need do nothing until then.",
     ]
     show = button("Show me the link", "show-link", inv.consent.id) if inv.delayed else None
     blocks = (section(*lines), actions(_languages(inv.consent), show), quiet(*_small_print(inv, now)))
-    return Message(f"{head}." if inv.delayed else f"{head}, by direct message.", blocks)
+    return Message(f"{called(inv.grower)} {has}{'' if inv.delayed else ', by direct message'}.", blocks)
 
 
 def _languages(consent: Consent) -> StaticSelectElement:
@@ -90,11 +94,10 @@ def _small_print(inv: Invitation, now: datetime) -> list[str]:
 
 def already_connected(grower: Grower, connection: Connection, now: datetime) -> Message:
     """No link is needed."""
-    name = called(grower)
     since = f"Connected since {moment(connection.connected_at)}. " if connection.connected_at else ""
     blocks = (
         section(
-            f"*{name} is connected already*, and it works.",
+            f"*{escape(grower.name)} is connected already*, and it works.",
             told_apart(grower),
             account_line(connection.account_email, grower),
             f"{since}Leaf said so {moment(connection.checked_at)}. I sent no link.",
@@ -104,4 +107,4 @@ def already_connected(grower: Grower, connection: Connection, now: datetime) -> 
             button("Show status", "show-status", grower.id),
         ),
     )
-    return Message(f"{name} is connected already, and it works. I sent no link.", blocks)
+    return Message(f"{called(grower)} is connected already, and it works. I sent no link.", blocks)

@@ -29,7 +29,9 @@ def links(
     head = f"{count(len(open_links), 'link')}{whose} {are} out"
     blocks: list[Block] = [section(f"*{head}*, newest first")]
     for consent in open_links[:LISTED]:
-        lines = (f"*{escape(consent.grower_name)}*", told_apart((known or {}).get(consent.grower_id)))
+        # Of one grower the line above has said which.
+        below = told_apart((known or {}).get(consent.grower_id)) if grower is None else None
+        lines = (f"*{escape(consent.grower_name)}*", below)
         blocks += [section(*lines, standing(consent, now)), _buttons(consent)]
     if len(open_links) > LISTED:
         blocks.append(quiet(f"These are the newest {LISTED}. For another one, write `/fieldview links <grower>`."))

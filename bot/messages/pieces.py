@@ -149,8 +149,13 @@ def _label(text: str) -> PlainTextObject:
 
 
 def particulars(grower: Grower) -> list[str]:
-    """What tells a grower from others of the same name."""
-    return [text for text in (grower.email, grower.external_id) if text]
+    """What tells a grower from others of the same name. Who has none at Leaf is called by their e-mail already."""
+    return [text for text in (grower.email, grower.external_id) if text and text != grower.name]
+
+
+def apart(grower: Grower) -> str | None:
+    """The one thing that tells a grower from another who is called the same; None for whoever is the only one."""
+    return (particulars(grower) or [f"Leaf id {grower.id}"])[0] if grower.has_namesake else None
 
 
 def named(grower: Grower) -> str:
@@ -161,14 +166,15 @@ def named(grower: Grower) -> str:
 def called(grower: Grower | None, name: str | None = None) -> str:
     """The name for where nothing stands below it, escaped: with what tells apart growers who are called the same."""
     plain = escape(name or (grower.name if grower else ""))
-    if grower is None or not grower.has_namesake:
-        return plain
-    return f"{plain} ({escape((particulars(grower) or [f'Leaf id {grower.id}'])[0], 60)})"
+    told_apart_by = apart(grower) if grower else None
+    return f"{plain} ({escape(told_apart_by, 60)})" if told_apart_by else plain
 
 
 def told_apart(grower: Grower | None) -> str | None:
-    """E-mail and externalId for below a name, escaped; None when the grower has neither."""
-    return " · ".join(escape(text, 60) for text in particulars(grower)) or None if grower else None
+    """E-mail and externalId for below a name, escaped; without either, the Leaf id where another is called the same."""
+    if grower is None:
+        return None
+    return " · ".join(escape(text, 60) for text in particulars(grower) or filter(None, [apart(grower)])) or None
 
 
 def grower_options(growers: Sequence[Grower]) -> list[Option]:

@@ -939,7 +939,8 @@ def threads() -> Iterator[tuple[str, Shown]]:
 
 def namesakes() -> Iterator[tuple[str, Shown]]:
     """Some of what reads differently of one of two growers of one name; tests/messages/namesakes.py has all of it."""
-    for title in ("storm", "plan of a list", "hand-over received", "owner", "link taken back", "disconnect?"):
+    some = ("invitation, to pass on", "connected already", "links of one", "outcome", "storm", "plan of a list")
+    for title in (*some, "hand-over received", "owner", "link taken back", "disconnect?"):
         yield f"of one of two of the same name: {title}", NAMING[title](TWINS[0])
 
 

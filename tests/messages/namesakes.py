@@ -105,6 +105,7 @@ NAMING: Mapping[str, Callable[[Grower], Any]] = {
     "connected already": lambda g: messages.already_connected(g, a_connection(), NOW),
     "links": lambda g: messages.links([of(g)], None, NOW, {g.id: g}),
     "links of one": lambda g: messages.links([], g, NOW),
+    "links of one, two of them": lambda g: messages.links([of(g), of(g)], g, NOW, {g.id: g}),
     "link just sent": lambda g: messages.link_just_sent(of(g), NOW, g),
     "link taken back": lambda g: messages.link_taken_back(of(g, state=ConsentState.REVOKED), g),
     "new link asked for": lambda g: messages.renewal_asked(of(g), of(g), NOW, g),

@@ -101,6 +101,8 @@ def spoken(record: T, said: str, **kept: Any) -> T:
         "target_name",
     }
     changes: dict[str, Any] = {field.name: said for field in fields(record) if field.name in theirs}  # type: ignore[arg-type]
+    # An e-mail that is the name already is not shown again.
+    changes |= {"email": f"x{said}"} if "email" in changes else {}
     changes |= {"missing_scopes": (said,)} if getattr(record, "missing_scopes", ()) else {}
     return replace(record, **{**changes, **kept})  # type: ignore[type-var]
 
