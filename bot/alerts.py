@@ -17,6 +17,7 @@ from bot.jobs import KEPT, Queue
 from bot.leaf import webhook
 from bot.leaf.client import LeafClient
 from bot.leaf.registration import Standing, ensure_webhook
+from bot.messages import needs
 from bot.monitor import ALERT
 from storage.database import Database
 
@@ -24,11 +25,6 @@ log = structlog.get_logger(__name__)
 
 TEND = "tend-alerts"
 """The job that sees to our webhook and asks Leaf for the alerts it could not deliver; its subject is the tick."""
-
-TAKEN = (
-    "Leaf sends its alerts to another address already, and allows only one. I still find dead connections by looking, "
-    "only later. To get alerts at once, forward them from there to me, or delete that registration at Leaf."
-)
 
 _ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 """What a credential's id may look like: Leaf's are UUIDs, and nothing longer would fit where ids are kept."""
@@ -83,9 +79,9 @@ class Alerts:
             log.warning("the webhook could not be registered now", detail=failure.detail)
             return
         if standing is Standing.TAKEN:
-            await self._announcer.tell_operators("webhook-taken", TAKEN)
+            await self._announcer.tell_operators(needs.alerts_taken())
         elif standing is not Standing.MISSING:
-            await self._announcer.all_clear("webhook-taken")
+            await self._announcer.all_clear(needs.TAKEN)
 
     async def tend_job(self, _: str) -> float | None:
         """Job: see that Leaf still sends alerts here, and take in those it could not deliver; each starts one job."""

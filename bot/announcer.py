@@ -18,7 +18,8 @@ from bot.audience import PERSONAL, TOLD_ONCE, TURNS, Audience
 from bot.correspondence import Correspondence
 from bot.errors import ChannelUnreachable, ProviderRefusedUs, ProviderRejected, ProviderUnavailable
 from bot.jobs import Queue
-from bot.messages import Message
+from bot.messages import Message, needs
+from bot.messages.needs import Need
 from bot.rendering import DataSource, Rendering
 from bot.slack.client import Posted, SlackClient
 from bot.slack_pace import Rates, SlackPace
@@ -273,7 +274,7 @@ class Announcer:
         )
         async with self._database.transaction() as session:
             if not owed.shown:
-                await self._clear(session, _unreachable(owed.channel))
+                await self._clear(session, needs.lost(owed.channel))
             done = await outbox.showed(session, owed.id, owed.wanted, place.channel, place.ts, self._clock())
             thread = await outbox.below(session, owed) if done else None
             if thread is not None and thread.is_owed:
@@ -330,8 +331,7 @@ class Announcer:
             if simpler := message.without_charts():
                 return await self._told(owed, simpler)
             log.error("slack rejects a message's blocks", kind=owed.kind, subject=owed.subject, detail=rejected.detail)
-            text = f"Slack does not show one of my messages as it was meant (`{rejected.code}`, {owed.kind})."
-            await self.tell_operators(f"unfit:{owed.kind}", text)
+            await self.tell_operators(needs.plain_only(owed.kind, rejected.code))
             return await self._posted(owed, {**message.payload(), "blocks": []})
 
     async def _posted(self, owed: Announcement, payload: dict[str, Any]) -> Posted:
@@ -394,7 +394,7 @@ class Announcer:
         """This place will not take it: bring it where somebody sees it, and tell the operators."""
         log.error("a message cannot be delivered", kind=owed.kind, channel=owed.channel, reason=reason)
         if not unreachable:
-            await self._unfit(owed, reason)
+            await self.tell_operators(needs.not_taken(owed.kind, reason, owed.channel))
         elif owed.kind is AnnouncementKind.THREAD:
             # The message above it finds out at its next edit, and is what has to be brought elsewhere.
             pass
@@ -434,17 +434,8 @@ class Announcer:
             await self.to_person(session, owed.kind, owed.subject, consent.asked_by)
         return True
 
-    async def _unfit(self, owed: Announcement, reason: str) -> None:
-        text = f"Slack did not take one of my messages for {_place(owed.channel)}: `{reason}` ({owed.kind})."
-        await self.tell_operators(f"unfit:{owed.kind}", text)
-
     async def _fall_back(self, owed: Announcement, reason: str) -> None:
-        ours = {OUTSIDERS: "people from outside this workspace read it", GUEST: "they are only a guest now"}
-        why = ours.get(reason, f"Slack says `{reason}`")
-        then = "What was meant for it comes here."
-        if owed.kind in PERSONAL:
-            then = "What was meant for them alone is told nobody else; `/fieldview links` lists the links that are out."
-        text = f"I cannot post to {_place(owed.channel)} any more: {why}. {then}"
+        need = needs.unreachable(owed.channel, reason, personal=owed.kind in PERSONAL)
         operator = await self._audience.in_person(owed.channel)
         async with self._database.transaction() as session:
             await subscriptions.mark_broken(session, owed.channel, reason)
@@ -453,41 +444,32 @@ class Announcer:
                 elsewhere = await self._audience.elsewhere(session, owed)
                 told = elsewhere or operator or await self._audience.instead(session, owed)
                 self._owe(session, owed.kind, owed.subject, told)
-            notice = await notices.raise_once(session, _unreachable(owed.channel), text, self._clock())
+            notice = await notices.raise_once(session, need.kind, need.text, self._clock())
             if notice is not None:
                 told = [*await self._audience.operators(session, lost=owed.channel), *operator]
                 self._owe(session, AnnouncementKind.OPERATOR_NOTICE, notice.id, told)
 
-    async def notify(self, session: AsyncSession, kind: str, text: str) -> None:
+    async def notify(self, session: AsyncSession, need: Need) -> None:
         """`tell_operators` in the caller's transaction."""
 
         async def tell() -> None:
-            notice = await notices.raise_once(session, kind, text, self._clock())
+            notice = await notices.raise_once(session, need.kind, need.text, self._clock())
             if notice is not None:
                 await self.to_operators(session, AnnouncementKind.OPERATOR_NOTICE, notice.id)
 
-        at_end(session, (NOTICE_RANK, kind), tell)
+        at_end(session, (NOTICE_RANK, need.kind), tell)
 
     async def _clear(self, session: AsyncSession, kind: str, text: str | None = None) -> None:
         notice = await notices.over(session, kind, self._clock(), text)
         if notice is not None:
             await self.has_news(session, AnnouncementKind.OPERATOR_NOTICE, notice.id, prompt=True)
 
-    async def tell_operators(self, kind: str, text: str) -> None:
+    async def tell_operators(self, need: Need) -> None:
         """Tell the operators once that the bot itself needs somebody; again only after `all_clear`."""
         async with self._database.transaction() as session:
-            await self.notify(session, kind, text)
+            await self.notify(session, need)
 
-    async def all_clear(self, kind: str, text: str | None = None) -> None:
-        """End the notice of this kind, if one stands, and say so in its message; with `text`, in other words."""
+    async def all_clear(self, over: str | Need) -> None:
+        """End the notice of this kind, if one stands, and say so in its message; a Need says it in other words."""
         async with self._database.transaction() as session:
-            await self._clear(session, kind, text)
-
-
-def _place(channel: str) -> str:
-    """A channel or a person, in a sentence for operators."""
-    return f"<#{channel}>" if channel[:1] in "CDG" else f"the direct messages of `{channel}`"
-
-
-def _unreachable(channel: str) -> str:
-    return f"unreachable:{channel}"
+            await (self._clear(session, over.kind, over.text) if isinstance(over, Need) else self._clear(session, over))

@@ -31,6 +31,7 @@ from bot.first_data import FOLLOW
 from bot.jobs import Queue
 from bot.leaf.client import LeafClient
 from bot.leaf.models import Credential
+from bot.messages import needs
 from bot.monitor import CHECK
 from bot.reducer import Reading, Reducer
 from bot.vault import Unreadable, Vault
@@ -135,7 +136,7 @@ class Completion:
         except ProviderGibberish as nonsense:
             log.error("fieldview answers something unknown", consent=consent.id, detail=nonsense.detail)
             await self._reopen(consent, Trouble.ANSWER_LOST)
-            await self._announcer.tell_operators("fieldview-gibberish", FIELDVIEW_GIBBERISH)
+            await self._announcer.tell_operators(needs.fieldview_gibberish())
             return None
         except ProviderError as failure:
             log.error("fieldview does not work with us", consent=consent.id, detail=failure.detail)
@@ -274,11 +275,7 @@ class Completion:
             await self._news.below_the_card(session, reopened, NoteKind.LINK_FAILED, self._clock(), **why)
             await self._news.record(session, reopened, "consent-failed", "failed", "", detail={"trouble": trouble})
         if trouble is Trouble.OUR_CONFIGURATION:
-            text = (
-                "FieldView does not accept this bot's own set-up, so growers cannot finish their consent. "
-                "Check the FIELDVIEW_ settings and the redirect address registered at FieldView."
-            )
-            await self._announcer.tell_operators("fieldview-configuration", text)
+            await self._announcer.tell_operators(needs.fieldview_configuration())
 
     async def _hand_over(self, consent: Consent) -> float | None:
         async with self._database.reading() as session:
@@ -315,7 +312,7 @@ class Completion:
             log.warning("leaf does not take the token now", consent=consent.id, detail=failure.detail)
             await self._note_trouble(consent, Trouble.LEAF_DOWN)
             if isinstance(failure, ProviderRefusedUs):
-                await self._announcer.tell_operators("leaf-login", LEAF_LOGIN_REFUSED)
+                await self._announcer.tell_operators(needs.login_refused())
             return pause
         await self._succeed(consent, credential)
         return None
@@ -389,7 +386,7 @@ class Completion:
             await first_data.begin(session, done.id, done.grower_id, now)
             await self._queue.enqueue(session, FOLLOW, done.id, f"{FOLLOW}-{done.id}")
             await self._news.record(session, done, "consent-completed", "done", "")
-        for notice in ("fieldview-configuration", "fieldview-gibberish", "leaf-login"):
+        for notice in (needs.FIELDVIEW_CONFIGURATION, needs.FIELDVIEW_GIBBERISH, needs.LOGIN):
             await self._announcer.all_clear(notice)
 
     async def _fail(self, consent: Consent, trouble: Trouble) -> None:
@@ -426,14 +423,3 @@ def _is_ours(refused: ProviderRejected) -> bool:
     if refused.code == "invalid_grant":
         return "mismatch" in refused.detail.lower()
     return bool(refused.code) or refused.status in (404, 405)
-
-
-FIELDVIEW_GIBBERISH = (
-    "FieldView answered a consent with something this bot does not understand, so a grower has to click again. "
-    "If it comes again, FieldView may have changed how it answers: see the log."
-)
-
-LEAF_LOGIN_REFUSED = (
-    "Leaf refuses this bot's own login, so nothing can be watched or connected. "
-    "Check LEAF_USERNAME and LEAF_PASSWORD. No grower is to blame, and none was marked as broken."
-)

@@ -24,7 +24,9 @@ from bot.errors import (
 from bot.leaf.client import LeafClient
 from bot.leaf.models import LeafUser, UserPage
 from bot.learning import Learning, is_among
-from bot.reducer import UNKNOWN_WORD, Reading, Reducer, word_kind
+from bot.messages import needs
+from bot.messages.needs import CONTRACT, LOGIN, UNKNOWN_WORD, Need, word_kind
+from bot.reducer import Reading, Reducer
 from bot.storms import Storms
 from storage import connections, growers, incidents, notices, sweeps
 from storage.database import Database
@@ -46,22 +48,13 @@ STALLED = timedelta(minutes=3)
 """A sweep that gave no sign of life for so long is taken up by whoever comes next."""
 
 BEAT = timedelta(seconds=20)
-LOGIN, CONTRACT = "leaf-login", "leaf-contract"
-"""Kinds of notices: what keeps us from watching and is nobody's but the operators' to repair."""
 
-_STRANGE = (
-    "Leaf answers something I do not understand, so connections are not being watched. "
-    "Leaf may have changed how it answers, or something between us and Leaf answers in its place."
-)
-TROUBLES: dict[type[ProviderError], tuple[str, str]] = {
-    ProviderRefusedUs: (
-        LOGIN,
-        "Leaf refuses this bot's own login, so nothing can be watched or connected. "
-        "Check LEAF_USERNAME and LEAF_PASSWORD. No grower is to blame, and none was marked as broken.",
-    ),
-    ProviderGibberish: (CONTRACT, _STRANGE),
-    ProviderRejected: (CONTRACT, _STRANGE),
+TROUBLES: dict[type[ProviderError], Callable[[], Need]] = {
+    ProviderRefusedUs: needs.login_refused,
+    ProviderGibberish: needs.strange_answers,
+    ProviderRejected: needs.strange_answers,
 }
+"""What keeps us from watching and is nobody's but the operators' to repair."""
 
 LASTING = timedelta(hours=1)
 """How long FieldView may fail Leaf over one grower before that is worth a message: most of it is over in minutes."""
@@ -172,11 +165,7 @@ class Monitor:
                 return None
         if swept is None:
             return 10.0
-        text = (
-            f"Leaf sent an alert for a FieldView credential that none of its users has (`{credential_id[:64]}`). "
-            "It may have been removed already, or belong to another account at Leaf."
-        )
-        await self._announcer.tell_operators(f"unknown-credential:{credential_id[:64]}", text)
+        await self._announcer.tell_operators(needs.nobodys_alert(credential_id))
         return None
 
     async def _look_for(self, credential_id: str) -> Sweep | None:
@@ -203,7 +192,7 @@ class Monitor:
             if isinstance(failure, ProviderUnavailable):
                 await self._storms.is_ill(StormKind.LEAF)
             if trouble := TROUBLES.get(type(failure)):
-                await self._announcer.tell_operators(*trouble)
+                await self._announcer.tell_operators(trouble())
             return None
         if swept is not None:
             await self._announcer.all_clear(LOGIN)

@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.announcer import Announcer
 from bot.errors import SomebodyWasFirst, UsageError
 from bot.journal import Deed, Journal
-from bot.people import left, teammate
+from bot.messages.needs import left
+from bot.people import teammate
 from bot.reports import Owned
 from bot.slack.client import SlackClient
 from bot.storms import Storms

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 import structlog
 
 from bot.announcer import Announcer
 from bot.errors import ChannelUnreachable, ProviderError, UsageError
-from bot.messages.text import count, listing, literal
+from bot.messages import needs
+from bot.messages.needs import NAMED, Need, left
 from bot.pace import pace_for
 from bot.slack.client import Person, SlackClient
-from storage import escalations, notices, owners, subscriptions
+from storage import escalations, growers, notices, owners, subscriptions
 from storage.database import Database
 
 log = structlog.get_logger(__name__)
@@ -21,14 +20,6 @@ PEOPLE = "people"
 
 PER_SECOND = 1.0
 """Slack allows a hundred a minute, and somebody who types must not wait for this."""
-
-NAMED = 10
-"""Growers that a notice names."""
-
-
-def left(user: str) -> str:
-    """The kind of the notice that this person has left, or is a guest now."""
-    return f"left:{user}"
 
 
 async def teammate(slack: SlackClient, user: str) -> Person:
@@ -73,42 +64,28 @@ class People:
         return None
 
     async def _look_at(self, user: str) -> None:
-        became: str | None
         try:
             person = await self._slack.person(user)
         except ChannelUnreachable:
-            name, became = user, "has left this workspace"
-        else:
-            name, became = person.name, _became(person)
-        if became and (text := await self._what_is_left(user, name, became)):
-            await self._announcer.tell_operators(left(user), text)
+            person = None
+        need = None
+        if person is None or person.is_gone or person.is_outsider:
+            as_guest = person is not None and not person.is_gone
+            need = await self._what_is_left(user, person.name if person else user, as_guest=as_guest)
+        if need is not None:
+            await self._announcer.tell_operators(need)
         else:
             await self._announcer.all_clear(left(user))
 
-    async def _what_is_left(self, user: str, name: str, became: str) -> str | None:
+    async def _what_is_left(self, user: str, name: str, *, as_guest: bool) -> Need | None:
         async with self._database.reading() as session:
-            growers = await owners.owned(session, user)
-            channels = await escalations.of_lead(session, user)
-            narrowed = await subscriptions.of_owner(session, user)
-        if not growers and not channels and not narrowed:
+            owned = await owners.owned(session, user)
+            named = await growers.in_order(session, [grower.id for grower in owned], NAMED)
+            leads = await escalations.of_lead(session, user)
+            followed_by = await subscriptions.of_owner(session, user)
+        if not owned and not leads and not followed_by:
             return None
-        names = [as_named(grower.name) for grower in growers[:NAMED]]
-        if len(growers) > NAMED:
-            names.append(f"{len(growers) - NAMED:,} more")
-        still = [f"looks after {count(len(growers), 'grower')} ({listing(names)})"] if growers else []
-        still += [f"is the lead for <#{channel}>" for channel in channels[:NAMED]]
-        still += [f"is followed by <#{channel}>, which hears of their growers only" for channel in narrowed[:NAMED]]
-        command = f"`/fieldview handover {user} @colleague`"
-        return f"{as_named(name)} {became} and still {listing(still)}. {command} hands everything over."
-
-
-def _became(person: Person) -> str | None:
-    """Why somebody can look after nothing any more; None while they can."""
-    if person.is_gone:
-        return "has left this workspace"
-    return "is only a guest of this workspace now" if person.is_outsider else None
-
-
-def as_named(name: str) -> str:
-    """A name in a sentence of ours, where code spans and channels take effect."""
-    return re.sub(r"[`<]", "'", literal(name, 60))
+        more = len(owned) - len(named)
+        return needs.somebody_left(
+            user, name, as_guest=as_guest, growers=named, more=more, leads=leads, followed_by=followed_by
+        )

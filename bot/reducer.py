@@ -16,6 +16,7 @@ from bot.flaps import Flaps
 from bot.journal import Journal
 from bot.leaf.models import Credential
 from bot.leaf.statuses import meaning
+from bot.messages import needs
 from bot.storms import Storms
 from storage import connections, consents, growers, incidents
 from storage.database import Database
@@ -25,6 +26,7 @@ from storage.records import (
     Connection,
     Consent,
     CredentialStatus,
+    Grower,
     Incident,
     NoteKind,
     ThreadNote,
@@ -35,9 +37,6 @@ DISCONNECT_GRACE = timedelta(hours=1)
 
 AGREEING_READS = 2
 """How many readings in a row must say the same before a change is believed."""
-
-UNKNOWN_WORD = "unknown-word:"
-"""Beginning of the kinds of notices that tell operators of a word of Leaf's, once for each word."""
 
 
 @dataclass(frozen=True)
@@ -208,12 +207,12 @@ class Reducer:
         await incidents.restate(session, incident.id, seen.status, seen.cause, seen.raw_status, seen.missing_scopes)
         if (incident.cause, incident.missing_scopes) != (seen.cause, seen.missing_scopes):
             await self._note(session, incident, NoteKind.REASON_CHANGED, seen.checked_at, _reason(seen))
-        if seen.cause is Cause.UNKNOWN_STATUS:
-            await self._tell_of_word(session, incident.grower_name, seen.raw_status)
+        grower = await growers.get(session, incident.grower_id)
+        if seen.cause is Cause.UNKNOWN_STATUS and grower:
+            await self._tell_of_word(session, grower, seen.raw_status)
         if incident.told_at is None and seen.cause is not Cause.UNKNOWN_STATUS:
             # So far only the operators have heard of it.
             await incidents.note(session, incident.id, told_at=self._clock())
-            grower = await growers.get(session, incident.grower_id)
             self._storms.broke(session, incident.id, grower.channel if grower else None)
         else:
             await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id)
@@ -265,20 +264,14 @@ class Reducer:
         )
         await incidents.open_new(session, incident)
         if incident.cause is Cause.UNKNOWN_STATUS:
-            await self._tell_of_word(session, grower.name, now.raw_status)
+            await self._tell_of_word(session, grower, now.raw_status)
         else:
             self._storms.broke(session, incident.id, grower.channel)
         await self._record(session, incident, "incident-opened", source)
 
-    async def _tell_of_word(self, session: AsyncSession, grower_name: str, raw: str | None) -> None:
+    async def _tell_of_word(self, session: AsyncSession, grower: Grower, raw: str | None) -> None:
         """A word we do not know is the operators' to look into: once, however many growers have it."""
-        word = word_kind(raw).removeprefix(UNKNOWN_WORD)
-        text = (
-            f"Leaf describes FieldView connections with a word I do not know: `{word}`. "
-            f"The first one is that of {grower_name}. I do not count them as working, and I blame no grower. "
-            "Ask Leaf what the word means; `/fieldview status` names everybody who has it."
-        )
-        await self._announcer.notify(session, word_kind(raw), text)
+        await self._announcer.notify(session, needs.unknown_word(raw, grower))
 
     async def _end_incident(
         self, session: AsyncSession, incident: Incident, now: Connection, by: str, repair: str | None, source: str
@@ -354,11 +347,6 @@ def _is_ending(connection: Connection, now: datetime) -> bool:
     """Whether we were told to remove this credential, not long ago."""
     since = connection.disconnecting_at
     return since is not None and now - since < DISCONNECT_GRACE
-
-
-def word_kind(raw: str | None) -> str:
-    """The kind of notice for a word of Leaf's."""
-    return UNKNOWN_WORD + (raw or "(none)").replace("`", "'")[:80]
 
 
 def _speaks_for(consent: Consent | None, seen: Connection) -> int:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.journal import Journal
-from bot.people import as_named
+from bot.messages import needs
 from bot.verifying import ERASE
 from storage import audit, audit_keeping, growers, notices
 from storage.database import Database
@@ -82,7 +82,7 @@ class Retention:
         words = [word for word in (grower.name, grower.email, grower.external_id, *also) if word]
         async with self._database.transaction() as session:
             # Before the trail, as everybody does who tells operators.
-            await notices.forget(session, [as_named(name) for name in (grower.name, *also) if name.strip()])
+            await notices.forget(session, needs.spellings(grower, also))
             # Whoever appended before us is seen by what follows; whoever comes after us has a higher number.
             await audit.locked_head(session)
             entries = await audit_keeping.erase_target(session, grower.id)

@@ -19,6 +19,7 @@ from bot.bot import Bot
 from bot.chasing import CHASE
 from bot.freshness import SLOT
 from bot.jobs import KEPT, Jobs
+from bot.messages import needs
 from bot.monitor import SWEEP
 from bot.people import PEOPLE
 from bot.replicas import Place
@@ -39,13 +40,6 @@ ROUND = 30.0
 
 LOOK = 60.0
 """Seconds at most between two looks of the watchdog."""
-
-ANCHOR = "audit-anchor"
-
-NOT_ANCHORED = (
-    "AUDIT_ANCHOR_FILE cannot be written, so a cut-off end of the audit trail would not be noticed. "
-    "Check that the folder exists and has room."
-)
 
 SCAN = 2.0
 """Seconds between two looks for dead replicas."""
@@ -109,9 +103,9 @@ class Timer:
             await self._bot.anchors.drop()
         except OSError as failure:
             log.error("the audit trail could not be anchored", failure=type(failure).__name__)
-            await self._bot.announcer.tell_operators(ANCHOR, NOT_ANCHORED)
+            await self._bot.announcer.tell_operators(needs.not_anchored())
         else:
-            await self._bot.announcer.all_clear(ANCHOR)
+            await self._bot.announcer.all_clear(needs.ANCHOR)
 
     async def round(self) -> None:
         """Do what has fallen due. Every replica looks; compare-and-set in the database makes it happen once.

@@ -7,13 +7,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from bot.announcer import Announcer
-from bot.messages.times import in_utc, lasting
-from bot.monitor import CONTRACT, LOGIN
+from bot.messages import needs
+from bot.messages.needs import BLIND, CONTRACT, LOGIN, Need
 from storage import notices, sweeps
 from storage.database import Database
-
-BLIND = "blind"
-"""The kind of the notice."""
 
 SLACK_OF_A_SWEEP = timedelta(seconds=60)
 """How much longer than twice the interval a look may take before anybody is bothered."""
@@ -41,27 +38,13 @@ class Watchdog:
         if now - since > self._allowance:
             # What keeps us from looking may have been told already, with what to do about it.
             if not standing.keys() & {BLIND, LOGIN, CONTRACT}:
-                await self._announcer.tell_operators(BLIND, self._words(since, now))
+                was_down = self._born > since + self._allowance and now - self._born < self._allowance
+                await self._announcer.tell_operators(needs.blind(since, now, was_down=was_down))
         elif BLIND in standing:
-            await self._announcer.all_clear(BLIND, await self._looking_back(standing[BLIND].raised_at, since))
+            await self._announcer.all_clear(await self._looking_back(standing[BLIND].raised_at, since))
 
-    def _words(self, since: datetime, now: datetime) -> str:
-        was_down = self._born > since + self._allowance and now - self._born < self._allowance
-        why = (
-            "This bot was not running, or could not work. It looks again now."
-            if was_down
-            else "This bot runs, but no look has come to an end: `/fieldview health` says what is ill."
-        )
-        return (
-            f"Nobody has looked at all connections since {in_utc(since)}, which is {lasting(now - since)}. "
-            f"What broke since then is not known yet. {why}"
-        )
-
-    async def _looking_back(self, raised_at: datetime, until: datetime) -> str:
+    async def _looking_back(self, raised_at: datetime, until: datetime) -> Need:
         async with self._database.reading() as session:
             before = await sweeps.last_finished(session, before=raised_at)
         since = before.finished_at if before and before.finished_at else raised_at
-        return (
-            f"Nobody had looked at all connections for {lasting(until - since)}, from {in_utc(since)} to "
-            f"{in_utc(until)}. What broke in that time has been found by now and is told where it belongs."
-        )
+        return needs.was_blind(since, until)

@@ -91,7 +91,7 @@ def audit_anchor(number: int, line: str) -> Message:
 
 def operator_notice(notice: Notice, now: datetime) -> Message:
     """The bot itself needs a person; later, that it no longer does."""
-    text = sentence(notice.text)
+    text = sentence(notice.text, 2800)
     if notice.over_at is None:
         head = "This bot needs an operator"
         blocks = (section(f"⚠️ *{head}*", text), quiet(f"Since {moment(notice.raised_at)}"))

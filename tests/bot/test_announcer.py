@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse
 import bot.announcer
 from bot.announcer import Announcer
 from bot.dataflow import DataFlows
+from bot.messages.needs import Need
 from bot.slack_pace import Rates, SlackPace
 from storage import consents, notices, outbox
 from storage.database import Database
@@ -124,7 +125,7 @@ async def test_transactions_that_tell_news_in_opposite_orders_do_not_wait_in_a_c
 
 async def test_operators_are_told_once_until_it_is_over(watch: Watch) -> None:
     for _ in range(3):
-        await watch.announcer.tell_operators("leaf-login", "Leaf refuses the login")
+        await watch.announcer.tell_operators(Need("leaf-login", "Leaf refuses the login"))
     await watch.delivers()
     [told] = watch.posts(watch.alerts)
     assert "Leaf refuses the login" in told.text + repr(told.blocks)
@@ -133,14 +134,14 @@ async def test_operators_are_told_once_until_it_is_over(watch: Watch) -> None:
     await watch.announcer.all_clear("never raised")
     await watch.delivers()
     assert told.edits == 1
-    await watch.announcer.tell_operators("leaf-login", "Again")
+    await watch.announcer.tell_operators(Need("leaf-login", "Again"))
     await watch.delivers()
     assert len(watch.posts(watch.alerts)) == 2
 
 
 async def test_without_an_alert_channel_the_operators_are_found_in_the_subscribed_ones(sqlite_url: str) -> None:
     async with watching(sqlite_url, alert_channel=False) as watch:
-        await watch.announcer.tell_operators("leaf-login", "Leaf refuses the login")
+        await watch.announcer.tell_operators(Need("leaf-login", "Leaf refuses the login"))
         await watch.delivers()
         assert len(watch.posts()) == 1
 
@@ -550,7 +551,7 @@ async def test_every_channel_has_a_pace_of_its_own(sqlite_url: str) -> None:
         )
         started = watch.world.slack.ticks()
         for number in range(4):
-            await paced.tell_operators(f"kind-{number}", "text")
+            await paced.tell_operators(Need(f"kind-{number}", "text"))
         owed = await watch.owed()
         await asyncio.gather(
             *(paced.deliver(each.id) for each in owed), watch.slack.post(watch.growers, {"text": "hi"})

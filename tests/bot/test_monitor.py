@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from bot.errors import ProviderError, ProviderGibberish, ProviderRefusedUs, ProviderUnavailable
 from bot.flaps import QUIET
 from bot.leaf.models import Credential
+from bot.messages.needs import Need
 from bot.reducer import Reading
 from bot.sandbox.leaf import Leaf
 from storage import connections, growers, sweeps
@@ -374,7 +375,7 @@ async def test_many_growers_changing_from_all_sides_end_in_the_truth_without_a_d
 
     async def notices() -> None:
         for number in range(5):
-            await watch.announcer.tell_operators(f"kind-{number}", "text")
+            await watch.announcer.tell_operators(Need(f"kind-{number}", "text"))
             await watch.journal.write("U1", "slash", "status", "done", "r")
             await watch.announcer.all_clear(f"kind-{number}")
 

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot import retention as policy
 from bot.anchors import Anchors
 from bot.journal import Journal
+from bot.messages import needs
 from bot.retention import Retention
 from bot.sealing import Anchor
 from storage import audit, audit_keeping, consents, growers, notices
@@ -228,6 +229,25 @@ async def test_notices_to_operators_forget_a_grower_by_each_name(archive: Archiv
             "Linus has left and still looks after 3 growers (Erased grower, Erased grower and Bob's Barn).",
             "Grace looks after Newadaland.",
         ]
+
+
+@pytest.mark.parametrize("told_apart", ["ada@example.com", "L-1815", "Leaf id ada"])
+async def test_notices_forget_what_told_a_grower_apart_from_another_of_the_name(
+    archive: Archive, told_apart: str
+) -> None:
+    ada = replace(ADA, id="ada", email="ada@example.com", external_id="L-1815")
+    email = ada.email if "@" in told_apart else None
+    external_id = None if "Leaf" in told_apart else ada.external_id
+    then = replace(ada, email=email, external_id=external_id, has_namesake=True)
+    need = needs.unknown_word("HALF_ASLEEP", then)
+    assert told_apart in need.text
+    async with archive.database.transaction() as session:
+        await growers.save(session, [ada])
+        await notices.raise_once(session, need.kind, need.text, NOON)
+    await archive.retention.erase(ada, "cli", "r9")
+    async with archive.database.reading() as session:
+        [notice] = await notices.standing(session)
+    assert "The first one is that of Erased grower. I do not count" in notice.text
 
 
 async def test_what_is_written_after_an_erasure_is_not_covered_by_it(archive: Archive) -> None:

@@ -125,7 +125,7 @@ async def test_a_word_nobody_knows_is_told_to_the_operators_once_for_all_growers
         await watch.settles()
     assert watch.posts() == []
     [notice] = watch.posts(watch.alerts)
-    assert (word.strip("`*_<!>") or "(none)").split("<")[0] in text_of(notice)
+    assert (word.strip("`*_<!>") or "no word at all").split("<")[0] in text_of(notice)
     assert "reconnect" not in text_of(notice).lower()
     assert "<!channel>" not in text_of(notice)
     assert await watch.status() == "unknown"

@@ -45,7 +45,7 @@ async def test_how_a_consent_went_is_told_where_somebody_reads_it(stage: Stage, 
     await stage.delivered()
     assert written(stage, stage.grace) == ""
     assert "Ada Lovelace Farms did not agree on FieldView’s page" in told(stage)
-    assert "What was meant for it comes here" in told(stage)
+    assert "What was meant for them comes here" in told(stage)
 
 
 async def test_the_question_about_an_account_can_be_answered_by_others(stage_on_sqlite: Stage) -> None:

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from bot.announcer import DELIVER
+from bot.messages.needs import Need
 from bot.sandbox.leaf.alerts import LIMITED, UNAUTHENTICATED, Webhook
 from storage import outbox, subscriptions
 from storage.records import AnnouncementKind, Wishes
@@ -190,7 +191,7 @@ async def test_alerts_that_somebody_asked_for_before_are_adopted_and_others_neve
 async def test_what_operators_were_told_stands_there_until_it_is_over(stage_on_sqlite: Stage) -> None:
     stage = stage_on_sqlite
     await settled(stage)
-    await stage.running.bot.announcer.tell_operators("some-kind", "Something needs an operator.")
+    await stage.running.bot.announcer.tell_operators(Need("some-kind", "Something needs an operator."))
     assert "Something needs an operator." in (await health(stage))["Notice"]
     await stage.running.bot.announcer.all_clear("some-kind")
     assert "Notice" not in await health(stage)
@@ -199,7 +200,7 @@ async def test_what_operators_were_told_stands_there_until_it_is_over(stage_on_s
 async def test_while_slack_is_ill_each_message_keeps_its_one_job(stage: Stage) -> None:
     """However long that lasts, and however often the bot looks for what was left lying."""
     stage.world.slack.faults.outage("chat")
-    await stage.running.bot.announcer.tell_operators("test", "Somebody has to look.")
+    await stage.running.bot.announcer.tell_operators(Need("test", "Somebody has to look."))
     for _ in range(5):
         stage.world.clock.advance(timedelta(minutes=5))
         await stage.running.timer.tick()

@@ -286,6 +286,22 @@ async def test_an_owner_who_left_the_workspace_is_noticed_once_and_settled_by_th
     assert len(stage.world.slack.posted(stage.alerts)) == 1
 
 
+async def test_growers_of_one_name_are_told_apart_when_their_colleague_has_left(stage_on_sqlite: Stage) -> None:
+    stage, leaf = stage_on_sqlite, stage_on_sqlite.world.leaf
+    for which in ("north", "south"):
+        leaf.add_user("Twin Oaks", f"{which}@oaks.example")
+    await stage.sweeps_now()
+    for which in ("north", "south"):
+        await gives(stage, "linus", f"{which}@oaks.example")
+    await gives(stage, "linus")
+    stage.world.slack.deactivate(stage.linus)
+    await stage.running.jobs.start_now(PEOPLE, "day", "day")
+    [notice] = await stage.posted(stage.alerts)
+    assert "still looks after 3 growers (Sato Family Orchards, Twin Oaks (" in text_of(notice)
+    for which in ("north", "south"):
+        assert f"Twin Oaks ({which}@oaks.example)" in text_of(notice)
+
+
 async def test_an_assigned_alert_goes_along(stage_on_sqlite: Stage) -> None:
     stage = stage_on_sqlite
     card = await breaks(stage)

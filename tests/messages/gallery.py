@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -11,8 +11,7 @@ from typing import Any
 from slack_sdk.models.views import View
 
 from bot import messages
-from bot.alerts import TAKEN
-from bot.completion import FIELDVIEW_GIBBERISH, LEAF_LOGIN_REFUSED
+from bot.announcer import GUEST, OUTSIDERS
 from bot.directory import BEING_CREATED
 from bot.errors import (
     AlertOver,
@@ -23,10 +22,10 @@ from bot.errors import (
     SomebodyWasFirst,
     UsageError,
 )
-from bot.messages import Message
+from bot.messages import Message, needs
+from bot.messages.needs import Need
 from bot.messages.pieces import section
 from bot.messages.speech import every_speech
-from bot.monitor import TROUBLES as TROUBLES_OF_LEAF
 from bot.reports import (
     Desk,
     DeskRow,
@@ -47,7 +46,6 @@ from bot.reports import (
     Week,
 )
 from bot.tagging import A_TAG, no_tag, too_many
-from bot.timer import NOT_ANCHORED
 from handlers.commands.help import overview as commands
 from storage.records import (
     EVERYTHING,
@@ -727,12 +725,58 @@ def answers() -> Iterator[tuple[str, Shown]]:
     yield "unsubscribed", messages.unsubscribed("CNEWS", was=True)
     yield "was not subscribed", messages.unsubscribed("CNEWS", was=False)
     yield "audit anchor", messages.audit_anchor(1847, f"2026-11-24T12:00:00+00:00 1847 {'5e' * 32}")
-    yield "notice", messages.operator_notice(a_notice(), NOW)
+
+
+LEFT: dict[str, Any] = {"user": "UANA", "name": "Ana Lima", "as_guest": False, "more": 0}
+ALONE: dict[str, Any] = {"growers": [], "leads": [], "followed_by": []}
+NEEDS: Mapping[Callable[..., Need], Sequence[tuple[str, Need]]] = {
+    needs.blind: [
+        ("nobody looks", needs.blind(before(minutes=40), NOW, was_down=False)),
+        ("nobody looked", needs.blind(before(days=2, hours=3), NOW, was_down=True)),
+    ],
+    needs.was_blind: [("looking again", needs.was_blind(before(hours=3), NOW))],
+    needs.login_refused: [("Leaf refuses the login", needs.login_refused())],
+    needs.strange_answers: [("Leaf cannot be understood", needs.strange_answers())],
+    needs.unknown_word: [
+        ("a word nobody knows", needs.unknown_word("HALF_ASLEEP", GROWER)),
+        ("no word at all, of one of two of the same name", needs.unknown_word(None, TWINS[0])),
+    ],
+    needs.nobodys_alert: [("an alert about nobody", needs.nobodys_alert("0b6e3a52-9f0c-4c0e-8a53-1f7f0b1f2a11"))],
+    needs.alerts_taken: [("Leaf’s alerts go elsewhere", needs.alerts_taken())],
+    needs.fieldview_gibberish: [("FieldView cannot be understood", needs.fieldview_gibberish())],
+    needs.fieldview_configuration: [("FieldView refuses this bot", needs.fieldview_configuration())],
+    needs.somebody_left: [
+        ("somebody left", needs.somebody_left(**LEFT, **ALONE | {"growers": [GROWER]})),
+        (
+            "somebody left who had much",
+            needs.somebody_left(
+                **LEFT | {"more": 1204},
+                growers=[*TWINS, *(a_grower(name=f"Farm number {number}") for number in range(8))],
+                leads=["CTEAM"],
+                followed_by=["CNORTH", "CSOUTH"],
+            ),
+        ),
+        ("somebody is a guest now", needs.somebody_left(**LEFT | {"as_guest": True}, **ALONE | {"leads": ["CTEAM"]})),
+    ],
+    needs.unreachable: [
+        ("a channel is lost", needs.unreachable("CGONE", "is_archived", personal=False)),
+        ("a channel is shared", needs.unreachable("CSHARED", OUTSIDERS, personal=False)),
+        ("a person cannot be written to", needs.unreachable("UJONAS", "user_disabled", personal=True)),
+        ("a person is a guest now", needs.unreachable("UJONAS", GUEST, personal=False)),
+    ],
+    needs.plain_only: [("a message without its buttons", needs.plain_only("incident", "invalid_blocks"))],
+    needs.not_taken: [("a message that Slack refuses", needs.not_taken("digest", "msg_too_long", "CNEWS"))],
+    needs.not_anchored: [("the audit trail is not anchored", needs.not_anchored())],
+}
+"""Examples of all that operators are told, by what makes it."""
+
+
+def notices() -> Iterator[tuple[str, Shown]]:
+    for examples in NEEDS.values():
+        for title, need in examples:
+            over_at = NOW if need in (told for _, told in NEEDS[needs.was_blind]) else None
+            yield f"notice: {title}", messages.operator_notice(a_notice(text=need.text, over_at=over_at), NOW)
     yield "notice, over", messages.operator_notice(a_notice(over_at=NOW), NOW)
-    for text in dict.fromkeys(
-        (*(text for _, text in TROUBLES_OF_LEAF.values()), TAKEN, FIELDVIEW_GIBBERISH, LEAF_LOGIN_REFUSED, NOT_ANCHORED)
-    ):
-        yield f"notice: {text.split(',')[0]}", messages.operator_notice(a_notice(text=text), NOW)
 
 
 BY_TAG = Wishes(tag="north valley")
@@ -974,6 +1018,7 @@ def everything() -> dict[str, Shown]:
             *namesakes(),
             *checks(),
             *answers(),
+            *notices(),
         ]
     )
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.desk import PAGE
+from bot.messages import needs
 from bot.reports import (
     BulkReport,
     DataFlow,
@@ -227,8 +228,8 @@ def a_silence(kind: SilenceKind = SilenceKind.STALE, **changes: Any) -> Silence:
 
 
 def a_notice(**changes: Any) -> Notice:
-    text = "I cannot post to <#CGONE> any more: Slack says `is_archived`. What was meant for it comes here."
-    return replace(Notice("n1", "unreachable:CGONE", text, before(hours=3)), **changes)
+    need = needs.unreachable("CGONE", "is_archived", personal=False)
+    return replace(Notice("n1", need.kind, need.text, before(hours=3)), **changes)
 
 
 def a_loss(**changes: Any) -> Loss:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from dataclasses import fields, replace
 from typing import Any, TypeVar
@@ -12,9 +13,20 @@ from hypothesis import strategies as st
 
 from bot import messages
 from bot.errors import AmbiguousGrower, ProviderRejected, UnknownGrower
+from bot.messages import needs
 from bot.messages.text import NAMELESS, escape, literal
 from bot.reports import History
-from storage.records import Cause, Connection, ConsentState, CredentialStatus, Grower, LeafEvent, Transition
+from storage.records import (
+    Cause,
+    Connection,
+    ConsentState,
+    CredentialStatus,
+    Grower,
+    LeafEvent,
+    NoteKind,
+    ThreadNote,
+    Transition,
+)
 from tests.messages.gallery import Shown
 from tests.messages.people import (
     NOW,
@@ -25,6 +37,7 @@ from tests.messages.people import (
     a_grower,
     a_letter,
     a_loss,
+    a_notice,
     a_recovered_card,
     a_report,
     a_timeline,
@@ -123,7 +136,20 @@ def every(said: str) -> list[Shown]:
         messages.disconnect_cancelled(grower),
         messages.already_connected(grower, spoken(a_connection(), said), NOW),
     ]
-    return told + _of_consents(grower, said) + _of_states(grower, said) + _of_stories(grower, said)
+    parts = (_of_consents(grower, said), _of_states(grower, said), _of_stories(grower, said), _of_people(grower, said))
+    return told + [shown for part in parts for shown in part]
+
+
+def _of_people(grower: Grower, said: str) -> list[Shown]:
+    twin = replace(grower, has_namesake=True)
+    left = needs.somebody_left("U1", said, as_guest=False, growers=[twin], more=0, leads=[], followed_by=[])
+    looked = an_entry("status", target=None, target_name=None, detail=json.dumps({"tag": f"x{said}"}))
+    return [
+        messages.operator_notice(a_notice(text=left.text), NOW),
+        messages.operator_notice(a_notice(text=needs.unknown_word(f"x{said}", twin).text), NOW),
+        messages.thread_reply([ThreadNote(NoteKind.ACKNOWLEDGED, NOW, "U1")], NOW, {"U1": said}),
+        messages.history(History([looked]), NOW),
+    ]
 
 
 def _of_consents(grower: Grower, said: str) -> list[Shown]:
