@@ -129,7 +129,11 @@ async def test_no_letter_asks_leaf_and_none_leaves_a_row(stage_on_sqlite: Stage)
     view = await uses(stage, "connect-a-grower")
     stage.world.leaf.faults.outage()
     assert await found(stage, view, "ada") == ["Ada Lovelace Farms"]
-    assert await stage.deeds() == [("connect", "done")]
+
+    async def the_form_has_its_row() -> bool:
+        return await stage.deeds() == [("connect", "done")]
+
+    await eventually(the_form_has_its_row)
 
 
 async def test_a_new_grower_is_created_from_the_form_and_both_forms_close(stage_on_sqlite: Stage) -> None:
