@@ -69,9 +69,9 @@ class Access:
             raise
         if role.covers(needed):
             return Admitted(user, role)
-        why = f"It takes the role of {article(needed)}, and yours is {article(role)}."
+        why = f"It takes {article(needed)}, and you are {article(role)}."
         if role is Role.GROWER:
-            why = f"It takes the role of {article(needed)}, and you have none."
+            why = f"It takes {article(needed)}, and you have no role here."
         if doubt:
             why += f" Slack did not answer when I asked for your groups. {TRY_AGAIN}"
         raise NotAllowed("do this", why=why, admins=self._named(rules))

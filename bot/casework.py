@@ -130,11 +130,12 @@ class Casework:
                     await self._woken(session, incident, Deed("job:snooze", "job", "end-snooze", incident.id[:12]))
 
     async def _woken(self, session: AsyncSession, before: Incident, deed: Deed) -> Handled:
-        """Tell it below the card, where it reaches whoever has the snooze, or the next one whose turn it is."""
+        """Tell it below the card, where it reaches whoever was given the alert since or has the snooze, or whose turn is next."""
         after, has = await incidents.get(session, before.id) or before, before.care
         grower = await growers.get(session, before.grower_id)
         by = deed.actor if deed.via != "job" else None
-        turns = [has.snooze_told_to or has.snoozed_by, has.assigned_to, grower.owner if grower else None]
+        since = has.assigned_to if has.assigned_at and has.snoozed_at and has.assigned_at > has.snoozed_at else None
+        turns = [since, has.snooze_told_to or has.snoozed_by, has.assigned_to, grower.owner if grower else None]
         await self._note(session, before.id, NoteKind.SNOOZE_OVER, by, snoozed_by=has.snoozed_by, turns=turns)
         return await self._noted(session, after, deed, snoozed_by=has.snoozed_by)
 

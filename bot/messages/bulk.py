@@ -267,7 +267,7 @@ def _progress(report: BulkReport, fates: Counter[LineFate]) -> Message:
     head = f"{_heading(report.bulk)}: {done:,} of {count(done + left, 'link')} made."
     if not done + left:
         head = f"{_heading(report.bulk)}: the tags are being given."
-        then = "This message tells when all have them."
+        then = "This message says when all have them."
         return Message(head, (section(f"*{head}*", then), actions(button("Stop", "bulk-stop", report.bulk.id))))
     bar = "▓" * filled + "░" * (BAR - filled)
     blocks = (

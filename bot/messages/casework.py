@@ -70,7 +70,7 @@ def _assigned(care: Care) -> list[str]:
 def _acknowledged(care: Care) -> list[str]:
     if not care.acknowledged_by or care.acknowledged_at is None:
         return []
-    if care.assigned_to and care.assigned_at == care.acknowledged_at:
+    if care.assigned_to and care.assigned_at and care.assigned_at >= care.acknowledged_at:
         return []
     return [f"*Acknowledged by* {mention(care.acknowledged_by)} {moment(care.acknowledged_at)}"]
 

@@ -22,6 +22,7 @@ from bot.messages.pieces import (
     grower_menu,
     named,
     paragraphs,
+    particulars,
     quiet,
     section,
 )
@@ -58,7 +59,9 @@ def unknown_grower(
     `left_over` stands behind a name that is known: perhaps it is no part of it.
     """
     head = f"I know no grower called “{escape(typed)}”."
-    ask = "Did you mean one of these?" if similar else "A name, an e-mail, an external id or a Leaf id finds one."
+    ask = "A name, an e-mail, an external id or a Leaf id finds one."
+    if similar:
+        ask = "Did you mean one of these?" if len(similar) > 1 else "Did you mean this one?"
     if left_over:
         ask = f"I read all of it as a name, as I do not understand “{escape(left_over)}”. Did you mean this one?"
     blocks: list[Block] = [section(head, ask)]
@@ -73,13 +76,19 @@ def unknown_grower(
 
 
 def _menu(growers: Sequence[Grower], command: str, rest: str) -> list[Block]:
-    """The block id carries the command, as `choose:<command>:<rest>`; where that is too long, what to type instead."""
+    """Those to choose from, or the only one as a button. The block id carries the command, as
+    `choose:<command>:<rest>`; where that is too long, what to type instead."""
     block_id = f"choose:{command}:{rest}"
     if utf16(block_id) > _BLOCK:
         shown = [f"• {named(grower)} · {code(grower.id)}" for grower in growers[:LISTED]]
         more = f"…and {len(growers) - LISTED} more." if len(growers) > LISTED else None
         return [section(_TOO_LONG), *paragraphs(*shown, more)]
-    menu = actions(grower_menu(growers, "choose-grower", "Choose a grower…"))
+    only = growers[0] if len(growers) == 1 else None
+    menu = actions(
+        button(" · ".join([only.name, *particulars(only)]), "choose-grower", only.id)
+        if only
+        else grower_menu(growers, "choose-grower", "Choose a grower…")
+    )
     menu.block_id = block_id
     return [menu]
 

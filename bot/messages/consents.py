@@ -56,7 +56,15 @@ def next_repair(consent: Consent, otherwise: str, now: datetime, *, in_vain: boo
         return "Nothing to do: the grower has agreed."
     if is_forgotten(consent):
         return "Find out which FieldView account is right, then send a new link: the grower may think all is done."
-    return "Wait for the grower, or remind them." if is_waiting(consent, now) else otherwise
+    return _wait(consent) if is_waiting(consent, now) else otherwise
+
+
+def _wait(consent: Consent) -> str:
+    """Nobody is told to remind whom the bot reminds."""
+    to_come = consent.remind_at is not None and consent.remind_at < consent.expires_at
+    if consent.sent_to and to_come and not consent.reminders_stopped_at:
+        return "Wait for the grower. I remind them by myself."
+    return "Wait for the grower, or call them."
 
 
 def standing(consent: Consent, now: datetime) -> str:

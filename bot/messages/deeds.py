@@ -67,7 +67,9 @@ def history(page: History, now: datetime) -> Message:
     turning = _turning(page)
     without = None if page.looks or page.action else _WITHOUT_LOOKS
     if not page.entries:
-        head = f"Nothing {'older ' if page.page_on else ''}has been done{whose}{' ' if narrowed else ' yet'}{narrowed}."
+        nothing = "There is nothing older" if page.page_on else "Nothing has been done"
+        yet = "" if narrowed or page.page_on else " yet"
+        head = f"{nothing}{whose}{yet}{' ' if narrowed else ''}{narrowed}."
         return Message(unmarked(head), (section(head), *turning, *([quiet(without)] if without else [])))
     shown = page.entries[:LISTED]
     several = f"{'The next' if page.page_on else 'The last'} {count(len(shown), 'entry', 'entries')}{whose}"
@@ -375,9 +377,10 @@ def _first_data(whom: str, detail: Detail) -> str:
 
 def _silence_told(whom: str, detail: Detail) -> str:
     stale, lapsing = int(detail.get("stale") or 0), int(detail.get("lapsing") or 0)
-    told = f"told of {count(stale, 'grower')} without new data" if stale else ""
-    may_lapse = f"told of {count(lapsing, 'permission')} that may run out" if lapsing else ""
-    return " and ".join(filter(None, (told, may_lapse))) or "looked for growers without new data"
+    silent = f"{count(stale, 'grower')} without new data" if stale else ""
+    may_lapse = f"{count(lapsing, 'permission')} that may run out" if lapsing else ""
+    told = " and ".join(filter(None, (silent, may_lapse)))
+    return f"told of {told}" if told else "looked for growers without new data"
 
 
 def _silence_over(whom: str, detail: Detail) -> str:

@@ -20,7 +20,7 @@ from storage.records import Consent, ConsentState, Grower, StormKind
 LISTED = 15
 """Growers under one heading."""
 
-_ILL = {StormKind.FIELDVIEW: "FieldView does not answer Leaf", StormKind.LEAF: "Leaf does not answer"}
+_ILL = {StormKind.FIELDVIEW: "FieldView has not answered Leaf", StormKind.LEAF: "Leaf has not answered"}
 
 
 def digest(r: DigestReport, now: datetime) -> Message:

@@ -55,7 +55,7 @@ def _delivered(inv: Invitation, now: datetime) -> Message:
     lines = [
         f"*{escape(inv.grower.name)} {has}*: {then}",
         told_apart(inv.grower),
-        "I write to you, privately, what comes of it. You need do nothing until then.",
+        "I tell you privately what comes of it. Until then there is nothing for you to do.",
     ]
     show = button("Show me the link", "show-link", inv.consent.id) if inv.delayed else None
     blocks = (section(*lines), actions(_languages(inv.consent), show), quiet(*_small_print(inv, now)))
@@ -81,7 +81,7 @@ def chosen_language(value: str) -> tuple[str, str]:
 
 
 def _small_print(inv: Invitation, now: datetime) -> list[str]:
-    lines = [f"Code word: *{escape(inv.consent.code_word)}* · works until {moment(inv.consent.expires_at)}"]
+    lines = [f"Code word: *{escape(inv.consent.code_word)}* · the link works until {moment(inv.consent.expires_at)}"]
     if inv.delivered_to:
         lines.append("If the grower asks whether the message is genuine, tell them the code word.")
     if inv.claimed:

@@ -27,7 +27,7 @@ def links(
         return Message(head, (section(head, "Make one with `/fieldview connect <grower>`."),))
     are = "is" if len(open_links) == 1 else "are"
     head = f"{count(len(open_links), 'link')}{whose} {are} out"
-    blocks: list[Block] = [section(f"*{head}*, newest first")]
+    blocks: list[Block] = [section(f"*{head}*, newest first" if len(open_links) > 1 else f"*{head}*")]
     for consent in open_links[:LISTED]:
         # Of one grower the line above has said which.
         below = told_apart((known or {}).get(consent.grower_id)) if grower is None else None
@@ -111,7 +111,7 @@ def account_decided(consent: Consent, grower: Grower | None = None, *, used: boo
     else:
         head = f"I do not use this account for {name}."
         then = (
-            "Its approval is erased. The link it came by works no more: another one has taken its place."
+            "Its approval is erased. The link it came by no longer works: another one has taken its place."
             if consent.replaced_at
             else "Its approval is erased. The same link still works: the grower can sign in with the right account."
         )

@@ -26,10 +26,11 @@ from storage.records import Notice
 
 
 def help_text(commands: Sequence[tuple[str, str]], *, unknown: str | None = None, hint: str | None = None) -> Message:
-    """Every command in one line; after a slip, what was perhaps meant."""
-    slip = f"I do not know {code(unknown, 40)}." if unknown else None
-    meant = f"Did you mean {code(hint)}?" if hint else None
-    start = " ".join(part for part in (slip, meant) if part)
+    """Every command in one line; after a slip, what was perhaps meant, and the commands only if nothing was."""
+    start = f"I do not know {code(unknown, 40)}." if unknown else ""
+    if hint:
+        start = f"{start} Did you mean {code(hint)}?".strip()
+        return Message(unmarked(start), (section(start, "`/fieldview help` lists what I can do."),))
     lines = [f"{code(usage)} – {sentence(purpose, 200)}" for usage, purpose in commands]
     blocks = [
         *([section(start)] if start else []),
@@ -77,7 +78,7 @@ def crash(reference: str) -> Message:
 
 def working() -> Message:
     """It takes a moment."""
-    text = "This takes a moment longer. I am still on it, and answer here."
+    text = "This takes a moment longer. I am still on it and will answer here."
     return Message(text, (section(text),))
 
 

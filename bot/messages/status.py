@@ -315,10 +315,10 @@ def _still_matters(consent: Consent, status: CredentialStatus, now: datetime) ->
 
 def _age(report: StatusReport, now: datetime) -> str:
     if report.live and report.connection and report.connection.status is CredentialStatus.HEALTHY:
-        asked = f"Asked of Leaf {moment(now)}."
+        asked = f"I asked Leaf {moment(now)}."
         return f"{asked} Leaf notices a withdrawn permission only when it next reads from FieldView."
     if report.live:
-        return f"Asked of Leaf {moment(now)}."
+        return f"I asked Leaf {moment(now)}."
     known = f"This is what I knew {moment(report.as_of)}." if report.as_of else "I know nothing older."
     return f"Leaf could not be asked {moment(now)}: {sentence(report.why_not_live or 'no reason was given')} {known}"
 

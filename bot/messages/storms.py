@@ -69,7 +69,10 @@ def _broken(storm: Storm, tally: StormTally, ill: Sequence[StormKind]) -> Messag
             f"*Who must act:* {who}",
             f"*Next step:* {then}",
         ),
-        section(f"*Owners:* {owners}" if owners else None, f"*Still broken:* {_names(tally.first, left)}"),
+        section(
+            f"*{'Owner' if len(tally.owners) == 1 else 'Owners'}:* {owners}" if owners else None,
+            f"*Still broken:* {_names(tally.first, left)}",
+        ),
         actions(_show(storm)),
     )
     called = f"{owners}: " if owners else ""

@@ -161,10 +161,15 @@ def _of_nobody(whose: Whose) -> str:
     return f"⚠ {why} {code('/fieldview owner <grower> @person')} gives them one."
 
 
+_LOST = {
+    "outsiders_read_it": "people from outside this workspace read it, so growers are not named there",
+    "is_archived": "it is archived",
+    "not_in_channel": "I am no member of it; /invite makes me one",
+}
+
+
 def _lost(reason: str) -> str:
-    if reason == "outsiders_read_it":
-        return "people from outside this workspace read it, so growers are not named there."
-    return f"Slack says {code(reason, 60)}."
+    return f"{_LOST.get(reason) or f'Slack says {code(reason, 60)}'}."
 
 
 def told(wishes: Wishes) -> list[str]:

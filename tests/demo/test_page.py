@@ -337,6 +337,20 @@ async def test_the_tours_card_stands_beside_the_levers_and_not_on_them(play: Pla
         await tour.get_by_role("button", name="Next").click()
 
 
+async def test_the_tour_leads_a_grower_who_sees_no_channel_to_the_right_one(play: Play, page: Page) -> None:
+    play.backstage.growers = tuple(gallery.never_asked(each) for each in play.backstage.growers)
+    play.slack.add_channel("fieldview-alerts", [play.grace, play.linus])
+    await visit(page, play, tour=True)
+    await page.locator(f'.face[data-user="{play.ada}"]').click()
+    await expect(page.locator('.room-link[data-name="growers"]')).to_have_count(0)
+    tour = page.get_by_role("dialog", name="Tour")
+    for _ in range(3):
+        await tour.get_by_role("button", name="Next").click()
+    await expect(tour).to_contain_text("One card appears in #fieldview-alerts")
+    await tour.get_by_role("button", name="Show the channel").click()
+    await expect(page.locator("#room-head")).to_contain_text("fieldview-alerts")
+
+
 async def test_the_tour_follows_the_story(play: Play, page: Page) -> None:
     play.command_works()
     play.backstage.growers = tuple(gallery.never_asked(each) for each in play.backstage.growers)

@@ -245,6 +245,22 @@ async def test_an_assigned_alert_reaches_its_new_owner_where_slack_notifies(stag
     assert len(stage.world.slack.posted(stage.world.slack.dm(stage.linus))) == 1
 
 
+async def test_whose_alert_it_has_become_is_told_when_the_snooze_ends_and_nobody_else(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    card = await breaks(stage)
+    await stage.presses(card, "acknowledge", stage.grace)
+    await snoozes(stage, card, stage.grace, "1d")
+    stage.world.clock.advance(timedelta(minutes=5))
+    await sends(stage, stage.grace, await chooses(stage, card, "assign", stage.grace), person=stage.linus)
+    await stage.delivered()
+    assert f"Assigned to* <@{stage.linus}>" in text_of(card)
+    assert "Acknowledged" not in text_of(card), "who has given it away is not at it any more"
+    stage.world.clock.advance(timedelta(days=1))
+    await stage.running.timer.round()
+    await stage.delivered()
+    assert stage.world.slack.thread(card)[-1].text.startswith(f"<@{stage.linus}>: The snooze is over.")
+
+
 async def test_who_gets_an_alert_a_second_time_is_called_in_its_thread(stage_on_sqlite: Stage) -> None:
     stage = stage_on_sqlite
     card = await breaks(stage)

@@ -312,6 +312,7 @@ async def test_a_slip_of_the_keyboard_is_understood_and_not_carried_out(
 ) -> None:
     shown = await stage_on_sqlite.types(f"/fieldview {typed}")
     assert f"Did you mean /fieldview {meant}?" in shown.text
+    assert "/fieldview bulk" not in text_of(shown), "one slip does not bring the whole list"
     [row] = await stage_on_sqlite.audit()
     assert (row.action, row.outcome) == ("unknown-command", "refused")
     assert typed in (row.typed or "")

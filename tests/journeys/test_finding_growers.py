@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from bot.sandbox.slack.workspace import Message
 from tests.stage import ADA, Stage, buttons_of, link_in, text_of
 
 
@@ -97,9 +100,27 @@ async def test_a_name_that_nobody_has_brings_similar_ones(stage_on_sqlite: Stage
     told = await stage.types(f"/fieldview status {typed}")
     assert "choose-grower" in buttons_of(told)
     meant = stage.world.leaf.find("L-1900" if typed[0] in "SL" else ADA)
-    chosen = await stage.presses(told, "choose-grower", selected=meant.id)
+    from_menu = meant.id if offered(told)["type"] == "static_select" else None
+    chosen = await stage.presses(told, "choose-grower", selected=from_menu)
     assert meant.name in text_of(chosen)
     assert await stage.deeds() == [("status", "refused"), ("status", "done")]
+
+
+def offered(told: Message) -> dict[str, Any]:
+    """The menu of several growers, or the button of the only one."""
+    elements = [each for block in told.blocks for each in block.get("elements", ())]
+    [offer] = [each for each in elements if each.get("action_id") == "choose-grower"]
+    return dict(offer)
+
+
+async def test_a_slip_that_can_mean_one_grower_only_takes_one_press(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await stage.sweeps_now()
+    told = await stage.types("/fieldview status Ada Lovelce Farms")
+    assert offered(told)["text"]["text"] == f"Ada Lovelace Farms · {ADA} · L-1815"
+    shown = await stage.presses(told, "choose-grower")
+    assert "Ada Lovelace Farms" in text_of(shown)
+    assert await target(stage) == stage.world.leaf.find(ADA).id
 
 
 @pytest.mark.parametrize("typed", ["zzz qqq", "%", "_", "\\", "' OR 1=1 --", '"', "''", "<!channel>", "@", "x" * 2000])
@@ -147,7 +168,7 @@ async def test_what_stands_behind_a_name_and_is_no_part_of_it_is_named(stage_on_
     assert "I do not understand “lang=pt”" in text_of(told)
     assert await target(stage) is None
     ada = stage.world.leaf.find(ADA).id
-    chosen = await stage.presses(told, "choose-grower", selected=ada)
+    chosen = await stage.presses(told, "choose-grower")
     assert "Ada Lovelace Farms" in text_of(chosen)
     assert await target(stage) == ada
 

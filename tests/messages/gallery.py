@@ -671,7 +671,10 @@ def stories() -> Iterator[tuple[str, Shown]]:
 def answers() -> Iterator[tuple[str, Shown]]:
     twins = [GROWER, a_grower(id="g-2", email="two@okafor.example")]
     yield "help", messages.help_text(commands())
-    yield "unknown command", messages.help_text(commands(), unknown="conect", hint="/fieldview connect")
+    yield (
+        "unknown command",
+        messages.help_text(commands(), unknown="conect", hint="/fieldview connect Okafor Family Farms"),
+    )
     yield "several growers", messages.choose_grower("Okafor", twins, "connect", "")
     yield "several growers, too much typed behind", messages.choose_grower("Okafor", twins, "tag", "add " + "n" * 250)
     yield "unknown grower", messages.unknown_grower("Okafro", twins, "connect", may_create=True)
@@ -685,9 +688,7 @@ def answers() -> Iterator[tuple[str, Shown]]:
     yield "not allowed", messages.problem(NotAllowed("use this bot as a guest", "a full member of this workspace"))
     yield (
         "not allowed, and whom to ask",
-        messages.problem(
-            NotAllowed("do this", why="It takes the role of an admin, and yours is an operator.", admins=["UMARIA"])
-        ),
+        messages.problem(NotAllowed("do this", why="It takes an admin, and you are an operator.", admins=["UMARIA"])),
     )
     yield (
         "not allowed in this channel",

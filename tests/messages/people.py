@@ -106,6 +106,7 @@ def a_consent(**changes: Any) -> Consent:
         created_at=before(hours=2),
         expires_at=before(hours=2) + timedelta(days=7),
         sent_to="UGROWER",
+        remind_at=before(hours=2) + timedelta(days=2),
     )
     return replace(consent, **changes)
 

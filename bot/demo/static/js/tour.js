@@ -21,19 +21,23 @@ const cast = () => world.truth.growers.find((one) => one.slack_user && /^Ada\b/.
 const truthNow = () => world.truth.growers.find((one) => one.id === grower?.id);
 const called = () => (userById(grower?.slack_user) ? firstName(userById(grower.slack_user)) : grower?.name);
 const asking = () => `/fieldview connect ${grower?.name}`;
-const stage = () => world.channels.find((channel) => channel.name === "growers") ?? world.channels.find((channel) => !channel.is_im);
-const news = () => world.channels.find((channel) => !channel.is_im && /alert/.test(channel.name)) ?? stage();
+// By name: a grower sees no channel, and reads the same tour.
+const STAGE = "growers";
+const NEWS = "fieldview-alerts";
+const channelCalled = (name) => world.channels.find((channel) => channel.name === name);
+const stage = () => channelCalled(STAGE);
+const news = () => channelCalled(NEWS);
 const unread = () => world.waiting.get(grower?.slack_user) ?? 0;
 const believed = () => toneOf(truthNow()?.bot_status);
 
 const STEPS = [
   {
     title: "Ask a grower to connect",
-    text: () => ["As ", h("b", {}, firstName(agent())), " in ", h("b", {}, `#${stage()?.name ?? "growers"}`), ", type ", h("code", {}, asking()), " and press Enter."],
+    text: () => ["As ", h("b", {}, firstName(agent())), " in ", h("b", {}, `#${STAGE}`), ", type ", h("code", {}, asking()), " and press Enter."],
     at: () => (world.me === agent()?.id ? byId("composer") : face(agent()?.id)),
     side: "above",
     help: "Type it for me",
-    run: async () => { await goTo(agent()?.id, stage()?.id); type(asking()); },
+    run: async () => { await goTo(agent()?.id, stage); type(asking()); },
     done: () => asked && (unread() > unreadBefore || believed() !== "none"),
   },
   {
@@ -43,24 +47,24 @@ const STEPS = [
     at: () => (world.me === grower?.slack_user ? linkButton() ?? room(botChannel()?.id) ?? byId("sidebar") : face(grower?.slack_user)),
     there: () => Boolean(linkButton()),
     help: "Take me there",
-    run: () => goTo(grower?.slack_user, null, true),
+    run: () => goTo(grower?.slack_user, botChannel),
     done: () => opened,
   },
   {
     title: "Consent at FieldView",
-    text: () => ["In the new window, read who asks and for what, go on to FieldView and approve. Then ", h("b", {}, `#${news()?.name ?? "growers"}`), " hears of it."],
+    text: () => ["In the new window, read who asks and for what, go on to FieldView and approve. Then ", h("b", {}, `#${NEWS}`), " hears of it."],
     at: () => growerCard(),
     help: "Back to the channel",
-    run: () => goTo(agent()?.id, news()?.id),
+    run: () => goTo(agent()?.id, news),
     done: () => believed() === "good",
   },
   {
     title: "Let it die",
     backstage: true,
-    text: () => ["Backstage, press ", h("b", {}, "Revoke at FieldView"), ` for ${called()}, then `, h("b", {}, "Sweep now"), ". One card appears in ", h("b", {}, `#${news()?.name}`), ", however often anybody looks."],
+    text: () => ["Backstage, press ", h("b", {}, "Revoke at FieldView"), ` for ${called()}, then `, h("b", {}, "Sweep now"), ". One card appears in ", h("b", {}, `#${NEWS}`), ", however often anybody looks."],
     at: () => button("revoke") ?? document.querySelector("[data-verb=sweep]"),
     help: "Show the channel",
-    run: () => goTo(agent()?.id, news()?.id),
+    run: () => goTo(agent()?.id, news),
     done: () => believed() === "bad",
   },
   {
@@ -69,7 +73,7 @@ const STEPS = [
     at: () => byId("trail"),
     side: "left",
     help: "Show the channel",
-    run: () => goTo(agent()?.id, news()?.id),
+    run: () => goTo(agent()?.id, news),
     done: () => believed() === "good",
   },
 ];
@@ -80,10 +84,11 @@ const button = (verb) => grower && document.querySelector(`.verb[data-verb="${ve
 const growerCard = () => grower && document.querySelector(`.grower[data-name="${CSS.escape(grower.name)}"]`);
 const linkButton = () => (world.channel === botChannel()?.id ? [...document.querySelectorAll("#messages [data-url*='/connect/'], #messages a[href*='/connect/']")].at(-1) : null);
 
-async function goTo(user, channel, app = false) {
+/** `channel` is asked for once this person's channels are there. */
+async function goTo(user, channel) {
   showPanel("chat");
   if (user) await become(user);
-  const target = app ? botChannel()?.id : channel;
+  const target = channel()?.id;
   if (target) await openChannel(target);
   place();
 }
