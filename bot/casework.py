@@ -130,7 +130,7 @@ class Casework:
                     await self._woken(session, incident, Deed("job:snooze", "job", "end-snooze", incident.id[:12]))
 
     async def _woken(self, session: AsyncSession, before: Incident, deed: Deed) -> Handled:
-        """Tell it below the card, where it reaches whoever was given the alert since or has the snooze, or whose turn is next."""
+        """Tell it below the card, where it reaches who was given the alert since, has the snooze, or is next."""
         after, has = await incidents.get(session, before.id) or before, before.care
         grower = await growers.get(session, before.grower_id)
         by = deed.actor if deed.via != "job" else None

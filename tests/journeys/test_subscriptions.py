@@ -363,7 +363,7 @@ async def test_every_subscription_is_listed_with_who_made_it_and_whether_it_work
     assert f"<#{stage.growers}>*: stopped working · all growers · at once" in told
     assert f"By <@{stage.linus}>" in told
     assert f"last changed by <@{stage.grace}>" in told
-    assert "Gets nothing:* Slack says `is_archived`" in told
+    assert "Gets nothing:* it is archived" in told
     await say(stage, "UNAUTHENTICATED", await farm(stage, "Another"))
     assert "Another" in alerts_in(stage, stage.growers)[-1], "whoever made it has left, and it works on"
     await slack.click(stage.grace, listed.channel, listed.ts, "subscribe-options", value=stage.growers)
