@@ -65,6 +65,10 @@ class Gone(Exception):
     """A message that was posted again was taken away again, by a person or by Slack's retention: so be it."""
 
 
+class Overtaken(Exception):
+    """The turn to post was so long in coming that somebody else delivers the message now."""
+
+
 class Announcer:
     """Owes and delivers living messages: one per subject and channel, edited as things change."""
 
@@ -185,6 +189,8 @@ class Announcer:
                 done = await self._show(owed)
             except (ProviderUnavailable, ProviderRefusedUs) as failure:
                 return await self._later(owed, failure)
+            except Overtaken:
+                break
             except Gone:
                 async with self._database.transaction() as session:
                     await outbox.give_up(session, owed.id, "gone")
@@ -295,6 +301,8 @@ class Announcer:
             notes = [await self._addressed(note) for note in notes]
             names = await self._names(notes)
             await self._turn_to_post(parent.posted_channel)
+            async with self._database.transaction() as session:
+                await self._attempting(session, owed)
             below = Posted(parent.posted_channel, parent.ts)
             place = await self._slack.reply(below, messages.thread_reply(notes, self._clock(), names).payload())
         where = place or Posted(owed.posted_channel or owed.channel, owed.ts or "")
@@ -346,10 +354,15 @@ class Announcer:
         metadata = {"event_type": "fieldview_announcement", "event_payload": {"id": owed.id}}
         await self._turn_to_post(owed.channel)
         async with self._database.transaction() as session:
+            await self._attempting(session, owed)
             if owed.ts:
                 await outbox.forget_message(session, owed.id)
-            await outbox.attempting(session, owed.id, self._clock())
         return await self._slack.post(owed.channel, {**payload, "metadata": metadata})
+
+    async def _attempting(self, session: AsyncSession, owed: Announcement) -> None:
+        """Raises Overtaken."""
+        if not await outbox.attempting(session, owed.id, owed.claimed_by, self._clock()):
+            raise Overtaken
 
     async def _turn_to_post(self, channel: str) -> None:
         """The turn may have taken a minute, in which the channel was shared. Raises what `_read_by_us_alone` does."""

@@ -210,9 +210,18 @@ async def drop_claims(session: AsyncSession, of: str) -> None:
     )
 
 
-async def attempting(session: AsyncSession, announcement_id: str, at: datetime) -> None:
-    """About to post for the first time: from here until `showed`, a crash leaves the message in doubt."""
-    await session.execute(update(AnnouncementRow).where(AnnouncementRow.id == announcement_id).values(attempted_at=at))
+async def attempting(session: AsyncSession, announcement_id: str, by: str | None, at: datetime) -> bool:
+    """About to post: from here until `showed`, a crash leaves the message in doubt.
+
+    The claim counts from here; False for whoever has lost it, because their turn to post was so long in coming.
+    """
+    row = await session.scalar(
+        update(AnnouncementRow)
+        .where(AnnouncementRow.id == announcement_id, AnnouncementRow.claimed_by == by)
+        .values(attempted_at=at, claimed_until=at + CLAIM)
+        .returning(AnnouncementRow.id)
+    )
+    return row is not None
 
 
 async def put_off(session: AsyncSession, announcement_id: str) -> None:

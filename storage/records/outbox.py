@@ -55,6 +55,7 @@ class Announcement:
     shown_at: datetime | None = None
     prompt: int = 0
     attempted_at: datetime | None = None
+    claimed_by: str | None = None
 
     @property
     def may_stand(self) -> bool:

@@ -62,6 +62,7 @@ class AnnouncementRow(Row):
             shown_at=self.shown_at,
             prompt=self.prompt,
             attempted_at=self.attempted_at,
+            claimed_by=self.claimed_by,
         )
 
 

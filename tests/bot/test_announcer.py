@@ -85,6 +85,34 @@ async def test_two_deliveries_of_one_message_post_it_once(watch: Watch) -> None:
     assert all(want is None or want > 0 for want in wants)
 
 
+async def test_whoever_waited_so_long_for_a_turn_that_another_took_over_posts_nothing(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slack asked for a pause, many wait in front: the claim runs out before the turn to post comes."""
+    await broken(watch)
+    [owed] = [each for each in await watch.owed() if each.channel == watch.growers]
+    waits, its_turn, turn = asyncio.Event(), asyncio.Event(), SlackPace.turn_to_post
+
+    async def long_in_coming(pace: SlackPace, channel: str) -> None:
+        if not waits.is_set():
+            waits.set()
+            await its_turn.wait()
+        await turn(pace, channel)
+
+    monkeypatch.setattr(SlackPace, "turn_to_post", long_in_coming)
+    first = asyncio.create_task(watch.announcer.deliver(owed.id))
+    await waits.wait()
+    watch.world.clock.advance(outbox.CLAIM + timedelta(seconds=1))
+    await watch.announcer.deliver(owed.id)
+    its_turn.set()
+    await first
+    assert len(watch.posts()) == 1
+    await repaired(watch)
+    await watch.delivers()
+    [message] = watch.posts()
+    assert "works again" in message.text + repr(message.blocks)
+
+
 async def test_a_message_posted_while_somebody_waited_is_edited_later(watch: Watch) -> None:
     first = await watch.slack.post(watch.growers, {"text": "Ada is being connected"})
     notice = await raised(watch)
