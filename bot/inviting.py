@@ -212,6 +212,10 @@ class Inviting:
                 session, consent.id, sent_to=person, message_channel=posted.channel, message_ts=posted.ts
             )
             await self._announcer.adopt(session, AnnouncementKind.CONSENT_INVITATION, consent.id, person, posted)
+            now = await consents.get(session, consent.id)
+            if now is None or _shown(now) != _shown(consent):
+                # While Slack took its time: nobody could tell a message that was not ours yet.
+                await self._announcer.has_news(session, AnnouncementKind.CONSENT_INVITATION, consent.id)
             if consent.incident_id:
                 await self._announcer.has_news(session, AnnouncementKind.INCIDENT, consent.incident_id)
 
@@ -262,6 +266,9 @@ class Inviting:
         has agreed."""
         consent = await self.get(consent_id)
         async with self._database.transaction() as session:
+            # Whoever begins anew what is held is waited for, and then seen.
+            await consents.lock(session, consent_id)
+            consent = await consents.get(session, consent_id) or consent
             for state in (ConsentState.OPEN, ConsentState.HELD):
                 revoked = await consents.move(
                     session,
@@ -277,6 +284,11 @@ class Inviting:
                     await self._journal.fulfil(session, consent=consent_id)
                     return revoked
         raise _over(consent)
+
+
+def _shown(consent: Consent) -> tuple[object, ...]:
+    """What the message with the link says of the consent, as far as it changes."""
+    return consent.state, consent.replaced_at, consent.asked_by_name, consent.language
 
 
 def _over(consent: Consent) -> BotError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -11,9 +12,11 @@ from starlette.responses import JSONResponse
 
 from bot.sandbox.slack.workspace import Message
 from storage import consents
-from storage.records import Consent
+from storage.records import Consent, ConsentState
 from tests.consenting import BOOLE, asked, asked_boole, browser, consent_of, grower, settled, times, until_state
-from tests.stage import ADA, Stage, buttons_of, eventually, link_in, text_of
+from tests.stage import ADA, Stage, buttons_of, eventually, link_in, set_up, text_of
+
+BOB = "bob@elsewhere.example"
 
 PHONE = {
     "user-agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 Safari/604.1",
@@ -90,6 +93,22 @@ async def test_two_who_press_at_once_make_one_link_and_the_second_hears_who_was_
     await stage.presses(card, "send-link", stage.linus)
     [newer] = await all_of(stage)
     assert newer.asked_by == stage.linus
+
+
+async def test_a_link_that_was_replaced_while_slack_took_its_message_says_so(stage: Stage) -> None:
+    """Grace asks Ada, Slack takes its time, and meanwhile Linus asks her, too."""
+    await settled(stage)
+    slack = stage.world.slack
+    slow = slack.faults.slow(1.0, "chat.postMessage", times=1)
+    assert (await slack.command(stage.grace, stage.growers, "/fieldview connect Ada Lovelace Farms")).ok
+    await slack.until(lambda: slow.hits)
+    await stage.types("/fieldview connect Ada Lovelace Farms", stage.linus)
+    await stage.dm(stage.ada, 2)
+    await slack.until(lambda: stage.answers(stage.grace))
+    of_grace = [each for each in await stage.dm(stage.ada) if "Grace" in repr(each.versions[0])]
+    assert len(of_grace) == 1
+    await tells(stage, of_grace[0], "This link no longer works")
+    assert "open-consent-link" not in buttons_of(of_grace[0])
 
 
 async def test_whoever_was_second_can_have_the_link_or_insist(stage_on_sqlite: Stage) -> None:
@@ -369,3 +388,33 @@ async def test_the_agent_chooses_the_growers_language_for_message_words_and_page
     spanish = await stage.presses(whisper, "choose-language", selected=f"{other.id}:es")
     assert "Abra este enlace" in text_of(spanish)
     assert await answers(stage, link_in(spanish), boole) == [200, 200]
+
+
+async def test_whoever_takes_a_link_back_is_not_told_that_the_grower_has_agreed_when_they_begin_anew(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ada's approval for another account waits for the team; she presses once more at the moment of "Take back"."""
+    async with set_up(postgresql_url) as stage:
+        await stage.connects()
+        await stage.world.leaf.revoke(ADA)
+        await stage.until_status(ADA, "broken")
+        stage.world.fieldview.add_account(BOB, "Bob", "Stranger")
+        link = await asked(stage)
+        async with browser(stage) as ada:
+            await ada.consents(link, BOB)
+            consent = await until_state(stage, "held", "other-account")
+            begun: set[asyncio.Task[str]] = set()
+            move = consents.move
+
+            async def while_ada_presses(*wanted: Any, **values: Any) -> Consent | None:
+                moved = await move(*wanted, **values)
+                if not begun and wanted[2] is ConsentState.OPEN:
+                    begun.add(asyncio.create_task(ada.begins(link)))
+                    await asyncio.wait(begun, timeout=1.0)
+                return moved
+
+            monkeypatch.setattr(consents, "move", while_ada_presses)
+            taken = await stage.running.bot.inviting.take_back(consent.id, stage.linus)
+            assert taken.state is ConsentState.REVOKED
+            await asyncio.gather(*begun, return_exceptions=True)
+            assert (await ada.opens(link)).status_code == 410
