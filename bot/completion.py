@@ -35,7 +35,7 @@ from bot.messages import needs
 from bot.monitor import CHECK
 from bot.reducer import Reading, Reducer
 from bot.vault import Unreadable, Vault
-from storage import connections, consents, first_data, growers
+from storage import connections, consents, disconnections, first_data, growers
 from storage.database import Database
 from storage.records import Consent, ConsentState, CredentialStatus, NoteKind, Trouble
 
@@ -295,6 +295,9 @@ class Completion:
                 if not began and (ahead := await consents.ahead_at_leaf(session, consent, exchanged_at)):
                     # One at a time, so that what Leaf has then can be told apart; what holds that one up holds us up.
                     await consents.note(session, consent.id, trouble=ahead.trouble)
+                    return pause
+                if not began and await disconnections.is_ending(session, consent.grower_id):
+                    # What Leaf has is being removed at this moment: what it got now would go, too.
                     return pause
                 if not began:
                     replaces = current.id if current else None

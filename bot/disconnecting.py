@@ -23,7 +23,7 @@ from bot.journal import Journal
 from bot.leaf.client import LeafClient
 from bot.reducer import Reading, Reducer
 from bot.reports import Loss
-from storage import connections, disconnections, leaf_events
+from storage import connections, consents, disconnections, growers, leaf_events
 from storage.database import Database
 from storage.records import AnnouncementKind, Disconnection, DisconnectionState, Grower
 
@@ -183,21 +183,24 @@ class Disconnecting:
                 )
             return None if lapsed else 1.0
         try:
-            await self._end(wanted)
+            return await self._end(wanted)
         except ProviderError as failure:
             return await self._later(wanted, failure)
-        return None
 
-    async def _end(self, wanted: Disconnection) -> None:
-        # From here on it is too late to undo: whoever tries meets another state.
+    async def _end(self, wanted: Disconnection) -> float | None:
         async with self._database.transaction() as session:
+            await growers.lock(session, wanted.grower_id)
+            if await consents.being_handed_over(session, wanted.grower_id):
+                # Leaf removes whatever it has when it is told to: not while it is being given another one.
+                return self._pause(wanted)
+            # From here on it is too late to undo, and no new credential goes to Leaf until this is over.
             ours = (DisconnectionState.SCHEDULED, DisconnectionState.ENDING)
             if not await disconnections.move(session, wanted.id, ours, DisconnectionState.ENDING):
-                return
+                return None
         current = await self._leaf.credential(wanted.grower_id)
         if current is not None and (current.id or "") != wanted.credential_id:
             await self._finish(wanted, DisconnectionState.SUPERSEDED)
-            return
+            return None
         if current is not None:
             await self._archive.keep(wanted.grower_id)
         await self._expect_absence(wanted.grower_id, self._clock())
@@ -205,14 +208,14 @@ class Disconnecting:
             await self._leaf.delete_credential(wanted.grower_id)
         await self._reducer.observe(Reading(wanted.grower_id, None, self._clock()), "disconnect")
         await self._finish(wanted, DisconnectionState.DONE)
+        return None
 
     async def _later(self, wanted: Disconnection, failure: ProviderError) -> float | None:
         log.warning("leaf does not end a connection now", disconnection=wanted.id, detail=failure.detail)
         in_doubt = isinstance(failure, ProviderUnavailable) and failure.maybe_done
         if not in_doubt:
             await self._expect_absence(wanted.grower_id, None)
-        since_due = self._clock() - wanted.due_at
-        if since_due > PATIENCE:
+        if self._clock() - wanted.due_at > PATIENCE:
             await self._finish(wanted, DisconnectionState.FAILED)
             return None
         if wanted.trouble is None:
@@ -220,7 +223,11 @@ class Disconnecting:
                 ending = (DisconnectionState.ENDING,)
                 await disconnections.move(session, wanted.id, ending, DisconnectionState.ENDING, trouble="leaf-down")
                 await self._announcer.has_news(session, AnnouncementKind.DISCONNECTION, wanted.id)
-        return min(600.0, max(2.0, since_due.total_seconds() / 4))
+        return self._pause(wanted)
+
+    def _pause(self, wanted: Disconnection) -> float:
+        """Seconds until the next try: the longer it has taken, the more."""
+        return min(600.0, max(2.0, (self._clock() - wanted.due_at).total_seconds() / 4))
 
     async def _finish(self, wanted: Disconnection, state: DisconnectionState) -> None:
         async with self._database.transaction() as session:

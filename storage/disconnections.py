@@ -43,6 +43,12 @@ async def under_way(session: AsyncSession, grower_id: str) -> Disconnection | No
     return row.to_record() if row else None
 
 
+async def is_ending(session: AsyncSession, grower_id: str) -> bool:
+    """Whether Leaf is being told to end this grower's connection at this moment."""
+    ending = (DisconnectionRow.grower_id == grower_id, DisconnectionRow.state == DisconnectionState.ENDING)
+    return await session.scalar(select(DisconnectionRow.id).where(*ending).limit(1)) is not None
+
+
 async def move(
     session: AsyncSession,
     disconnection_id: str,

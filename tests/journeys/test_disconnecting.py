@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import timedelta
 
@@ -11,7 +12,7 @@ from bot.errors import ProviderUnavailable
 from bot.reducer import Reading
 from bot.sandbox.slack.workspace import Message
 from storage.records import Grower
-from tests.consenting import asked, browser
+from tests.consenting import asked, browser, until_state
 from tests.stage import ADA, Stage, buttons_of, days, eventually, set_up, text_of
 
 HANA = "hana@sato.example"
@@ -34,8 +35,23 @@ def deletes(stage: Stage) -> int:
 
 async def tries_again(stage: Stage) -> None:
     """The job's next turn, which would come by itself in a while."""
+    await stage.running.bot.disconnecting.end(await wish(stage))
+
+
+async def wish(stage: Stage) -> str:
+    """The only disconnection that somebody wants."""
     [wanted] = {json.loads(entry.detail or "{}").get("disconnection") for entry in await stage.audit()} - {None}
-    await stage.running.bot.disconnecting.end(wanted)
+    return str(wanted)
+
+
+async def is_to_be_disconnected_and_is_asked_anew(stage: Stage) -> str:
+    """Linus wants Ada's broken connection ended, and Grace asks her for another one; the link."""
+    await stage.connects()
+    await stage.world.leaf.revoke(ADA)
+    await stage.until_status(ADA, "broken")
+    question = await stage.types("/fieldview disconnect Ada Lovelace Farms", stage.linus)
+    await stage.presses(question, "disconnect-confirm", stage.linus)
+    return await asked(stage)
 
 
 async def hana(stage: Stage) -> Grower:
@@ -184,6 +200,39 @@ async def test_a_grower_who_connected_anew_meanwhile_stays_connected(stage: Stag
     assert deletes(stage) == 0
 
 
+async def test_a_grower_who_connects_anew_at_the_very_moment_of_the_end_stays_connected(stage: Stage) -> None:
+    """Leaf is told to remove what it has, whatever that is by then, and its answers take their time."""
+    link = await is_to_be_disconnected_and_is_asked_anew(stage)
+    async with browser(stage) as ada:
+        at_fieldview = await ada.begins(link)
+        slow = stage.world.leaf.faults.slow(2.0, "^GET .*credentials/events", times=1)
+        ending = asyncio.create_task(stage.time_to_undo_passes())
+        await stage.world.slack.until(lambda: slow.hits)
+        await ada.approves(at_fieldview)
+        await ada.ends_up()
+    await ending
+    await until_state(stage, "connected")
+    await stage.until_status(ADA, "healthy")
+    assert stage.world.leaf.find(ADA).credential is not None
+
+
+async def test_what_leaf_is_being_given_is_not_what_is_removed(stage: Stage) -> None:
+    link = await is_to_be_disconnected_and_is_asked_anew(stage)
+    async with browser(stage) as ada:
+        at_fieldview = await ada.begins(link)
+        slow = stage.world.leaf.faults.slow(2.0, "^GET .*credentials/events", times=1)
+        await ada.approves(at_fieldview)
+        await stage.world.slack.until(lambda: slow.hits)
+        stage.world.clock.advance(timedelta(minutes=11))
+        assert await stage.running.bot.disconnecting.end(await wish(stage)), "it waits"
+        await ada.ends_up()
+    await until_state(stage, "connected")
+    await tries_again(stage)
+    await stage.until_status(ADA, "healthy")
+    assert stage.world.leaf.find(ADA).credential is not None
+    assert [deed for deed in await stage.deeds() if deed[0] == "disconnect-ended"] == [("disconnect-ended", "done")]
+
+
 @pytest.mark.parametrize("day", ["outage", "lost answer", "refused"])
 async def test_it_is_tried_until_leaf_does_it_and_done_once(stage: Stage, day: str) -> None:
     await stage.sweeps_now()
@@ -224,8 +273,6 @@ async def test_what_leaf_will_not_delete_stays_ours_to_watch(stage: Stage) -> No
 
 async def test_a_sweep_that_looked_before_the_delete_and_speaks_after_it_raises_no_alarm(stage: Stage) -> None:
     """The sweep's page was read with the credential on it, and is believed while we wait for Leaf to delete it."""
-    import asyncio
-
     grower, bot = await hana(stage), stage.running.bot
     asked_at = stage.world.clock()
     credential = await bot.disconnecting._leaf.credential(grower.id)
