@@ -188,10 +188,11 @@ class Completion:
 
     async def end_holds(self) -> None:
         """Nobody decided about an account in time: its token is erased."""
+        before = self._clock() - HOLD_PATIENCE
         async with self._database.reading() as session:
-            forgotten = await consents.held_since(session, self._clock() - HOLD_PATIENCE)
+            forgotten = await consents.held_since(session, before)
         for consent_id in forgotten:
-            await self._refuse(consent_id, by_job=True)
+            await self._refuse(consent_id, held_since=before)
 
     async def use_account(self, consent_id: str, shown: str) -> Consent:
         """Somebody of the team says that the other account is right: on to Leaf.
@@ -236,10 +237,17 @@ class Completion:
         if held.doubt_mark != shown:
             raise OtherAccountHeld(held, await growers.get(session, held.grower_id))
 
-    async def _refuse(self, consent_id: str, shown: str = "", *, by_job: bool = False) -> Consent | None:
+    async def _refuse(self, consent_id: str, shown: str = "", *, held_since: datetime | None = None) -> Consent | None:
+        """`held_since`: nobody has decided since before then, and a job refuses."""
+        by_job = held_since is not None
         async with self._database.transaction() as session:
-            if not by_job:
+            if held_since is None:
                 await self._questioned(session, consent_id, shown)
+            else:
+                # The grower may have begun anew since the job looked, and another approval be held.
+                await consents.lock(session, consent_id)
+                if consent_id not in await consents.held_since(session, held_since):
+                    return None
             held = await consents.get(session, consent_id)
             why = Trouble.UNDECIDED if by_job else (held and held.trouble) or Trouble.OTHER_ACCOUNT
             values = NOTHING_HELD | {"trouble": why}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import messages
 from bot.errors import NothingHeld, OtherAccountHeld
@@ -183,6 +184,22 @@ async def test_what_nobody_decides_about_is_forgotten_after_three_days(stage: St
     await stage.delivered()
     assert "did not finish in time" not in text_of(held)
     assert "The link has run out since." in text_of(held)
+
+
+async def test_what_is_held_anew_while_an_older_approval_is_forgotten_is_kept(
+    stage: Stage, held: Message, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job has just read that nobody decided in three days; the grower signs in once more before it goes on."""
+    look = consents.held_since
+
+    async def before_the_grower_began_anew(session: AsyncSession, before: datetime) -> list[str]:
+        monkeypatch.setattr(consents, "held_since", look)
+        return await look(session, before + timedelta(days=4))
+
+    monkeypatch.setattr(consents, "held_since", before_the_grower_began_anew)
+    await stage.running.bot.completion.end_holds()
+    assert (await consent_of(stage)).state == "held"
+    assert await secrets_kept(stage) == [(await consent_of(stage)).id]
 
 
 async def test_after_a_hand_over_the_card_names_who_decides_now_on_a_lock_screen_too(
