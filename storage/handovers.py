@@ -19,11 +19,15 @@ async def move(session: AsyncSession, giver: str, taker: str, name: str) -> Move
     """Growers, open links, snoozes and assignments of open incidents, subscriptions, and the channels they lead. The
     links bear the taker's `name` from now on; who made a link or snoozed something stays so.
 
-    Rows are locked in the order in which a new link and a finished consent lock them: growers before their links. Each
-    table in the order of its ids.
+    Rows are locked in the order in which a new link and a finished consent lock them: growers before their links, also
+    those whom the giver does not look after. Each table in the order of its ids.
     """
+    open_links = ConsentRow.state.in_(UNFINISHED)
+    linked = GrowerRow.id.in_(select(ConsentRow.grower_id).where(ConsentRow.asked_by == giver, open_links))
+    concerned = select(GrowerRow.id).where(or_(GrowerRow.owner == giver, linked)).order_by(GrowerRow.id)
+    await session.execute(concerned.with_for_update(key_share=True))
     growers = await _give(session, GrowerRow.id, GrowerRow.owner, giver, taker)
-    open_links, maker = ConsentRow.state.in_(UNFINISHED), func.coalesce(ConsentRow.made_by, ConsentRow.asked_by)
+    maker = func.coalesce(ConsentRow.made_by, ConsentRow.asked_by)
     also = {"made_by": maker, "asked_by_name": name}
     links = await _give(session, ConsentRow.id, ConsentRow.asked_by, giver, taker, open_links, **also)
     still_open = IncidentRow.recovered_at.is_(None)

@@ -18,6 +18,7 @@ from storage import (
     consents,
     creations,
     growers,
+    handovers,
     incidents,
     leaf_events,
     notices,
@@ -567,3 +568,21 @@ async def test_whoever_died_before_asking_leaf_leaves_nothing_that_may_have_been
         assert await lost(at + HOUR) == set()
     assert await write(database, lambda session: creations.renew(session, "rosa", second, second))
     assert await lost(second + HOUR) == {"rosa"}
+
+
+async def test_a_handover_and_a_new_link_of_a_grower_with_two_do_not_wait_in_a_circle(
+    postgresql_url: str,
+) -> None:
+    """One takes the older links out of use, the newest first; the other gives the same links away, by id."""
+    database = Database(postgresql_url)
+    await write(database, lambda session: growers.save(session, [ADA]))
+    await write(database, lambda session: consents.add(session, consent(1), "older"))
+    await write(database, lambda session: consents.add(session, consent(2), "newer"))
+    async with database.transaction() as session:
+        await growers.lock(session, ADA.id)
+        await consents.lock(session, "c2")
+        giving = asyncio.create_task(write(database, lambda other: handovers.move(other, "U1", "U2", "Linus")))
+        await asyncio.wait({giving}, timeout=0.5)
+        await consents.lock(session, "c1")
+    assert (await giving).links == ("c1", "c2")
+    await database.close()
