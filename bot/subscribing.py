@@ -57,6 +57,8 @@ class Subscribing:
         async with self._database.transaction() as session:
             before = await subscriptions.get(session, channel)
             newly = await subscriptions.add(session, channel, by, now)
+            # Whoever subscribed it at the same moment was waited for: it is what they chose that is kept or changed.
+            before = before if newly else await subscriptions.get(session, channel)
             had = before.wishes if before else EVERYTHING
             wants = wishes or (had if newly else EVERYTHING)
             if wants != had:

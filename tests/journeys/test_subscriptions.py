@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 from bot.people import PEOPLE
 from bot.sandbox.leaf import LeafUser
 from bot.sandbox.slack.workspace import Message
+from storage import subscriptions
+from storage.records import EVERYTHING, Wishes
 from storage.tables import SubscriptionRow
 from tests.journeys.test_casework import breaks, recovers
 from tests.journeys.test_home import clicks
@@ -593,3 +596,22 @@ async def test_who_may_not_choose_is_noted_also_in_the_form(stage_on_sqlite: Sta
 async def test_what_is_typed_wrong_is_refused(stage_on_sqlite: Stage, typed: str) -> None:
     await stage_on_sqlite.types(f"/fieldview subscribe {typed}")
     assert await stage_on_sqlite.deeds() == [("subscribe", "refused")]
+
+
+async def test_of_two_who_subscribe_a_channel_at_the_same_moment_the_second_gets_what_they_are_told(
+    postgresql_url: str,
+) -> None:
+    """Grace wants growers in the north only; Linus types the bare command before her transaction has ended."""
+    async with set_up(postgresql_url) as stage:
+        channel = stage.world.slack.add_channel("north", [stage.grace])
+        async with stage.running.bot.database.transaction() as session:
+            await subscriptions.add(session, channel, stage.grace, stage.world.clock())
+            await subscriptions.choose(session, channel, Wishes(tag="north"), None, None)
+            second = asyncio.create_task(stage.running.bot.subscribing.subscribe(channel, stage.linus))
+            await asyncio.wait({second}, timeout=1.0)
+        told = await second
+        assert (told.newly, told.wishes) == (False, EVERYTHING)
+        async with stage.running.bot.database.reading() as session:
+            now = await subscriptions.get(session, channel)
+        assert now is not None
+        assert now.wishes == EVERYTHING
