@@ -157,7 +157,7 @@ class Jobs:
         DBOS.launch()
         for lane in lanes:
             if queue := await DBOS.retrieve_queue_async(_queue(lane)):
-                self._lookouts[lane] = Lookout(self._engine, queue)
+                self._lookouts[lane] = Lookout(self._engine, queue, self._poll)
                 self._lookouts[lane].start()
 
     async def enqueue(self, session: AsyncSession, job: str, subject: str, key: str) -> None:

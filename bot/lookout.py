@@ -19,14 +19,21 @@ log = structlog.get_logger(__name__)
 APART = 0.05
 """Seconds between the starts of two looks at least: what comes in a burst is found by one of them."""
 
+JITTER = 1.05
+"""By how much the engine's own interval is spread."""
+
 PATIENCE = 10.0
 """Seconds that the end of a look is waited for."""
 
 
 class Bell:
-    """What the engine takes for its signal to stop. Waiting for it also ends when it is rung."""
+    """What the engine takes for its signal to stop. Waiting for it also ends when it is rung, or has taken long enough.
 
-    def __init__(self) -> None:
+    `longest`, in seconds, is for an engine that waits longer and longer because replicas got into each other's way.
+    """
+
+    def __init__(self, longest: float) -> None:
+        self._longest = longest
         self._changed = threading.Condition()
         self._is_set = False
         self._is_rung = False
@@ -48,7 +55,8 @@ class Bell:
         return self._is_set
 
     def wait(self, timeout: float | None = None) -> bool:
-        """True when it is set; False when it was rung, or after so many seconds."""
+        """True when it is set; False when it was rung, or after so many seconds, or the longest time there is."""
+        timeout = self._longest if timeout is None else min(timeout, self._longest)
         with self._changed:
             self._changed.wait_for(lambda: self._is_set or self._is_rung, timeout)
             self._changed.wait_for(lambda: self._is_set, self._last + APART - time.monotonic())
@@ -58,12 +66,12 @@ class Bell:
 
 
 class Lookout:
-    """Looks for the jobs of one queue, in a thread of its own."""
+    """Looks for the jobs of one queue, in a thread of its own: when it is rung for, and every `poll` seconds."""
 
-    def __init__(self, engine: DBOS, queue: Queue) -> None:
+    def __init__(self, engine: DBOS, queue: Queue, poll: float) -> None:
         self._engine = engine
         self._queue = queue
-        self._bell = Bell()
+        self._bell = Bell(longest=poll * JITTER)
         self._thread = threading.Thread(target=self._look, name=f"lookout-{queue.name}", daemon=True)
 
     def start(self) -> None:

@@ -45,15 +45,8 @@ async def want_update(
 
     One that was given up is tried again: what stood in the way may be gone.
     """
-    rows = await session.scalars(
-        select(AnnouncementRow)
-        .where(AnnouncementRow.kind == kind, AnnouncementRow.subject == subject)
-        .order_by(AnnouncementRow.channel)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
     wanted = []
-    for row in rows:
+    for row in await _locked(session, kind, subject):
         row.owed_since = at if row.shown == row.wanted else row.owed_since
         row.wanted += 1
         row.prompt = row.wanted if prompt else row.prompt
@@ -87,13 +80,23 @@ def thread_subject(kind: AnnouncementKind, subject: str) -> str:
 
 async def lock_channels(session: AsyncSession, kind: AnnouncementKind, subject: str) -> list[str]:
     """The channels that have, or are owed, a message about the subject; nobody changes them until the commit."""
-    rows = await session.scalars(
-        select(AnnouncementRow.channel)
+    return [row.channel for row in await _locked(session, kind, subject)]
+
+
+async def _locked(session: AsyncSession, kind: AnnouncementKind, subject: str) -> list[AnnouncementRow]:
+    """All messages about the subject, also one that somebody added who was waited for."""
+    about_it = (
+        select(AnnouncementRow)
         .where(AnnouncementRow.kind == kind, AnnouncementRow.subject == subject)
         .order_by(AnnouncementRow.channel)
         .with_for_update()
+        .execution_options(populate_existing=True)
     )
-    return list(rows)
+    found = list(await session.scalars(about_it))
+    if found and session.get_bind().dialect.name == "postgresql":
+        # A statement that waits for a row sees only those that were there when it began.
+        found = list(await session.scalars(about_it))
+    return found
 
 
 async def want_thread(

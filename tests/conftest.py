@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from dbos._event_loop import BackgroundEventLoop
+
+# The engine would keep the stderr of the test that starts it first, which a captured test closes at its end.
+logging.getLogger("dbos").addHandler(logging.NullHandler())
 
 pytest_plugins = ["tests.databases", "tests.stage"]
 

@@ -402,8 +402,13 @@ async def test_a_database_that_is_away_keeps_no_process_from_ending(postgresql_u
 
 
 def test_a_bell_that_is_rung_while_nobody_waits_ends_the_next_wait() -> None:
-    bell = Bell()
+    bell = Bell(HARDLY_EVER)
     bell.ring()
     assert bell.wait(HARDLY_EVER) is False
     bell.set()
     assert bell.wait(HARDLY_EVER) is True
+
+
+def test_a_bell_is_not_waited_for_longer_than_the_longest_time_there_is() -> None:
+    """The engine doubles its interval each time that replicas got into each other's way."""
+    assert Bell(longest=0.01).wait(HARDLY_EVER) is False

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -30,6 +31,7 @@ from storage import (
 from storage.consents import LATER_LINKS
 from storage.database import Database
 from storage.records import (
+    Announcement,
     AnnouncementKind,
     AuditEntry,
     Cause,
@@ -41,6 +43,7 @@ from storage.records import (
     Incident,
     LeafEvent,
 )
+from tests.stage import eventually
 from tests.storage.conftest import NOON
 
 T = TypeVar("T")
@@ -397,6 +400,28 @@ async def test_one_message_per_subject_and_channel_however_many_want_it(database
     assert len({each.id for each in wanted}) == 1
     async with database.reading() as session:
         assert await outbox.depth(session) == 1
+
+
+async def test_news_reach_also_the_message_that_was_added_while_they_waited(postgresql_url: str) -> None:
+    """A grower gets an owner, who is sent a card of their own, while somebody acknowledges the alert."""
+    database = Database(postgresql_url)
+    await write(database, lambda session: outbox.want(session, INCIDENT, "i1", "C1", NOON))
+
+    async def acknowledges() -> list[Announcement]:
+        return await write(database, lambda session: outbox.want_update(session, INCIDENT, "i1", NOON))
+
+    async def waits_or_is_through() -> bool:
+        async with database.reading() as session:
+            waiting = await session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+        return bool(waiting) or acknowledging.done()
+
+    async with database.transaction() as session:
+        await outbox.want_update(session, INCIDENT, "i1", NOON)
+        acknowledging = asyncio.create_task(acknowledges())
+        await eventually(waits_or_is_through)
+        await outbox.want(session, INCIDENT, "i1", "UOWNER", NOON)
+    assert {each.channel for each in await acknowledging} == {"C1", "UOWNER"}
+    await database.close()
 
 
 async def test_of_many_deliverers_one_gets_the_message(database: Database) -> None:
