@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 
+from rapidfuzz import fuzz, process
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.errors import UsageError
@@ -21,6 +22,9 @@ LONGEST = 40
 
 MOST = 20
 """Tags of one grower."""
+
+ALIKE = 75
+"""Letters of a hundred in which a slip of the keyboard agrees at least with what was meant."""
 
 A_TAG = f"letters, digits, spaces and _ - . / & + only, {LONGEST} characters at most"
 
@@ -44,6 +48,17 @@ class Tagging:
         """Every tag that a grower has, and how many have it."""
         async with self._database.reading() as session:
             return await tags.counts(session)
+
+    async def meant(self, typed: str) -> str:
+        """The tag that was typed; nobody need have it yet. Raises UsageError when it looks like a slip of one there is."""
+        tag, known = tag_in(typed), await self.everything()
+        close = None if tag in known else process.extractOne(tag, list(known), scorer=fuzz.ratio, score_cutoff=ALIKE)
+        if close:
+            raise UsageError(
+                f"No grower has the tag `{tag}`. Did you mean `tag:{close[0]}`? "
+                "A new tag that is this much like another is given to a grower first."
+            )
+        return tag
 
     async def suggest(self, typed: str, limit: int = 100) -> Mapping[str, int]:
         """Tags for type-ahead, and how many growers have each: those that begin with it first, then one that is new."""

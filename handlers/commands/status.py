@@ -8,7 +8,6 @@ from bot import messages
 from bot.bot import Bot
 from bot.errors import UnknownGrower, UsageError
 from bot.people import teammate
-from bot.tagging import tag_in
 from handlers.call import Call, Reply
 from handlers.replies import standing
 from storage.records import Whose
@@ -25,7 +24,7 @@ async def status(call: Call, bot: Bot) -> Reply:
         mine = await bot.health.overview(Whose(owner=call.user))
         return Reply(messages.overview(mine, bot.clock()), detail={"whose": messages.OWN})
     if by_tag := _BY_TAG.fullmatch(call.text):
-        tag = tag_in(by_tag[1])
+        tag = await bot.tagging.meant(by_tag[1])
         return Reply(messages.overview(await bot.health.overview(Whose(tag=tag)), bot.clock()), detail={"tag": tag})
     if not call.text:
         return Reply(messages.overview(await bot.health.overview(), bot.clock()))

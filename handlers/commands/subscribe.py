@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 from bot.bot import Bot
-from bot.tagging import tag_in
 from handlers.call import Call, Reply
 from handlers.replies import asked_what_to_hear, hears
 from storage.records import Wishes
@@ -31,7 +30,7 @@ async def subscribe(call: Call, bot: Bot) -> Reply:
     if asked := _OPTIONS.fullmatch(call.text):
         return asked_what_to_hear(bot, asked["channel"] or call.channel, call)
     if by_tag := _BY_TAG.fullmatch(call.text):
-        wishes = Wishes(tag=tag_in(by_tag["tag"]))
+        wishes = Wishes(tag=await bot.tagging.meant(by_tag["tag"]))
         channel = by_tag["channel"] or by_tag["behind"] or call.channel or ""
     elif by_owner := _BY_OWNER.fullmatch(call.text):
         wishes = Wishes(owner=by_owner["owner"])

@@ -248,6 +248,18 @@ async def test_a_wish_by_a_tag_that_no_grower_has_says_so_until_one_has_it(stage
     assert "No grower has" not in listed
 
 
+async def test_a_slip_in_a_tag_takes_away_nothing_that_the_channel_hears(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    north = await tagged(stage, "One", "north")
+    await stage.types("/fieldview subscribe tag:north")
+    for command in ("subscribe", "status"):
+        answer = text_of(await stage.types(f"/fieldview {command} tag:nroth"))
+        assert "No grower has the tag `nroth`. Did you mean `tag:north`?" in answer
+    await say(stage, "UNAUTHENTICATED", north)
+    [card] = alerts_in(stage, stage.growers)
+    assert "One" in card, "the channel still hears of the tag it had"
+
+
 @pytest.mark.parametrize("typed", ["tag:<!channel>", "tag:=1+1", f"tag:{'x' * 41}", "tag:north:south"])
 async def test_what_cannot_be_a_tag_subscribes_nothing(stage_on_sqlite: Stage, typed: str) -> None:
     stage = stage_on_sqlite
