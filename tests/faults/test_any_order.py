@@ -17,6 +17,7 @@ from bot import sealing
 from bot.announcer import Announcer
 from bot.leaf import statuses
 from bot.leaf.client import LeafClient
+from bot.messages.needs import Need
 from bot.vault import Vault
 from storage import consents
 from storage.records import Cause, CredentialStatus
@@ -161,7 +162,7 @@ def test_of_a_word_that_nobody_knows_the_operators_alone_are_told(machine: type[
 def test_a_bot_that_keeps_a_strange_word_to_itself_does_not_get_through(
     machine: type[AnyOrder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def says_nothing(self: Announcer, session: Any, kind: str, text: str) -> None: ...
+    async def says_nothing(self: Announcer, session: Any, need: Need) -> None: ...
 
     monkeypatch.setattr(Announcer, "notify", says_nothing)
     told = machine()
