@@ -673,7 +673,7 @@ def answers() -> Iterator[tuple[str, Shown]]:
     yield "help", messages.help_text(commands())
     yield (
         "unknown command",
-        messages.help_text(commands(), unknown="conect", hint="/fieldview connect Okafor Family Farms"),
+        messages.help_text(commands(), unknown="conect", hint="/fieldview connect Ada Lovelace Farms"),
     )
     yield "several growers", messages.choose_grower("Okafor", twins, "connect", "")
     yield "several growers, too much typed behind", messages.choose_grower("Okafor", twins, "tag", "add " + "n" * 250)
