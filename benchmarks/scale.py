@@ -21,6 +21,7 @@ class Scale:
     answers: int
     alerts: int
     pages: int
+    """Views of one link in one round; in all of them together fewer than a link may have in a minute."""
     starts: int
     idle_seconds: float
     entries: int
@@ -54,7 +55,7 @@ FULL = Scale(
     busy=100_000,
     answers=100,
     alerts=20,
-    pages=400,
+    pages=35,
     starts=5,
     idle_seconds=20,
     entries=1_000,

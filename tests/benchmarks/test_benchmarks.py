@@ -16,9 +16,10 @@ from benchmarks.books import Books
 from benchmarks.figures import FIGURES
 from benchmarks.inbox import inbox
 from benchmarks.samples import median, percentile
-from benchmarks.scale import QUICK
+from benchmarks.scale import FULL, QUICK, Scale
 from benchmarks.table import at_most, more_by_at_most, ratio_at_least, ratio_at_most, rendered, stated
 from benchmarks.wire import Wire, request, volley
+from handlers.limits import Rates
 
 ROOT = Path(__file__).parents[2]
 
@@ -124,3 +125,9 @@ def test_every_transaction_that_writes_is_counted(tmp_path: Path) -> None:
                     writer.execute("INSERT INTO notes VALUES ('x')")
                 writer.execute("SELECT count(*) FROM notes").fetchone()
             assert writes.commits == expected
+
+
+@pytest.mark.parametrize("scale", [FULL, QUICK])
+def test_the_consent_page_is_looked_at_no_oftener_than_a_grower_may(scale: Scale) -> None:
+    before_the_rounds = 1
+    assert before_the_rounds + scale.rounds * scale.pages < min(Rates().looks_at_link, Rates().of_address)
