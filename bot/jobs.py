@@ -156,9 +156,11 @@ class Jobs:
         DBOS.listen_queues([])
         DBOS.launch()
         for lane in lanes:
-            if queue := await DBOS.retrieve_queue_async(_queue(lane)):
-                self._lookouts[lane] = Lookout(self._engine, queue, self._poll)
-                self._lookouts[lane].start()
+            queue = await DBOS.retrieve_queue_async(_queue(lane))
+            if queue is None:
+                raise RuntimeError(f"the engine does not know the lane {lane} that was registered just now")
+            self._lookouts[lane] = Lookout(self._engine, queue, self._poll)
+            self._lookouts[lane].start()
 
     async def enqueue(self, session: AsyncSession, job: str, subject: str, key: str) -> None:
         """See Queue. Raises LookupError for a job nobody registered."""

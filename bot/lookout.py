@@ -98,4 +98,5 @@ class Lookout:
                 queue_worker_thread(cast(threading.Event, self._bell), self._engine, self._queue)
             except Exception:
                 log.exception("the look for jobs broke off; looking again", queue=self._queue.name)
-                self._bell.wait(1.0)
+            # It also ends when somebody has deleted the queue.
+            self._bell.wait(1.0)

@@ -50,7 +50,7 @@ class Tagging:
             return await tags.counts(session)
 
     async def meant(self, typed: str) -> str:
-        """The tag that was typed; nobody need have it yet. Raises UsageError when it looks like a slip of one there is."""
+        """The typed tag, which nobody need have yet. Raises UsageError when it looks like a slip of another."""
         tag, known = tag_in(typed), await self.everything()
         close = None if tag in known else process.extractOne(tag, list(known), scorer=fuzz.ratio, score_cutoff=ALIKE)
         if close:

@@ -481,14 +481,19 @@ async def test_a_list_ends_when_whoever_made_it_may_make_links_no_more(
     assert [bool(row["link"]) for row in rows] == [True, False], "the role is back, and so are the links"
 
 
-async def test_while_slack_does_not_say_whether_the_maker_still_may_the_list_waits(stage: Stage) -> None:
-    bot, slack = stage.running.bot, stage.world.slack
-    bot.access._standing._remembered = 0.0
+async def running_of_a_team(stage: Stage) -> tuple[str, str]:
+    """The group by which alone Grace is an operator, and a list of hers; Slack is asked each time."""
+    stage.running.bot.access._standing._remembered = 0.0
     await stage.sweeps_now()
-    team = slack.add_usergroup("cs-team", [stage.grace])
+    team = stage.world.slack.add_usergroup("cs-team", [stage.grace])
     await stage.types("/fieldview access members viewer", stage.linus)
     await stage.types("/fieldview access @cs-team operator", stage.linus)
-    bulk_id = await running(stage, b"Ada Lovelace Farms")
+    return team, await running(stage, b"Ada Lovelace Farms")
+
+
+async def test_while_slack_does_not_say_whether_the_maker_still_may_the_list_waits(stage: Stage) -> None:
+    bot, slack = stage.running.bot, stage.world.slack
+    team, bulk_id = await running_of_a_team(stage)
     slack.faults.outage("usergroups.users.list")
     assert await bot.bulk_making.make(bulk_id) == NAP
     assert await bot.inviting.working() == []
@@ -503,12 +508,7 @@ async def test_while_slack_does_not_say_whether_the_maker_still_may_the_list_wai
 
 async def test_a_group_that_is_no_more_keeps_no_list_waiting(stage_on_sqlite: Stage) -> None:
     stage, bot, slack = stage_on_sqlite, stage_on_sqlite.running.bot, stage_on_sqlite.world.slack
-    bot.access._standing._remembered = 0.0
-    await stage.sweeps_now()
-    team = slack.add_usergroup("cs-team", [stage.grace])
-    await stage.types("/fieldview access members viewer", stage.linus)
-    await stage.types("/fieldview access @cs-team operator", stage.linus)
-    bulk_id = await running(stage, b"Ada Lovelace Farms")
+    team, bulk_id = await running_of_a_team(stage)
     del slack.workspace.usergroups[team]
     assert await bot.bulk_making.make(bulk_id) is None
     assert await state_of(stage, bulk_id) is BulkState.STOPPED
