@@ -12,7 +12,7 @@ import json
 import random
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from typing import Any, Protocol
@@ -67,6 +67,9 @@ NAME = "fieldview-bot"
 
 VERSION = "1"
 """Raised only when a change makes jobs already under way impossible to finish."""
+
+DROPPED = timedelta(seconds=30)
+"""A job that counts as running here for so long, and is not, was taken up by a look whose answer never came."""
 
 KEPT = timedelta(days=7)
 """How long finished jobs stay in the engine's tables: longer than Leaf repeats an alert."""
@@ -219,6 +222,30 @@ class Jobs:
         running = await DBOS.list_workflows_async(status="PENDING", load_input=False, load_output=False)
         return {workflow.executor_id for workflow in running if workflow.executor_id}
 
+    async def take_up_dropped(self) -> int:
+        """Start again what counts as running in this process and is not; returns how many.
+
+        The database may have done what a look asked for, and its answer may have been lost with the connection: then
+        the job is ours, nobody runs it, and the engine asks again only when a process starts.
+        """
+        engine = self._engine
+        if engine is None:
+            raise RuntimeError("jobs were not started")
+        before = datetime.now(UTC) - DROPPED
+        ours = await DBOS.list_workflows_async(
+            status="PENDING",
+            executor_id=self._executor,
+            dequeued_before=before.isoformat(),
+            load_input=False,
+            load_output=False,
+        )
+        dropped = {job.workflow_id for job in ours}.difference(engine._active_workflows_set.activeList())
+        for key in dropped:
+            await asyncio.to_thread(engine._sys_db.reenqueue_for_recovery, key, [self._executor], _queue(Lane.PROMPT))
+        if dropped:
+            self._ring_all()
+        return len(dropped)
+
     async def take_over(self, executor: str) -> None:
         """Go on with the jobs of an executor that is known to be dead.
 
@@ -226,8 +253,7 @@ class Jobs:
         process would be handed round for ever; this one counts, and stops at a hundred.
         """
         await asyncio.to_thread(DBOS._recover_pending_workflows, [executor])
-        for lane in self._lookouts:
-            self._ring(lane)
+        self._ring_all()
 
     async def stop(self, *, grace: float = 20.0) -> None:
         """Let the jobs that run end, at most so many seconds; they and the rest go on at the next start."""
@@ -285,6 +311,10 @@ class Jobs:
     def _ring(self, lane: Lane) -> None:
         if lane in self._lookouts:
             self._lookouts[lane].ring()
+
+    def _ring_all(self) -> None:
+        for lane in self._lookouts:
+            self._ring(lane)
 
     async def _run(self, name: str, job: Job, subject: str, crashes: int) -> tuple[float | None, int]:
         """The seconds after which the job wants to be tried again, and how often in a row it has crashed."""

@@ -36,7 +36,7 @@ AFTER_FAILURE = 15.0
 """Seconds at most until work that failed is tried again: a database away for a moment must not cost a whole sweep."""
 
 ROUND = 30.0
-"""Seconds between two looks at what falls due at a moment that is written in the database."""
+"""Seconds between two looks at what falls due at a moment that is written in the database, or was dropped here."""
 
 LOOK = 60.0
 """Seconds at most between two looks of the watchdog."""
@@ -65,6 +65,7 @@ class Timer:
             asyncio.create_task(self._every(SLOT.total_seconds(), self.look_at_data)),
             asyncio.create_task(self._every(SCAN, self._watch_replicas)),
             asyncio.create_task(self._every(ROUND, self.round)),
+            asyncio.create_task(self._every(ROUND, self._take_up_dropped)),
             asyncio.create_task(self._every(min(LOOK, self._interval.total_seconds()), self._watchdog.look)),
         ]
 
@@ -138,6 +139,10 @@ class Timer:
         for owner in await self._jobs.owners_of_running() - {self._place.name}:
             if await self._place.while_nobody_holds(owner, lambda owner=owner: self._inherit(owner)):  # type: ignore[misc]
                 log.warning("took over from a dead replica", replica=owner)
+
+    async def _take_up_dropped(self) -> None:
+        if dropped := await self._jobs.take_up_dropped():
+            log.warning("jobs counted as running here and were not; starting them again", jobs=dropped)
 
     async def _inherit(self, owner: str) -> None:
         await self._bot.announcer.forget_claims(owner)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 from sqlalchemy import create_engine, inspect, make_url, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from bot.jobs import AT_A_TIME, Jobs, SealedJson
 from bot.lookout import Bell, Lookout
@@ -192,6 +194,51 @@ async def test_jobs_that_wait_keep_nobody_else_waiting(database: Database) -> No
 async def nobody_runs(jobs: Jobs) -> bool:
     """What waits for its next try is in nobody's name: there is nothing to take over from the dead."""
     return await jobs.owners_of_running() == set()
+
+
+async def test_a_job_is_done_though_the_answer_to_the_look_that_took_it_up_was_lost(database: Database) -> None:
+    """The database has noted that we run it, and the connection ended before we heard so."""
+    work = Work()
+
+    async with engine(database, work=work) as jobs:
+        assert jobs._engine is not None
+        take_up = jobs._engine._sys_db.start_queued_workflows
+
+        def unheard(*args: Any, **kwargs: Any) -> Any:
+            if take_up(*args, **kwargs)[0]:
+                heard.set()
+                raise OperationalError("COMMIT", {}, OSError("the connection was lost"))
+            return [], None
+
+        heard = threading.Event()
+        with patch.object(jobs._engine._sys_db, "start_queued_workflows", unheard):
+            await jobs.start_now("work", "ada", "k1")
+            assert await asyncio.to_thread(heard.wait, 20)
+        assert await jobs.take_up_dropped() == 0, "it may just be about to begin"
+        with patch("bot.jobs.DROPPED", timedelta(0)):
+            assert await jobs.take_up_dropped() == 1
+        await work.until(1)
+        await eventually(lambda: nobody_runs(jobs))
+    assert work.done == ["ada"]
+
+
+async def test_a_job_that_runs_for_long_is_not_started_again(database: Database) -> None:
+    begun, release, ended = asyncio.Event(), asyncio.Event(), Work()
+
+    async def long(subject: str) -> float | None:
+        begun.set()
+        await release.wait()
+        return await ended(subject)
+
+    async with engine(database, work=long) as jobs:
+        await jobs.start_now("work", "ada", "k1")
+        await begun.wait()
+        with patch("bot.jobs.DROPPED", timedelta(0)):
+            assert await jobs.take_up_dropped() == 0
+        release.set()
+        await ended.until(1)
+        await eventually(lambda: nobody_runs(jobs))
+    assert ended.done == ["ada"]
 
 
 async def test_stopping_lets_what_runs_end_and_the_rest_goes_on_at_the_next_start(database: Database) -> None:

@@ -104,6 +104,9 @@ class PaperJobs(Jobs):
     async def owners_of_running(self) -> set[str]:
         return set()
 
+    async def take_up_dropped(self) -> int:
+        return 0
+
     async def take_over(self, executor: str) -> None: ...
 
     def pick(self, number: int) -> str | None:
