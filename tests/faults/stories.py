@@ -393,6 +393,7 @@ class FirstDataStory(ConsentStory):
 
     deeds: ClassVar[dict[Service, bytes]] = {Service.LEAF: b"/resources?"}
     touches: ClassVar[tuple[Service, ...]] = (Service.LEAF, Service.POSTGRESQL)
+    consent_id: str
 
     async def prepare(self) -> None:
         await super().prepare()
@@ -400,29 +401,27 @@ class FirstDataStory(ConsentStory):
         await self.place.until(self._is_connected, f"{self.farm.name} is connected")
         consent = await self.place.consent(self.farm)
         assert consent is not None
+        self.consent_id = consent.id
         # Consents of other stories are followed at the same time.
-        HastyJobs.meant[FOLLOW] = consent.id
+        HastyJobs.meant[FOLLOW] = self.consent_id
         # A look that began before the fault might find the data, and leave nothing to the one that the fault strikes.
         await self.place.until(self._nobody_looks, "the looks that began earlier end")
 
     async def _nobody_looks(self) -> bool:
-        return not HastyJobs.under_way[FOLLOW, HastyJobs.meant[FOLLOW]]
+        return not HastyJobs.under_way[FOLLOW, self.consent_id]
 
     async def begin(self) -> None:
-        consent = await self.place.consent(self.farm)
-        assert consent is not None
-        # The bot follows this one by itself, too: not before now does data come in.
+        # The bot follows this one by itself, too: not before now does data come in. And nothing is asked of the
+        # database before that, for the fault may strike that other look first.
         await self.place.stage.world.leaf.sync(self.farm)
-        await self.place.starts(FOLLOW, consent.id)
+        await self.place.starts(FOLLOW, self.consent_id)
 
     async def promise(self) -> None:
         """The first data is noticed, once."""
-        consent = await self.place.consent(self.farm)
-        assert consent is not None
 
         async def noticed() -> bool:
             async with self.place.stage.running.bot.database.reading() as session:
-                first = await first_data.get(session, consent.id)
+                first = await first_data.get(session, self.consent_id)
             return first is not None and first.came_at is not None
 
         await self.place.until(noticed, f"the first data of {self.farm.name} is noticed")
