@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, func, insert, not_, or_, select, update
+from sqlalchemy import Select, and_, bindparam, func, insert, not_, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.records import AuditEntry, SealedEntry
-from storage.tables import AuditHeadRow, AuditRow
+from storage.tables import NO_MERE_LOOK, AuditHeadRow, AuditRow
 
 GENESIS = "0" * 64
 """What stands in the place of the mac before the first entry."""
@@ -92,10 +92,11 @@ async def latest(
     if looks:
         asked_back = AuditRow.detail.contains('"because": ')
         query = query.where(
+            text(f"({NO_MERE_LOOK})"),
             or_(
                 AuditRow.action.not_in(looks),
                 and_(AuditRow.outcome != "done", or_(AuditRow.detail.is_(None), not_(asked_back))),
-            )
+            ),
         )
     if bare_looks:
         query = query.where(
