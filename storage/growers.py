@@ -163,9 +163,10 @@ async def find_similar(session: AsyncSession, typed: str, limit: int) -> list[Gr
     if not 0 < len(folded) <= LONGEST_SOUGHT:
         return []
     named, written = GrowerRow.folded_name, (GrowerRow.folded_email, GrowerRow.folded_external_id)
-    known = [_like(column, f"{folded}%") for column in (*written, GrowerRow.id)]
-    matches = or_(*known, *(_like(column, f"%{folded}%") for column in (named, *written)))
-    rank = case((_like(named, f"{folded}%"), 0), (or_(*known, _like(named, f"% {folded}%")), 1), else_=2)
+    identified = _like(GrowerRow.id, f"{folded}%")
+    matches = or_(*(_like(column, f"%{folded}%") for column in (named, *written)), identified)
+    known = or_(*(_like(column, f"{folded}%") for column in written), identified, _like(named, f"% {folded}%"))
+    rank = case((_like(named, f"{folded}%"), 0), (known, 1), else_=2)
     rows = await session.scalars(
         select(GrowerRow)
         .where(matches, GrowerRow.gone_at.is_(None))
