@@ -17,7 +17,7 @@ from storage.records import AuditCheckpoint, Grower
 
 log = structlog.get_logger(__name__)
 
-BATCH = 20_000
+BATCH = 5_000
 """Entries removed in one transaction, for which everybody who appends waits."""
 
 SLACK = timedelta(days=1)
