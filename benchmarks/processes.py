@@ -19,6 +19,9 @@ from typing import Any
 from benchmarks.wire import Wire, request
 
 ROOT = Path(__file__).parents[1]
+ABSENT = Path(__file__).parent / "absent"
+"""Hides what an installation has not from the programs that are measured."""
+
 START = 60.0
 """Seconds a program may take until it answers."""
 
@@ -110,7 +113,7 @@ async def program(
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, *command),
             cwd=folder,
-            env={**inherited, "PYTHONPATH": str(ROOT), **environment},
+            env={**inherited, "PYTHONPATH": os.pathsep.join(map(str, (ABSENT, ROOT))), **environment},
             stdout=log,
             stderr=log,
         )
