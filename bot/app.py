@@ -348,6 +348,7 @@ def _services(
     bulk_listing = BulkListing(
         database=database,
         slack=slack,
+        access=access,
         correspondence=correspondence,
         announcer=announcer,
         journal=journal,

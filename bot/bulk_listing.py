@@ -12,16 +12,17 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import messages
+from bot.access import Access
 from bot.announcer import GUEST, Announcer
 from bot.correspondence import Correspondence
-from bot.errors import ChannelUnreachable, ProviderRefusedUs, ProviderRejected, ProviderUnavailable
+from bot.errors import ChannelUnreachable, NotAllowed, ProviderRefusedUs, ProviderRejected, ProviderUnavailable
 from bot.journal import Journal
 from bot.reports import Letter
 from bot.slack.client import SlackClient
 from bot.spreadsheet import written
 from storage import bulks, growers, outbox
 from storage.database import Database
-from storage.records import AnnouncementKind, Bulk, ConsentState
+from storage.records import AnnouncementKind, Bulk, ConsentState, Role
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +47,7 @@ class BulkListing:
         *,
         database: Database,
         slack: SlackClient,
+        access: Access,
         correspondence: Correspondence,
         announcer: Announcer,
         journal: Journal,
@@ -53,6 +55,7 @@ class BulkListing:
     ) -> None:
         self._database = database
         self._slack = slack
+        self._access = access
         self._correspondence = correspondence
         self._announcer = announcer
         self._journal = journal
@@ -63,7 +66,8 @@ class BulkListing:
     async def hand_back(self, bulk_id: str) -> float | None:
         """Job: the whole list as a file, into the direct messages of whoever made it and nowhere else.
 
-        Dying on the way may send it twice; its links are new each time, and all of them work.
+        Not if they have lost the role that passing on links takes; while nobody says, it waits. Dying on the way may
+        send it twice; its links are new each time, and all of them work.
         """
         async with self._database.reading() as session:
             bulk = await bulks.get(session, bulk_id)
@@ -72,24 +76,29 @@ class BulkListing:
             return None
         if told.posted_channel is None:
             return 1.0
-        content, letters = await self._list(bulk)
-        links = len(letters)
-        words = messages.bulk_list_words(bulk, links)
+        letters: list[Letter] = []
         try:
-            if not (await self._slack.person(bulk.made_by)).is_colleague:
+            maker = await self._slack.person(bulk.made_by)
+            if not maker.is_colleague:
                 raise ChannelUnreachable(told.posted_channel, GUEST)
+            if not await self._access.still_covers(maker, Role.OPERATOR):
+                log.warning("a list is kept back: whoever made it may not pass on links any more", bulk=bulk_id)
+                await self._listed(bulk, 0, trouble=NotAllowed.__name__)
+                return None
+            content, letters = await self._list(bulk)
+            words = messages.bulk_list_words(bulk, len(letters))
             await self._slack.send_file(told.posted_channel, messages.bulk_list_name(bulk), content, words)
         except ProviderUnavailable as failure:
             log.warning("a list waits", bulk=bulk_id, detail=failure.detail)
             if not failure.maybe_done:
                 await self._correspondence.unsent(letters)
-            return await self._later(bulk, links, failure)
+            return await self._later(bulk, len(letters), failure)
         except (ProviderRefusedUs, ProviderRejected, ChannelUnreachable) as failure:
             log.error("a list could not be sent", bulk=bulk_id, failure=str(failure))
             await self._correspondence.unsent(letters)
-            await self._listed(bulk, links, trouble=type(failure).__name__)
+            await self._listed(bulk, len(letters), trouble=type(failure).__name__)
             return None
-        await self._listed(bulk, links, trouble=None)
+        await self._listed(bulk, len(letters), trouble=None)
         return None
 
     async def _later(self, bulk: Bulk, links: int, failure: ProviderUnavailable) -> float | None:

@@ -481,6 +481,25 @@ async def test_a_list_ends_when_whoever_made_it_may_make_links_no_more(
     assert [bool(row["link"]) for row in rows] == [True, False], "the role is back, and so are the links"
 
 
+async def test_no_file_with_links_goes_to_whoever_lost_the_role_when_they_were_made(stage: Stage) -> None:
+    bot = stage.running.bot
+    await peopled(stage)
+    bulk_id = await running(stage, b"Bob's Barn")
+    assert await bot.bulk_making.make(bulk_id) == 0.0
+    await stage.types("/fieldview access members viewer", stage.linus)
+    async with bot.database.transaction() as session:
+        assert await bulks.move(session, bulk_id, BulkState.RUNNING, BulkState.DONE, finished_at=stage.world.clock())
+    assert await bot.bulk_listing.hand_back(bulk_id) is None
+    told = await says(stage, "So I send you no file")
+    assert "1 link is still to pass on" in text_of(told)
+    assert await files(stage, 0) == []
+
+    await stage.types("/fieldview access members operator", stage.linus)
+    await press(stage, told, "bulk-list")
+    [rows] = await files(stage)
+    assert [bool(row["link"]) for row in rows] == [True]
+
+
 async def running_of_a_team(stage: Stage) -> tuple[str, str]:
     """The group by which alone Grace is an operator, and a list of hers; Slack is asked each time."""
     stage.running.bot.access._standing._remembered = 0.0
