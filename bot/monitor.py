@@ -62,6 +62,9 @@ LASTING = timedelta(hours=1)
 WORD_STANDS = timedelta(days=1)
 """How long at least the notice of a word stands, so that one which comes and goes is told once a day at most."""
 
+EVENT_STANDS = timedelta(days=7)
+"""How long the notice of something stands that happened and has no end; after that it is told anew."""
+
 WORKERS = 4
 """Requests at a time when each grower has to be asked for alone; the pace bounds them, this only hides latency."""
 
@@ -233,7 +236,7 @@ class Monitor:
         await self._storms.look_at_fieldview()
         await self._notice_the_lasting()
         await self._look_at_flaps()
-        await self._forget_words()
+        await self._end_notices()
         return await self._finish(sweep)
 
     async def _pages(self, number: int, before: int) -> AsyncGenerator[tuple[datetime, Sequence[LeafUser]]]:
@@ -413,14 +416,15 @@ class Monitor:
             async with self._database.transaction() as session:
                 await self._reducer.look_at_flapping(session, grower_id)
 
-    async def _forget_words(self) -> None:
-        """Words of Leaf's that were told of long ago and that nobody has any more are over."""
-        before = self._clock() - WORD_STANDS
+    async def _end_notices(self) -> None:
+        """Words of Leaf's that were told of long ago and that nobody has any more are over; events are history."""
+        now = self._clock()
         async with self._database.reading() as session:
-            old = [notice.kind for notice in await notices.standing(session) if notice.raised_at <= before]
+            standing = [(notice.kind, now - notice.raised_at) for notice in await notices.standing(session)]
             in_use = {word_kind(word) for word in await connections.unknown_words(session)}
-        for kind in old:
-            if kind.startswith(UNKNOWN_WORD) and kind not in in_use:
+        for kind, age in standing:
+            is_gone = kind.startswith(UNKNOWN_WORD) and kind not in in_use and age >= WORD_STANDS
+            if is_gone or (needs.has_happened(kind) and age >= EVENT_STANDS):
                 await self._announcer.all_clear(kind)
 
     async def _finish(self, sweep: Sweep) -> Sweep:

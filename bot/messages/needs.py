@@ -23,6 +23,9 @@ FIELDVIEW_GIBBERISH, FIELDVIEW_CONFIGURATION = "fieldview-gibberish", "fieldview
 UNKNOWN_WORD = "unknown-word:"
 """Beginning of the kinds that tell of a word of Leaf's."""
 
+_UNKNOWN_CREDENTIAL, _UNFIT = "unknown-credential:", "unfit:"
+"""Beginnings of the kinds of what has happened: nothing tells that it is over, so it stands for a while."""
+
 NAMED = 10
 """Growers that are named, and channels."""
 
@@ -43,6 +46,11 @@ class Need:
 
     kind: str
     text: str
+
+
+def has_happened(kind: str) -> bool:
+    """Whether needs of this kind tell of one event, and not of a state that ends."""
+    return kind.startswith((_UNKNOWN_CREDENTIAL, _UNFIT))
 
 
 # Watching
@@ -115,7 +123,7 @@ def nobodys_alert(credential_id: str) -> Need:
         "It may have been removed already, or belong to another account at Leaf. "
         "If more of them come, ask Leaf whose they are."
     )
-    return Need(f"unknown-credential:{known_as}", text)
+    return Need(f"{_UNKNOWN_CREDENTIAL}{known_as}", text)
 
 
 def alerts_taken() -> Need:
@@ -222,7 +230,7 @@ _OUR_FAULT = "That is a mistake of mine, and nobody else's: tell whoever maintai
 
 
 def _unfit(message: str) -> str:
-    return f"unfit:{message}"
+    return f"{_UNFIT}{message}"
 
 
 def _place(place: str) -> str:

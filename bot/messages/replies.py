@@ -19,9 +19,10 @@ from bot.errors import (
 )
 from bot.messages.casework import not_done
 from bot.messages.links import account_changed
+from bot.messages.needs import has_happened
 from bot.messages.pieces import Message, paragraphs, quiet, section
 from bot.messages.text import code, escape, listing, mention, sentence, unmarked
-from bot.messages.times import lasting, moment
+from bot.messages.times import in_utc, lasting, moment
 from storage.records import Notice
 
 
@@ -97,6 +98,12 @@ def operator_notice(notice: Notice, now: datetime) -> Message:
         head = "This bot needs an operator"
         blocks = (section(f"⚠️ *{head}*", text), quiet(f"Since {moment(notice.raised_at)}"))
         return Message(f"{head}: {unmarked(text)}", blocks)
+    if has_happened(notice.kind):
+        head = f"This happened on {in_utc(notice.raised_at)}"
+        return Message(
+            f"{head}: {unmarked(text)}",
+            (section(f"*{head}*", text), quiet("If it happens once more, I tell it once more.")),
+        )
     lasted = lasting(notice.over_at - notice.raised_at)
     head = "Over, nobody needs to act any more"
     blocks = (section(f"✅ *{head}*", f"It was: {text}"), quiet(f"It lasted {lasted}, until {moment(notice.over_at)}."))

@@ -10,6 +10,7 @@ import pytest
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from bot.leaf.statuses import WORDS
+from bot.messages import needs
 from bot.sandbox.leaf import Leaf
 from storage.records import Cause, CredentialStatus
 from tests.bot.watching import LIST, ONE, Watch, watching
@@ -145,6 +146,23 @@ async def test_each_unknown_word_is_told_for_itself_and_is_over_when_it_has_long
     await watch.settles()
     assert "Over" in text_of(purple)
     assert (green.edits, len(watch.posts(watch.alerts))) == (0, 2)
+
+
+async def test_what_happened_once_is_history_after_a_week(watch: Watch) -> None:
+    """Nothing ever says that it is over: it would stand among the operators' tasks for good."""
+    stray = needs.nobodys_alert("0b6e3a52")
+    for days in (0, 6):
+        watch.world.clock.advance(timedelta(days=days))
+        await watch.announcer.tell_operators(stray)
+        await watch.settles()
+    [notice] = watch.posts(watch.alerts)
+    assert notice.edits == 0
+    watch.world.clock.advance(timedelta(days=1))
+    await watch.settles()
+    assert "This happened on" in text_of(notice)
+    await watch.announcer.tell_operators(stray)
+    await watch.settles()
+    assert len(watch.posts(watch.alerts)) == 2, "the next one is told again"
 
 
 async def test_what_was_unknown_and_is_healthy_again_posts_nothing(watch: Watch) -> None:

@@ -778,6 +778,9 @@ def notices() -> Iterator[tuple[str, Shown]]:
             over_at = NOW if need in (told for _, told in NEEDS[needs.was_blind]) else None
             yield f"notice: {title}", messages.operator_notice(a_notice(text=need.text, over_at=over_at), NOW)
     yield "notice, over", messages.operator_notice(a_notice(over_at=NOW), NOW)
+    told = needs.nobodys_alert("0b6e3a52-9f0c-4c0e-8a53-1f7f0b1f2a11")
+    long_ago = a_notice(kind=told.kind, text=told.text, raised_at=before(days=7), over_at=NOW)
+    yield "notice, of long ago", messages.operator_notice(long_ago, NOW)
 
 
 BY_TAG = Wishes(tag="north valley")
