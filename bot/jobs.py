@@ -12,7 +12,7 @@ import json
 import random
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from typing import Any, Protocol
@@ -67,9 +67,6 @@ NAME = "fieldview-bot"
 
 VERSION = "1"
 """Raised only when a change makes jobs already under way impossible to finish."""
-
-DROPPED = timedelta(seconds=30)
-"""A job that counts as running here for so long, and is not, was taken up by a look whose answer never came."""
 
 KEPT = timedelta(days=7)
 """How long finished jobs stay in the engine's tables: longer than Leaf repeats an alert."""
@@ -133,6 +130,8 @@ class Jobs:
         self._running: dict[asyncio.Task[Any], Lane] = {}
         self._due: set[Lane] = set()
         self._hastening: asyncio.Task[None] | None = None
+        self._missing: dict[str, int] = {}
+        """Jobs that counted as running here and did not, with how many looks had ended when that was first seen."""
         self._stopping = False
 
     def register(self, name: str, job: Job, lane: Lane = Lane.PROMPT) -> None:
@@ -223,28 +222,33 @@ class Jobs:
         return {workflow.executor_id for workflow in running if workflow.executor_id}
 
     async def take_up_dropped(self) -> int:
-        """Start again what counts as running in this process and is not; returns how many.
+        """Start again what counts as running in this process and is not; returns how many. To be asked now and then.
 
         The database may have done what a look asked for, and its answer may have been lost with the connection: then
-        the job is ours, nobody runs it, and the engine asks again only when a process starts.
+        the job is ours, nobody runs it, and the engine asks again only when a process starts. It has to be missing two
+        times, with the end of a look between them: a look that goes on may be about to start it.
         """
-        engine = self._engine
-        if engine is None:
+        if self._engine is None:
             raise RuntimeError("jobs were not started")
-        before = datetime.now(UTC) - DROPPED
+        looks = {_queue(lane): lookout.looks for lane, lookout in self._lookouts.items()}
+        # Jobs of a later program are left to it: each time that we took them up would count as a failure of theirs.
         ours = await DBOS.list_workflows_async(
-            status="PENDING",
-            executor_id=self._executor,
-            dequeued_before=before.isoformat(),
-            load_input=False,
-            load_output=False,
+            status="PENDING", executor_id=self._executor, name=list(self._jobs), load_input=False, load_output=False
         )
-        dropped = {job.workflow_id for job in ours}.difference(engine._active_workflows_set.activeList())
+        active = set(self._engine._active_workflows_set.activeList())
+        missing = {job.workflow_id: looks[job.queue_name] for job in ours if job.queue_name in looks}
+        before, self._missing = self._missing, {key: look for key, look in missing.items() if key not in active}
+        dropped = [key for key, look in self._missing.items() if before.get(key, look) < look]
+        self._missing |= {key: before[key] for key in self._missing if key in before}
+        taken_up = 0
         for key in dropped:
-            await asyncio.to_thread(engine._sys_db.reenqueue_for_recovery, key, [self._executor], _queue(Lane.PROMPT))
-        if dropped:
+            del self._missing[key]
+            taken_up += await asyncio.to_thread(
+                self._engine._sys_db.reenqueue_for_recovery, key, [self._executor], _queue(Lane.PROMPT)
+            )
+        if taken_up:
             self._ring_all()
-        return len(dropped)
+        return taken_up
 
     async def take_over(self, executor: str) -> None:
         """Go on with the jobs of an executor that is known to be dead.

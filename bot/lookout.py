@@ -38,6 +38,8 @@ class Bell:
         self._is_set = False
         self._is_rung = False
         self._last = 0.0
+        self.waits = 0
+        """How often it was waited for."""
 
     def ring(self) -> None:
         """There is something to look for: end the wait that goes on, or else the next one."""
@@ -56,6 +58,7 @@ class Bell:
 
     def wait(self, timeout: float | None = None) -> bool:
         """True when it is set; False when it was rung, or after so many seconds, or the longest time there is."""
+        self.waits += 1
         timeout = self._longest if timeout is None else min(timeout, self._longest)
         with self._changed:
             self._changed.wait_for(lambda: self._is_set or self._is_rung, timeout)
@@ -82,6 +85,11 @@ class Lookout:
     def ring(self) -> None:
         """Look now: there is something."""
         self._bell.ring()
+
+    @property
+    def looks(self) -> int:
+        """How many looks have come to their end: between two of them the engine waits."""
+        return self._bell.waits
 
     def stop(self) -> None:
         """Take up nothing more; a look that goes on comes to its end."""

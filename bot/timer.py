@@ -141,6 +141,9 @@ class Timer:
                 log.warning("took over from a dead replica", replica=owner)
 
     async def _take_up_dropped(self) -> None:
+        if not await self._place.is_held():
+            # Who has it now runs what counts as ours.
+            return
         if dropped := await self._jobs.take_up_dropped():
             log.warning("jobs counted as running here and were not; starting them again", jobs=dropped)
 

@@ -9,7 +9,6 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext, suppress
 from enum import Enum
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -187,7 +186,7 @@ def _async_engine(url: URL, pool_size: int) -> AsyncEngine:
     if url.get_backend_name() == "sqlite":
         engine = create_async_engine(
             url.set(drivername="sqlite+aiosqlite"),
-            async_creator=partial(sqlite_driver.connect, str(url.database), patience=BUSY_TIMEOUT),
+            connect_args={"timeout": BUSY_TIMEOUT, "async_creator_fn": sqlite_driver.connect},
             pool_size=pool_size,
             hide_parameters=True,
         )

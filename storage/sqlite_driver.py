@@ -10,6 +10,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import closing
+from functools import partial
 from typing import Any, Self
 
 import aiosqlite
@@ -17,14 +18,9 @@ import aiosqlite
 Parameters = Sequence[Any]
 
 
-async def connect(path: str, *, patience: float) -> Connection:
-    """Open the file; `patience` is how many seconds a statement waits for another connection's lock."""
-
-    def opened() -> sqlite3.Connection:
-        # The driver sets some of the connection's attributes from the event loop's thread.
-        return sqlite3.connect(path, timeout=patience, check_same_thread=False)
-
-    connection = Connection(opened, iter_chunk_size=64)
+async def connect(path: str, **options: Any) -> Connection:
+    """Open the file, with the options of `sqlite3.connect`."""
+    connection = Connection(partial(sqlite3.connect, path, **options), iter_chunk_size=64)
     # A process that ends does not wait for a connection that nobody closed.
     connection._thread.daemon = True
     await connection
@@ -34,24 +30,25 @@ async def connect(path: str, *, patience: float) -> Connection:
 class Connection(aiosqlite.Connection):
     """One file, and a thread of its own."""
 
-    _nothing_since = False
-    """Whether nothing was asked since a transaction ended: SQLAlchemy rolls back once more to be sure."""
+    _trips = 0
+    _ended_by = 0
+    """The trip that ended a transaction: while none has followed, SQLAlchemy rolls back once more for nothing."""
+
+    async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        self._trips += 1
+        return await super()._execute(fn, *args, **kwargs)  # type: ignore[no-untyped-call]
 
     async def commit(self) -> None:
         await self._end(super().commit())
 
     async def rollback(self) -> None:
-        if not self._nothing_since:
+        if self._trips != self._ended_by:
             await self._end(super().rollback())
 
     async def _end(self, transaction: Coroutine[Any, Any, None]) -> None:
-        self._nothing_since = True
-        try:
-            await transaction
-        except BaseException:
-            # It may stand open still.
-            self._nothing_since = False
-            raise
+        its_trip = self._trips + 1
+        await transaction
+        self._ended_by = its_trip
 
     def cursor(self) -> Cursor:  # type: ignore[override] # where the other is waited for, this one is there
         return Cursor(self)
@@ -59,14 +56,16 @@ class Connection(aiosqlite.Connection):
     async def at_once(self, deed: Callable[[sqlite3.Cursor], object]) -> Executed:
         """Do this with a cursor in the connection's thread, and bring back everything that came of it."""
 
+        # Not this object, which the thread would keep alive when nobody else does.
+        connection = self._conn
+
         def trip() -> Executed:
-            with closing(self._conn.cursor()) as cursor:
+            with closing(connection.cursor()) as cursor:
                 deed(cursor)
                 rows = cursor.fetchall() if cursor.description else []
                 return Executed(rows, cursor.description, cursor.rowcount, cursor.lastrowid)
 
-        self._nothing_since = False
-        done: Executed = await self._execute(trip)  # type: ignore[no-untyped-call]
+        done: Executed = await self._execute(trip)
         return done
 
 
@@ -81,7 +80,7 @@ class Executed:
 
 
 class Cursor:
-    """What SQLAlchemy asks of a cursor: it executes in one trip, and then has all rows."""
+    """What SQLAlchemy asks of a cursor: it executes in one trip, and then has all rows. So nothing can be streamed."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

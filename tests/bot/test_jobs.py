@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from sqlalchemy import create_engine, inspect, make_url, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from bot.jobs import AT_A_TIME, Jobs, SealedJson
+from bot.jobs import AT_A_TIME, Jobs, Lane, SealedJson
 from bot.lookout import Bell, Lookout
 from bot.vault import Vault
 from storage.database import Database, sync_url
@@ -196,6 +196,20 @@ async def nobody_runs(jobs: Jobs) -> bool:
     return await jobs.owners_of_running() == set()
 
 
+async def looked_twice(jobs: Jobs) -> int:
+    """What was taken up as dropped, with looks of every lane between two questions."""
+    taken_up = await jobs.take_up_dropped()
+    ended = [lookout.looks for lookout in jobs._lookouts.values()]
+
+    async def again() -> bool:
+        for lookout in jobs._lookouts.values():
+            lookout.ring()
+        return all(lookout.looks > before for lookout, before in zip(jobs._lookouts.values(), ended, strict=True))
+
+    await eventually(again)
+    return taken_up + await jobs.take_up_dropped()
+
+
 async def test_a_job_is_done_though_the_answer_to_the_look_that_took_it_up_was_lost(database: Database) -> None:
     """The database has noted that we run it, and the connection ended before we heard so."""
     work = Work()
@@ -214,9 +228,31 @@ async def test_a_job_is_done_though_the_answer_to_the_look_that_took_it_up_was_l
         with patch.object(jobs._engine._sys_db, "start_queued_workflows", unheard):
             await jobs.start_now("work", "ada", "k1")
             assert await asyncio.to_thread(heard.wait, 20)
-        assert await jobs.take_up_dropped() == 0, "it may just be about to begin"
-        with patch("bot.jobs.DROPPED", timedelta(0)):
-            assert await jobs.take_up_dropped() == 1
+        assert await looked_twice(jobs) == 1
+        await work.until(1)
+        await eventually(lambda: nobody_runs(jobs))
+    assert work.done == ["ada"]
+
+
+async def test_what_a_look_is_about_to_start_is_left_to_it(database: Database) -> None:
+    """It has taken a job up and waits for the database: another replica that got the job would run it, too."""
+    work, claimed, go_on = Work(), threading.Event(), threading.Event()
+
+    async with engine(database, work=work) as jobs:
+        assert jobs._engine is not None
+        statuses = jobs._engine._sys_db.get_workflow_statuses
+
+        def slow(keys: list[str]) -> Any:
+            if keys:
+                claimed.set()
+                assert go_on.wait(20)
+            return statuses(keys)
+
+        with patch.object(jobs._engine._sys_db, "get_workflow_statuses", slow):
+            await jobs.start_now("work", "ada", "k1")
+            assert await asyncio.to_thread(claimed.wait, 20)
+            assert [await jobs.take_up_dropped() for _ in range(3)] == [0, 0, 0]
+            go_on.set()
         await work.until(1)
         await eventually(lambda: nobody_runs(jobs))
     assert work.done == ["ada"]
@@ -233,12 +269,32 @@ async def test_a_job_that_runs_for_long_is_not_started_again(database: Database)
     async with engine(database, work=long) as jobs:
         await jobs.start_now("work", "ada", "k1")
         await begun.wait()
-        with patch("bot.jobs.DROPPED", timedelta(0)):
-            assert await jobs.take_up_dropped() == 0
+        assert await looked_twice(jobs) == 0
         release.set()
         await ended.until(1)
         await eventually(lambda: nobody_runs(jobs))
     assert ended.done == ["ada"]
+
+
+async def test_a_job_of_a_later_program_is_left_to_it(database: Database) -> None:
+    """Each time that it was taken up here would count as a failure of its own, and after a hundred it is given up."""
+    work = Work()
+
+    async with engine(database, later=work) as jobs:
+        jobs._stopping = True
+        await jobs.start_now("later", "ada", "k1")
+
+        async def is_taken_up() -> bool:
+            return (await status_of(database))["k1"] == "PENDING"
+
+        await eventually(is_taken_up)
+    async with engine(database, work=work) as jobs:
+        jobs._lookouts[Lane.PROMPT].ring()
+        await eventually(is_taken_up)
+        assert await looked_twice(jobs) == 0
+    async with engine(database, later=work):
+        await work.until(1)
+    assert work.done == ["ada"]
 
 
 async def test_stopping_lets_what_runs_end_and_the_rest_goes_on_at_the_next_start(database: Database) -> None:

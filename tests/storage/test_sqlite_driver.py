@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -25,7 +26,7 @@ async def database(sqlite_url: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def connection(tmp_path: Path) -> AsyncIterator[Connection]:
-    made = await sqlite_driver.connect(str(tmp_path / "bare.db"), patience=1)
+    made = await sqlite_driver.connect(str(tmp_path / "bare.db"), timeout=1, check_same_thread=False)
     yield made
     await made.close()
 
@@ -37,7 +38,7 @@ async def test_a_reading_takes_three_trips(database: Database, monkeypatch: pyte
 
     async def counted(self: Connection, deed: Any, *arguments: Any) -> Any:
         trips.append(deed)
-        return await go(self, deed, *arguments)  # type: ignore[no-untyped-call]
+        return await go(self, deed, *arguments)
 
     async with database.reading() as session:
         await session.execute(text("SELECT 1"))
@@ -101,3 +102,28 @@ async def test_what_is_rolled_back_after_a_commit_is_what_came_since(connection:
     await connection.rollback()
     await cursor.execute("SELECT count(*) FROM fields")
     assert list(await cursor.fetchall()) == [(0,)]
+
+
+async def test_a_connection_that_nobody_holds_lets_go_of_its_lock(tmp_path: Path) -> None:
+    path = str(tmp_path / "bare.db")
+    held = [await sqlite_driver.connect(path, timeout=1, check_same_thread=False, isolation_level=None)]
+    await held[0].cursor().execute("BEGIN IMMEDIATE")
+
+    def let_go() -> None:
+        held.clear()
+        gc.collect()
+
+    with pytest.warns(ResourceWarning, match="deleted before being closed"):
+        let_go()
+    other = await sqlite_driver.connect(path, timeout=5, check_same_thread=False, isolation_level=None)
+    await other.cursor().execute("BEGIN IMMEDIATE")
+    await other.close()
+
+
+@pytest.mark.parametrize("way", ["execute", "execute_fetchall", "executescript"])
+async def test_every_way_to_begin_is_rolled_back(connection: Connection, way: str) -> None:
+    connection.isolation_level = None
+    await connection.commit()
+    await getattr(connection, way)("BEGIN IMMEDIATE")
+    await connection.rollback()
+    assert not connection.in_transaction
