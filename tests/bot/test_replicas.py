@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, cast
 
 import psycopg
 import pytest
 
 from bot.replicas import AlreadyRunning, Place, take_place
+from bot.timer import Timer
 from storage.database import Database
 from tests.databases import execute
 
@@ -143,3 +147,29 @@ async def test_a_replica_that_hears_nothing_counts_its_slot_as_lost(
 
         monkeypatch.setattr(psycopg.AsyncConnection, "execute", hangs)
         assert not await place.is_held()
+
+
+async def test_who_lost_their_place_takes_up_nothing_that_counts_as_theirs() -> None:
+    """After a long pause another process has the place, and what runs in its name runs there."""
+
+    @dataclass
+    class OurPlace:
+        name: str = "slot-0"
+        held: bool = True
+
+        async def is_held(self) -> bool:
+            return self.held
+
+    class Asked:
+        times = 0
+
+        async def take_up_dropped(self) -> int:
+            self.times += 1
+            return 0
+
+    place, jobs, nobody = OurPlace(), Asked(), cast(Any, None)
+    timer = Timer(nobody, cast(Any, jobs), cast(Any, place), nobody, timedelta(minutes=5), tends_alerts=False)
+    await timer._take_up_dropped()
+    place.held = False
+    await timer._take_up_dropped()
+    assert jobs.times == 1
