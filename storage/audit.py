@@ -10,7 +10,7 @@ from sqlalchemy import Select, and_, bindparam, func, insert, not_, or_, select,
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.records import AuditEntry, SealedEntry
-from storage.tables import NO_MERE_LOOK, AuditHeadRow, AuditRow
+from storage.tables import MERE_LOOKS, NO_MERE_LOOK, AuditHeadRow, AuditRow
 
 GENESIS = "0" * 64
 """What stands in the place of the mac before the first entry."""
@@ -89,10 +89,11 @@ async def latest(
         query = query.where(AuditRow.actor == actor)
     if actions:
         query = query.where(AuditRow.action.in_(actions))
+    if looks or (actions and not set(actions) & set(MERE_LOOKS)):
+        query = query.where(text(f"({NO_MERE_LOOK})"))
     if looks:
         asked_back = AuditRow.detail.contains('"because": ')
         query = query.where(
-            text(f"({NO_MERE_LOOK})"),
             or_(
                 AuditRow.action.not_in(looks),
                 and_(AuditRow.outcome != "done", or_(AuditRow.detail.is_(None), not_(asked_back))),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from storage.tables.audit import NO_MERE_LOOK, AuditCheckpointRow, AuditHeadRow, AuditRow
+from storage.tables.audit import MERE_LOOKS, NO_MERE_LOOK, AuditCheckpointRow, AuditHeadRow, AuditRow
 from storage.tables.base import Moment, Row
 from storage.tables.bulks import BulkLineRow, BulkRow
 from storage.tables.channels import DigestRow, EscalationRow, SubscriptionRow
@@ -23,6 +23,7 @@ from storage.tables.team import AccessRuleRow, HandoverRow
 from storage.tables.upkeep import CreationRow, PaceRow, SealedValueRow
 
 __all__ = [
+    "MERE_LOOKS",
     "NO_MERE_LOOK",
     "AccessRuleRow",
     "AnnouncementRow",

@@ -10,10 +10,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 from storage.records import AuditCheckpoint, AuditEntry, SealedEntry
 from storage.tables.base import Row
 
-NO_MERE_LOOK = (
-    "outcome <> 'done' OR action NOT IN ('status', 'events', 'history', 'health', 'help', 'home', 'find-grower',"
-    " 'links', 'snoozes', 'storm', 'subscriptions')"
+MERE_LOOKS = (
+    *("status", "events", "history", "health", "help", "home", "find-grower"),
+    *("links", "snoozes", "storm", "subscriptions"),
 )
+NO_MERE_LOOK = "outcome <> 'done' OR action NOT IN ({})".format(", ".join(map(repr, MERE_LOOKS)))
 """What an index of its own has, so that deeds are found behind millions of looks: a query says it word for word."""
 
 

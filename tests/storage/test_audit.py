@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from sqlalchemy import event
@@ -11,13 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.health import BARE_LOOKS, LOOKS
 from storage import audit
 from storage.database import Database
-from storage.tables import NO_MERE_LOOK
+from storage.tables import MERE_LOOKS
 
 
 def test_the_index_of_deeds_leaves_out_nothing_but_looks() -> None:
     """An action that it leaves out and that history does not count as a look would never be shown."""
-    left_out = set(re.findall(r"'([\w-]+)'", NO_MERE_LOOK)) - {"done"}
-    assert left_out == set(LOOKS), "a new look needs a migration, or it fills the index"
+    assert set(MERE_LOOKS) == set(LOOKS), "a new look needs a migration, or it fills the index"
 
 
 async def test_deeds_are_not_looked_for_among_looks(sqlite_url: str) -> None:
@@ -31,6 +29,10 @@ async def test_deeds_are_not_looked_for_among_looks(sqlite_url: str) -> None:
         assert "ix_audit_deeds" in await _plan(session, *asked[0])
         await audit.latest(session, limit=21)
         assert "ix_audit_deeds" not in await _plan(session, *asked[-1]), "who wants looks, too, gets them"
+        await audit.latest(session, actions=("disconnect",), limit=21)
+        assert "ix_audit_deeds" in await _plan(session, *asked[-1])
+        await audit.latest(session, actions=("status",), limit=21)
+        assert "ix_audit_deeds" not in await _plan(session, *asked[-1])
     await database.close()
 
 
