@@ -236,13 +236,15 @@ class Jobs:
             status="PENDING", executor_id=self._executor, name=list(self._jobs), load_input=False, load_output=False
         )
         active = set(self._engine._active_workflows_set.activeList())
-        missing = {job.workflow_id: looks[job.queue_name] for job in ours if job.queue_name in looks}
-        before, self._missing = self._missing, {key: look for key, look in missing.items() if key not in active}
-        dropped = [key for key, look in self._missing.items() if before.get(key, look) < look]
-        self._missing |= {key: before[key] for key in self._missing if key in before}
+        missing = {
+            job.workflow_id: looks[job.queue_name]
+            for job in ours
+            if job.queue_name in looks and job.workflow_id not in active
+        }
+        dropped = [key for key, look in missing.items() if self._missing.get(key, look) < look]
+        self._missing = {key: self._missing.get(key, look) for key, look in missing.items() if key not in dropped}
         taken_up = 0
         for key in dropped:
-            del self._missing[key]
             taken_up += await asyncio.to_thread(
                 self._engine._sys_db.reenqueue_for_recovery, key, [self._executor], _queue(Lane.PROMPT)
             )

@@ -48,6 +48,19 @@ class Work:
         await eventually(so)
 
 
+class LongWork(Work):
+    """Work that goes on until it is released."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.release = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, subject: str) -> float | None:
+        self.begun.set()
+        await self.release.wait()
+        return await super().__call__(subject)
+
+
 @asynccontextmanager
 async def engine(database: Database, *, poll: float = HARDLY_EVER, **jobs: Job) -> AsyncIterator[Jobs]:
     """The engine at work in this process, until the block ends."""
@@ -259,21 +272,16 @@ async def test_what_a_look_is_about_to_start_is_left_to_it(database: Database) -
 
 
 async def test_a_job_that_runs_for_long_is_not_started_again(database: Database) -> None:
-    begun, release, ended = asyncio.Event(), asyncio.Event(), Work()
-
-    async def long(subject: str) -> float | None:
-        begun.set()
-        await release.wait()
-        return await ended(subject)
+    long = LongWork()
 
     async with engine(database, work=long) as jobs:
         await jobs.start_now("work", "ada", "k1")
-        await begun.wait()
+        await long.begun.wait()
         assert await looked_twice(jobs) == 0
-        release.set()
-        await ended.until(1)
+        long.release.set()
+        await long.until(1)
         await eventually(lambda: nobody_runs(jobs))
-    assert ended.done == ["ada"]
+    assert long.done == ["ada"]
 
 
 async def test_a_job_of_a_later_program_is_left_to_it(database: Database) -> None:
@@ -298,23 +306,18 @@ async def test_a_job_of_a_later_program_is_left_to_it(database: Database) -> Non
 
 
 async def test_stopping_lets_what_runs_end_and_the_rest_goes_on_at_the_next_start(database: Database) -> None:
-    begun, release, ended = asyncio.Event(), asyncio.Event(), Work()
-
-    async def long(subject: str) -> float | None:
-        begun.set()
-        await release.wait()
-        return await ended(subject)
+    long = LongWork()
 
     async with engine(database, work=long) as jobs:
         await jobs.start_now("work", "running", "k1")
-        await begun.wait()
+        await long.begun.wait()
         stopping = asyncio.create_task(jobs.stop(grace=5))
         await asyncio.sleep(0)
         assert not stopping.done()
-        release.set()
+        long.release.set()
         await stopping
         assert await asyncio.to_thread(str, 1) == "1", "the loop has threads again"
-    assert ended.done == ["running"]
+    assert long.done == ["running"]
     assert (await status_of(database))["k1"] == "SUCCESS"
 
 
