@@ -8,9 +8,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+from dbos import DBOS
 from sqlalchemy import select
 
+from bot.people import PEOPLE
 from bot.sandbox.leaf.records import LeafUser
+from bot.silence import SILENCE
 from storage import consents
 from storage.records import Consent
 from storage.tables import AnnouncementRow, AttemptRow, AuditRow, ConnectionRow, ConsentRow, GrowerRow, Row
@@ -149,7 +152,12 @@ async def settled(stage: Stage) -> None:
 
     async def so() -> bool:
         figures = await stage.running.bot.readiness.figures()
-        return figures.sweep_age is not None and figures.outbox_depth == 0
+        if figures.sweep_age is None or figures.outbox_depth:
+            return False
+        jobs = await DBOS.list_workflows_async(load_input=False, load_output=False)
+        # The last that the timer begins when it starts: until they are known, others may be still to come.
+        begun = {PEOPLE, SILENCE} <= {job.name for job in jobs}
+        return begun and not any(job.status in ("PENDING", "ENQUEUED") for job in jobs)
 
     await eventually(so)
 
