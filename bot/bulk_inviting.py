@@ -7,12 +7,14 @@ bot/bulk_listing.py.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot import messages
 from bot.announcer import Announcer
 from bot.bulk_listing import HAND_BACK, record
 from bot.bulk_making import MAKE
@@ -20,11 +22,12 @@ from bot.bulk_planning import as_given, counted, planned, unplanned
 from bot.errors import ProviderRefusedUs, UsageError
 from bot.jobs import Queue
 from bot.journal import Journal
+from bot.reports import StormBulk
 from bot.slack.client import SlackClient
-from bot.spreadsheet import MOST_BYTES, sheet_of
-from storage import bulks, sweeps
+from bot.spreadsheet import MOST_BYTES, MOST_LINES, Line, sheet_of
+from storage import bulks, consents, storms, sweeps
 from storage.database import Database
-from storage.records import AnnouncementKind, Bulk, BulkState
+from storage.records import AnnouncementKind, Bulk, BulkLine, BulkState
 
 log = structlog.get_logger(__name__)
 
@@ -86,10 +89,44 @@ class BulkInviting:
                 bulk, fates = replace(bulk, state=BulkState.WAITING), unplanned(sheet.lines)
             else:
                 fates = await planned(session, sheet.lines, now)
-            await bulks.add(session, bulk, fates)
-            await self._announcer.to_person(session, AnnouncementKind.BULK, bulk.id, by)
-            await self._journal.fulfil(session, bulk=bulk.id, planned=True, **counted(fates))
+            await self._plan(session, bulk, fates)
         return bulk
+
+    async def _plan(self, session: AsyncSession, bulk: Bulk, fates: Sequence[BulkLine]) -> None:
+        await bulks.add(session, bulk, fates)
+        await self._announcer.to_person(session, AnnouncementKind.BULK, bulk.id, bulk.made_by)
+        await self._journal.fulfil(session, bulk=bulk.id, planned=True, **counted(fates))
+
+    async def plan_storm(self, storm_id: str, by: str, channel: str | None) -> StormBulk:
+        """`plan` for those of a storm whom a new permission cures and who have no link that works. Raises UsageError.
+
+        Whoever asks again for the same growers before deciding is led to the plan they have.
+        """
+        now = self._clock()
+        async with self._database.transaction() as session:
+            await storms.lock(session)
+            storm = await storms.get(session, storm_id)
+            broken = await storms.still_in(session, storm) if storm else []
+            curable = [each.grower for each in broken if messages.is_cured_by_grower(each.cause)]
+            linked = await consents.working_of(session, now, [grower.id for grower in curable])
+            without = [grower for grower in curable if grower.id not in linked]
+            if not without:
+                raise UsageError("Nobody on this list needs a new link: they have one that works, or work again.")
+            listed = without[:MOST_LINES]
+            bulk = await self._undecided(session, by, {grower.id for grower in listed})
+            if bulk is None:
+                bulk = Bulk(uuid.uuid4().hex, messages.TOGETHER, by, channel, now)
+                lines = [Line(number, grower.name, (grower.id,)) for number, grower in enumerate(listed, start=1)]
+                await self._plan(session, bulk, await planned(session, lines, now))
+            else:
+                await self._journal.fulfil(session, bulk=bulk.id)
+        return StormBulk(bulk, len(listed), len(without) - len(listed))
+
+    async def _undecided(self, session: AsyncSession, by: str, grower_ids: set[str]) -> Bulk | None:
+        for bulk in await bulks.planned_by(session, by, messages.TOGETHER):
+            if {line.grower_id for line in await bulks.lines(session, bulk.id)} == grower_ids:
+                return bulk
+        return None
 
     async def plan_waiting(self) -> None:
         """Plan the lists that came before everybody at Leaf was known, once they all are."""

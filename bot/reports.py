@@ -346,6 +346,15 @@ class StormList:
 
 
 @dataclass(frozen=True)
+class StormBulk:
+    """A list made of a storm's growers: how many are on it, and how many did not fit."""
+
+    bulk: Bulk
+    growers: int
+    left: int
+
+
+@dataclass(frozen=True)
 class Rehearsed:
     """What a channel would have got in the last 30 days, or since the watching began: `watched` says for how long.
 

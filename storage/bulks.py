@@ -72,6 +72,13 @@ async def waiting(session: AsyncSession) -> list[Bulk]:
     return [row.to_record() for row in rows]
 
 
+async def planned_by(session: AsyncSession, person: str, name: str) -> list[Bulk]:
+    """Lists of that name which this person has not decided on yet, the newest first."""
+    theirs = (BulkRow.made_by == person, BulkRow.name == name, BulkRow.state == BulkState.PLANNED)
+    rows = await session.scalars(select(BulkRow).where(*theirs).order_by(BulkRow.made_at.desc(), BulkRow.id))
+    return [row.to_record() for row in rows]
+
+
 async def lines(session: AsyncSession, bulk_id: str) -> list[BulkLine]:
     """Every line, in the order of the file."""
     rows = await session.scalars(select(BulkLineRow).where(BulkLineRow.bulk_id == bulk_id).order_by(BulkLineRow.number))

@@ -162,8 +162,8 @@ async def around(session: AsyncSession, incident_id: str) -> StormTally | None:
     return await tally(session, storm, 0) if storm else None
 
 
-async def still_in(session: AsyncSession, storm: Storm, *, limit: int, offset: int = 0) -> list[Affected]:
-    """A page of the growers who are still broken, in an order that holds while others recover."""
+async def still_in(session: AsyncSession, storm: Storm, *, limit: int | None = None, offset: int = 0) -> list[Affected]:
+    """The growers who are still broken, or a page of them, in an order that holds while others recover."""
     match storm.kind:
         case StormKind.GROWERS:
             query = _broken(storm.id, GrowerRow, IncidentRow.cause, IncidentRow.opened_at)

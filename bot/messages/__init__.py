@@ -6,6 +6,7 @@ from bot.messages.access import access, access_changed
 from bot.messages.bulk import (
     BULK_COLUMNS,
     PASTED,
+    TOGETHER,
     bulk,
     bulk_list_coming,
     bulk_list_name,
@@ -13,6 +14,7 @@ from bot.messages.bulk import (
     bulk_list_words,
     bulk_modal,
     bulk_planned,
+    storm_bulk_planned,
 )
 from bot.messages.casework import (
     acknowledged,
@@ -56,7 +58,7 @@ from bot.messages.replies import audit_anchor, crash, help_text, operator_notice
 from bot.messages.searching import connect_modal, disconnect_modal, status_modal
 from bot.messages.silences import silences
 from bot.messages.status import connection_status, overview
-from bot.messages.storms import NAMED, link_warning, many_warning, storm, storm_list
+from bot.messages.storms import NAMED, is_cured_by_grower, link_warning, many_warning, storm, storm_list
 from bot.messages.subscriptions import (
     FIRST_HOUR,
     subscribe_modal,
@@ -79,6 +81,7 @@ __all__ = [
     "NAMED",
     "OWN",
     "PASTED",
+    "TOGETHER",
     "Message",
     "access",
     "access_changed",
@@ -129,6 +132,7 @@ __all__ = [
     "invitation",
     "invitation_dm",
     "invitation_dm_closed",
+    "is_cured_by_grower",
     "link_just_sent",
     "link_taken_back",
     "link_warning",
@@ -152,6 +156,7 @@ __all__ = [
     "snoozes",
     "status_modal",
     "storm",
+    "storm_bulk_planned",
     "storm_list",
     "subscribe_modal",
     "subscribe_modal_opening",

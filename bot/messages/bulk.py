@@ -15,7 +15,7 @@ from bot.messages.pieces import Message, actions, button, called, paragraphs, qu
 from bot.messages.text import code, count, escape, listing, literal
 from bot.messages.times import in_utc
 from bot.messages.vocabulary import unreachable
-from bot.reports import BulkReport, Letter
+from bot.reports import BulkReport, Letter, StormBulk
 from storage.records import Bulk, BulkLine, BulkState, Consent, ConsentState, Grower, LineFate, StormKind
 
 LISTED = 25
@@ -29,6 +29,9 @@ BAR = 20
 
 PASTED = "pasted list"
 """The name of a list that came without a file's."""
+
+TOGETHER = "list of growers who broke together"
+"""The name of a list that was made of a storm."""
 
 _UNREAD = "I am still reading your growers from Leaf for the first time."
 
@@ -114,6 +117,15 @@ def bulk_planned(bulk: Bulk) -> Message:
         return Message(f"{head} {then}", (section(f"*{head}*", then),))
     then = "What would happen with each line stands in our direct messages. No link has been made yet."
     return Message(f"{head} {then}", (section(f"*{head}*", then),))
+
+
+def storm_bulk_planned(made: StormBulk) -> Message:
+    """To whoever asked for links for all whom a storm broke: where to look."""
+    head = f"I made a list of {count(made.growers, 'grower')} who need a link."
+    lines = ["What would happen with each of them stands in our direct messages. No link has been made yet."]
+    if made.left:
+        lines.append(f"A list takes no more: once these have their links, press again for the other {made.left:,}.")
+    return Message(" ".join((head, *lines)), (section(f"*{head}*", *lines),))
 
 
 def bulk_list_coming(bulk: Bulk) -> Message:
@@ -214,12 +226,12 @@ def _how_they_get_it() -> str:
 
 def _named(bulk: Bulk) -> str:
     """The list in the middle of a sentence."""
-    return f"the {PASTED}" if bulk.name == PASTED else escape(bulk.name)
+    return f"the {bulk.name}" if bulk.name in (PASTED, TOGETHER) else escape(bulk.name)
 
 
 def _heading(bulk: Bulk) -> str:
     """The list at the head of a sentence."""
-    return f"The {PASTED}" if bulk.name == PASTED else escape(bulk.name)
+    return f"The {bulk.name}" if bulk.name in (PASTED, TOGETHER) else escape(bulk.name)
 
 
 def _left_out(columns: Sequence[str]) -> str | None:

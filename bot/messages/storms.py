@@ -82,9 +82,14 @@ def _broken(storm: Storm, tally: StormTally, ill: Sequence[StormKind]) -> Messag
 def _who_and_what(tally: StormTally, ill: Sequence[StormKind]) -> tuple[str, str]:
     """Who must act, and what comes next."""
     who = listing(sorted({CAUSES[cause].who for cause in tally.broken}))
-    if not any(CAUSES[cause].asks_grower for cause in tally.broken):
+    if not any(map(is_cured_by_grower, tally.broken)):
         return who, "Wait; I change this message as they work again."
     return before_any_link(tally, ill) or (who, "Send the rest a reconnect link from the list.")
+
+
+def is_cured_by_grower(cause: Cause) -> bool:
+    """Whether a new permission is what helps."""
+    return CAUSES[cause].asks_grower
 
 
 def before_any_link(tally: StormTally, ill: Sequence[StormKind], *, where: str = "here") -> tuple[str, str] | None:
@@ -184,7 +189,9 @@ def storm_list(page: StormList, now: datetime) -> Message:
     turns = [_turn("Back", page, -1)] if page.page else []
     turns += [_turn("More", page, 1)] if page.page < page.last else []
     again = button("Refresh", "storm-again", _place(page, 0))
-    return Message(f"{head}{turned}.", (section(f"*{head}*{turned}"), *rows, actions(*turns, again)))
+    curable = sum(number for cause, number in page.tally.broken.items() if is_cured_by_grower(cause))
+    together = button("Plan links for all…", "storm-bulk", page.storm.id) if curable > 1 else None
+    return Message(f"{head}{turned}.", (section(f"*{head}*{turned}"), *rows, actions(*turns, together, again)))
 
 
 def _row(each: Affected, consent: Consent | None, now: datetime) -> Block:

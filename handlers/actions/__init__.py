@@ -91,6 +91,7 @@ ACTIONS: dict[str, Action] = {
     "storm-older": Action("storm", Role.VIEWER, listing.turn_storm),
     "storm-newer": Action("storm", Role.VIEWER, listing.turn_storm),
     "storm-again": Action("storm", Role.VIEWER, listing.turn_storm),
+    "storm-bulk": Action("bulk", Role.OPERATOR, bulk.plan_storm),
     "history-older": Action("history", Role.VIEWER, looking.turn_history),
     "history-newest": Action("history", Role.VIEWER, looking.turn_history),
     "disconnect": Action("disconnect", Role.ADMIN, disconnecting.ask),

@@ -12,6 +12,12 @@ async def ask_for_list(click: Click, bot: Bot) -> Reply:
     return Reply(modal=messages.bulk_modal(private_metadata=click.origin), detail={"asked": True})
 
 
+async def plan_storm(click: Click, bot: Bot) -> Reply:
+    """A list of those whom a storm broke and who need a link."""
+    made = await bot.bulk_inviting.plan_storm(click.value, click.user, click.channel)
+    return Reply(messages.storm_bulk_planned(made), detail={"bulk": made.bulk.id})
+
+
 async def start(click: Click, bot: Bot) -> Reply:
     """Make the links."""
     begun = await bot.bulk_inviting.start(click.value, click.user)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
+from bot import bulk_inviting
 from bot.sandbox.leaf import LeafUser
 from bot.sandbox.slack.workspace import Message
+from storage import storms
 from tests.journeys.test_watching import the_engine_sweeps
 from tests.stage import ADA, Stage, buttons_of, eventually, text_of
 
@@ -43,6 +47,62 @@ async def test_a_team_reads_of_many_at_once_turns_the_pages_and_repairs_one(stag
     assert stage.world.slack.posted(stage.alerts) == [storm]
     actions = [entry.action for entry in await stage.audit() if entry.via == "button"]
     assert actions == ["storm", "storm", "connect", "storm"]
+
+
+async def test_links_for_all_who_broke_together_are_planned_once_and_made_when_somebody_says_so(stage: Stage) -> None:
+    users = await many(stage, 7)
+    for user in users[:6]:
+        stage.world.leaf.set_status(user, "UNAUTHENTICATED")
+    stage.world.leaf.set_status(users[6], "TEMPORARILY_UNAVAILABLE")
+    await the_engine_sweeps(stage, "sweep-1")
+    [storm] = await stage.posted(stage.alerts)
+    listed = await stage.presses(storm, "show-storm")
+    warning = await stage.types(f"/fieldview connect {users[0].email}")
+    assert "/connect/" in text_of(await stage.presses(warning, "send-link-anyway"))
+
+    for _ in range(2):
+        told = await stage.presses(listed, "storm-bulk")
+        assert "5 growers who need a link" in text_of(told), "one has a link, and FieldView is what ails another"
+        assert "No link has been made yet" in text_of(told)
+    [plan] = await stage.dm(stage.grace)
+    assert "5 growers would get a link" in text_of(plan)
+    assert len(await stage.running.bot.inviting.working()) == 1, "a plan makes nothing"
+
+    assert (await stage.world.slack.click(stage.grace, plan.channel, plan.ts, "bulk-start")).ok
+    await eventually(lambda: is_told_in(plan, ": 5 links made"))
+    assert len(await stage.running.bot.inviting.working()) == 6
+    await eventually(lambda: all_have_links(stage, users[:6]))
+    refusal = await stage.presses(listed, "storm-bulk")
+    assert "Nobody on this list needs a new link" in text_of(refusal)
+    assert len([message for message in await stage.dm(stage.grace) if "would get a link" in text_of(message)]) == 0
+    deeds = [(entry.action, entry.outcome) for entry in await stage.audit() if entry.action == "bulk"]
+    assert deeds == [("bulk", "done"), ("bulk", "done"), ("bulk", "done"), ("bulk", "refused")]
+
+
+async def all_have_links(stage: Stage, users: list[LeafUser]) -> bool:
+    """Whether the list of those who broke together says of each that a link was made."""
+    page = await stage.running.bot.storms.page(await the_storm(stage), 0)
+    return {user.id for user in users} <= set(page.consents)
+
+
+async def the_storm(stage: Stage) -> str:
+    async with stage.running.bot.database.reading() as session:
+        [storm] = await storms.standing(session)
+    return storm.id
+
+
+async def test_a_list_takes_no_more_than_it_can_and_says_how_many_are_left(
+    stage_on_sqlite: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = stage_on_sqlite
+    monkeypatch.setattr(bulk_inviting, "MOST_LINES", 4)
+    for user in await many(stage, 6):
+        stage.world.leaf.set_status(user, "UNAUTHENTICATED")
+    await the_engine_sweeps(stage, "sweep-1")
+    [storm] = await stage.posted(stage.alerts)
+    told = await stage.presses(await stage.presses(storm, "show-storm"), "storm-bulk")
+    assert "4 growers who need a link" in text_of(told)
+    assert "for the other 2" in text_of(told)
 
 
 async def test_a_card_of_one_of_many_warns_before_its_link_and_sends_it_to_whoever_insists(stage: Stage) -> None:

@@ -40,6 +40,7 @@ from bot.reports import (
     Pile,
     Rehearsed,
     Snoozes,
+    StormBulk,
     Subscribed,
     Subscriptions,
     Tagged,
@@ -941,6 +942,10 @@ def storms() -> Iterator[tuple[str, Shown]]:
     yield "storm's list", messages.storm_list(a_storm_list(), NOW)
     yield "storm's list, one page", messages.storm_list(a_storm_list(page=0, last=0), NOW)
     yield "storm's list, nobody left", messages.storm_list(a_storm_list(tally=a_tally(5, {}), affected=()), NOW)
+    together = a_bulk(bulk=replace(a_bulk().bulk, name=messages.TOGETHER), lines=a_bulk().lines[:2])
+    yield "storm: links for all", messages.storm_bulk_planned(StormBulk(together.bulk, 11, 0))
+    yield "storm: links for more than a list takes", messages.storm_bulk_planned(StormBulk(together.bulk, 1000, 3812))
+    yield "storm: links for all, the plan", messages.bulk(together, NOW)
     yield "link held back, FieldView ill", messages.link_warning(GROWER, [ill])
     yield "link held back, Leaf ill", messages.link_warning(GROWER, [leaf])
     yield "link held back, many broke together", messages.many_warning(GROWER, 312)
