@@ -20,27 +20,31 @@ from bot.errors import (
 from bot.messages.casework import not_done
 from bot.messages.links import account_changed
 from bot.messages.needs import has_happened
-from bot.messages.pieces import Message, paragraphs, quiet, section
+from bot.messages.pieces import Message, quiet, section
 from bot.messages.text import code, escape, listing, mention, sentence, unmarked
 from bot.messages.times import in_utc, lasting, moment
 from storage.records import Notice
 
 
-def help_text(commands: Sequence[tuple[str, str]], *, unknown: str | None = None, hint: str | None = None) -> Message:
-    """Every command in one line; after a slip, what was perhaps meant, and the commands only if nothing was."""
+def help_text(
+    topics: Sequence[tuple[str, Sequence[tuple[str, str]]]], *, unknown: str | None = None, hint: str | None = None
+) -> Message:
+    """How every command is used, by topic; after a slip what was perhaps meant, and this only if nothing was."""
     start = f"I do not know {code(unknown, 40)}." if unknown else ""
     if hint:
         start = f"{start} Did you mean {code(hint)}?".strip()
         return Message(unmarked(start), (section(start, "`/fieldview help` lists what I can do."),))
-    lines = [f"{code(usage)} – {sentence(purpose, 200)}" for usage, purpose in commands]
     blocks = [
         *([section(start)] if start else []),
         section("*I connect growers’ Climate FieldView accounts to Leaf, and tell you when one stops working.*"),
-        *paragraphs(*lines),
+        *(
+            section(f"*{topic}*", *(f"{code(usage)} – {sentence(purpose, 200)}" for usage, purpose in commands))
+            for topic, commands in topics
+        ),
         quiet("A grower is a name, an e-mail, an external id, a Leaf id or an @mention. Only you see my answers."),
     ]
-    words = ", ".join(usage for usage, _ in commands)
-    fallback = unmarked(start) if start else f"What I can do: {escape(words, 1000)}"
+    words = listing([usage.split()[1] for _, commands in topics for usage, _ in commands])
+    fallback = unmarked(start) if start else f"What I can do with /fieldview: {escape(words, 1000)}."
     return Message(fallback, tuple(blocks))
 
 

@@ -47,9 +47,8 @@ class Command:
         return f"{COMMAND} {self.name} {self.arguments}".strip()
 
 
-COMMANDS: dict[str, Command] = {
-    command.name: command
-    for command in (
+TOPICS: dict[str, tuple[Command, ...]] = {
+    "Growers’ connections": (
         Command("connect", "<grower>", "Ask a grower to connect FieldView", Role.OPERATOR, connect.connect),
         Command("bulk", "", "Links for a whole list of growers, from a CSV file", Role.OPERATOR, bulk.bulk),
         Command("links", "[grower]", "Links that are out, to renew or take back", Role.OPERATOR, links.links),
@@ -62,6 +61,8 @@ COMMANDS: dict[str, Command] = {
         ),
         Command("events", "<grower> [days]", "What happened to a connection", Role.VIEWER, events.events),
         Command("disconnect", "<grower>", "End a grower’s connection", Role.ADMIN, disconnect.disconnect),
+    ),
+    "Alerts": (
         Command(
             "subscribe",
             "[#channel] [options | tag:north | @person]",
@@ -77,13 +78,6 @@ COMMANDS: dict[str, Command] = {
             Role.VIEWER,
             subscriptions.subscriptions,
         ),
-        Command("owner", "<grower> [@person] [#channel]", "Who looks after a grower", Role.OPERATOR, owner.owner),
-        Command(
-            "tag", "[grower] [add | remove north, organic]", "Group growers by words of yours", Role.OPERATOR, tag.tag
-        ),
-        Command(
-            "handover", "@from @to", "Give everything of one colleague to another", Role.OPERATOR, handover.handover
-        ),
         Command(
             "escalate",
             "[#channel @lead 4h]",
@@ -92,9 +86,23 @@ COMMANDS: dict[str, Command] = {
             escalate.escalate,
         ),
         Command("snoozes", "", "Which alerts are snoozed, and ending that", Role.VIEWER, snoozes.snoozes),
+    ),
+    "Your team’s work": (
+        Command("owner", "<grower> [@person] [#channel]", "Who looks after a grower", Role.OPERATOR, owner.owner),
+        Command(
+            "tag", "[grower] [add | remove north, organic]", "Group growers by words of yours", Role.OPERATOR, tag.tag
+        ),
+        Command(
+            "handover", "@from @to", "Give everything of one colleague to another", Role.OPERATOR, handover.handover
+        ),
         Command("history", "[grower] [by @person] [since 7d]", "Who did what", Role.VIEWER, history.history),
+    ),
+    "This bot": (
         Command("access", "[who] [role]", "Who may do what", Role.ADMIN, access.access),
         Command("health", "", "How this bot itself is doing", Role.VIEWER, health.health),
         Command("help", "", "What I can do", Role.VIEWER, help.help),
-    )
+    ),
 }
+"""What help shows together, under its heading."""
+
+COMMANDS: dict[str, Command] = {command.name: command for commands in TOPICS.values() for command in commands}

@@ -124,7 +124,7 @@ def every(said: str) -> list[Shown]:
     """Messages of every kind, with this text wherever somebody else's can stand."""
     grower = spoken(a_grower(), said)
     told: list[Shown] = [
-        messages.help_text([("/fieldview x <y>", "Does x")], unknown=said, hint="/fieldview x"),
+        messages.help_text([("All", [("/fieldview x <y>", "Does x")])], unknown=said, hint="/fieldview x"),
         messages.choose_grower(said, [grower, replace(grower, id="2")], "connect", ""),
         messages.unknown_grower(said, [grower], "connect", may_create=True),
         messages.problem(UnknownGrower(said)),
