@@ -309,6 +309,7 @@ def _services(
     )
     flaps = Flaps(database, announcer, journal, clock)
     storms = Storms(database, announcer, journal, clock, settings.storm_size)
+    news = ConsentNews(announcer, journal)
     reducer = Reducer(
         database,
         announcer,
@@ -317,6 +318,7 @@ def _services(
         fieldview.scopes,
         storms,
         flaps,
+        news,
         agreeing_reads=settings.agreeing_reads,
     )
     learning = Learning(journal, clock)
@@ -329,7 +331,6 @@ def _services(
     data_watch = DataWatch(database, leaf, data, clock, settings.leaf_requests_per_second)
     first_data = FirstDataWatch(database, data, announcer, journal, clock)
     silences = Silences(database, data_watch, archive, data, announcer, journal, clock, rules_of(settings))
-    news = ConsentNews(announcer, journal)
     inviting = Inviting(
         database=database,
         slack=slack,
@@ -396,6 +397,7 @@ def _services(
         data=data,
         announcer=announcer,
         journal=journal,
+        news=news,
         queue=jobs,
         clock=clock,
         time_to_undo=timedelta(seconds=settings.disconnect_undo),

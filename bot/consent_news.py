@@ -12,7 +12,7 @@ from bot.announcer import Announcer
 from bot.correspondence import reminder_name
 from bot.journal import Journal
 from storage import bulks, consents, growers
-from storage.records import AnnouncementKind, Consent, NoteKind, ThreadNote
+from storage.records import AnnouncementKind, Consent, ConsentState, NoteKind, ThreadNote, Trouble
 
 LOGIN_TIME = timedelta(minutes=30)
 """How long a grower may take at FieldView; what was begun before the link expired, or was replaced, may finish within
@@ -70,6 +70,37 @@ class ConsentNews:
         """Another link took the place of this one, which is in use: what was begun may finish, and nothing begins."""
         await consents.replace(session, consent, at, until=(consent.begun_at or at) + LOGIN_TIME)
         await self.tell_no_more(session, consent)
+
+    async def withdraw(
+        self,
+        session: AsyncSession,
+        grower_id: str,
+        at: datetime,
+        why: Trouble | None = None,
+        *,
+        made_before: datetime | None = None,
+    ) -> int:
+        """This grower's links end, all or those made before a moment; returns how many ended at once.
+
+        What is in use may be finished. `why` says what ended them when it was not another link.
+        """
+        withdrawn = 0
+        for known in await consents.open_of_grower(session, grower_id):
+            if made_before is not None and known.created_at >= made_before:
+                continue
+            # Whoever is just beginning it is waited for, and then seen.
+            await consents.lock(session, known.id)
+            older = await consents.get(session, known.id) or known
+            in_use = older.begun_at is not None and at - older.begun_at < LOGIN_TIME
+            ended = {"trouble": why, "finished_at": at} if why else {}
+            if in_use or not await consents.move(session, older.id, ConsentState.OPEN, ConsentState.REVOKED, **ended):
+                await self.replaced(session, older, at)
+                continue
+            withdrawn += 1
+            await self.tell_no_more(session, older)
+            if why:
+                await self.record(session, older, "consent-withdrawn", "done", "", {"why": why})
+        return withdrawn
 
     async def tell_no_more(self, session: AsyncSession, consent: Consent) -> None:
         """Whatever was told of a link whose place another one took is mended; nobody hears anything new."""

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.announcer import Announcer
 from bot.archive import Archive
+from bot.consent_news import ConsentNews
 from bot.dataflow import DataFlows
 from bot.errors import NotAllowed, ProviderError, ProviderUnavailable, UsageError
 from bot.jobs import Queue
@@ -25,7 +26,7 @@ from bot.reducer import Reading, Reducer
 from bot.reports import Loss
 from storage import connections, consents, disconnections, growers, leaf_events
 from storage.database import Database
-from storage.records import AnnouncementKind, Disconnection, DisconnectionState, Grower
+from storage.records import AnnouncementKind, Disconnection, DisconnectionState, Grower, Trouble
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +53,7 @@ class Disconnecting:
         data: DataFlows,
         announcer: Announcer,
         journal: Journal,
+        news: ConsentNews,
         queue: Queue,
         clock: Callable[[], datetime],
         time_to_undo: timedelta,
@@ -65,6 +67,7 @@ class Disconnecting:
         self._data = data
         self._announcer = announcer
         self._journal = journal
+        self._news = news
         self._queue = queue
         self._clock = clock
         self._time_to_undo = time_to_undo
@@ -231,7 +234,12 @@ class Disconnecting:
 
     async def _finish(self, wanted: Disconnection, state: DisconnectionState) -> None:
         async with self._database.transaction() as session:
+            await growers.lock(session, wanted.grower_id)
             await self._over(session, wanted, (DisconnectionState.ENDING,), state, job=True)
+            if state is DisconnectionState.DONE:
+                # A link that was sent since is for connecting anew.
+                why, before = Trouble.DISCONNECTED, wanted.asked_at
+                await self._news.withdraw(session, wanted.grower_id, self._clock(), why, made_before=before)
 
     async def _over(
         self,

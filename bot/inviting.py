@@ -14,7 +14,7 @@ from bot import messages
 from bot.announcer import Announcer
 from bot.chasing import falls_due
 from bot.code_words import code_word
-from bot.consent_news import LOGIN_TIME, ConsentNews
+from bot.consent_news import ConsentNews
 from bot.correspondence import Correspondence, may_press_again
 from bot.directory import Directory
 from bot.errors import (
@@ -147,7 +147,7 @@ class Inviting:
             time_zone=(person.zone if person else None) or asker.zone,
         )
         consent = replace(consent, remind_at=falls_due(consent))
-        replaced = await self._withdraw_older(session, grower.id, now)
+        replaced = await self._news.withdraw(session, grower.id, now)
         await consents.add(session, consent, token_hash)
         claimed = await owners.claim(session, grower.id, asker.id) is not None
         if incident:
@@ -159,20 +159,6 @@ class Inviting:
         if latest and latest.renewal_asked_at:
             await self._announcer.has_news(session, AnnouncementKind.CONSENT_RENEWAL, latest.id)
         return Issued(consent, connection, replaced, claimed)
-
-    async def _withdraw_older(self, session: AsyncSession, grower_id: str, now: datetime) -> int:
-        withdrawn = 0
-        for known in await consents.open_of_grower(session, grower_id):
-            # Whoever is just beginning it is waited for, and then seen.
-            await consents.lock(session, known.id)
-            older = await consents.get(session, known.id) or known
-            in_use = older.begun_at is not None and now - older.begun_at < LOGIN_TIME
-            if in_use or not await consents.move(session, older.id, ConsentState.OPEN, ConsentState.REVOKED):
-                await self._news.replaced(session, older, now)
-                continue
-            withdrawn += 1
-            await self._news.tell_no_more(session, older)
-        return withdrawn
 
     async def _sent(self, invitation: Invitation, person: Person) -> Invitation:
         """The invitation, delivered by DM where that is possible; a Slack that is only slow is tried on and on."""

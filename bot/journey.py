@@ -136,7 +136,9 @@ class Journey:
             )
 
     async def is_settled(self, consent: Consent) -> bool:
-        """Whether nobody needs this link any more: the grower has been connected through another since it was made."""
+        """Whether nobody needs this link any more: the grower has been connected without it since it was made."""
+        if consent.trouble == Trouble.WORKS_WITHOUT:
+            return True
         async with self._database.reading() as session:
             latest = await consents.latest_connected(session, consent.grower_id)
         return bool(latest and latest.finished_at and latest.finished_at >= consent.created_at)

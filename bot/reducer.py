@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.announcer import Announcer
+from bot.consent_news import ConsentNews
 from bot.errors import UnknownGrower
 from bot.flaps import Flaps
 from bot.journal import Journal
@@ -30,6 +31,7 @@ from storage.records import (
     Incident,
     NoteKind,
     ThreadNote,
+    Trouble,
 )
 
 INCIDENT_STATUSES = (CredentialStatus.BROKEN, CredentialStatus.LIMITED, CredentialStatus.UNKNOWN)
@@ -73,6 +75,7 @@ class Reducer:
         needed_scopes: Sequence[str],
         storms: Storms,
         flaps: Flaps,
+        news: ConsentNews,
         *,
         agreeing_reads: int = AGREEING_READS,
     ) -> None:
@@ -83,6 +86,7 @@ class Reducer:
         self._needed_scopes = tuple(needed_scopes)
         self._storms = storms
         self._flaps = flaps
+        self._news = news
         self.agreeing_reads = agreeing_reads
 
     # What is believed
@@ -119,6 +123,8 @@ class Reducer:
         if await connections.change(session, seen, known.status if known else None, source):
             completed = consent.id if consent else known.completing_consent if known else None
             await self._follow(session, seen, completed, source)
+            if known is None or known.status is CredentialStatus.ABSENT:
+                await self._came_without(session, seen, completed)
         return True
 
     def _voices_needed(self, known: Connection | None, seen: Connection) -> int:
@@ -247,6 +253,11 @@ class Reducer:
             if completed:
                 await self._announcer.has_news(session, AnnouncementKind.CONSENT_OUTCOME, completed)
 
+    async def _came_without(self, session: AsyncSession, now: Connection, completed: str | None) -> None:
+        """Somebody who was not connected is, and not through a link of ours: nobody need be asked any more."""
+        if now.status is CredentialStatus.HEALTHY and not completed:
+            await self._news.withdraw(session, now.grower_id, self._clock(), Trouble.WORKS_WITHOUT)
+
     async def _open_incident(self, session: AsyncSession, now: Connection, source: str) -> None:
         grower = await growers.get(session, now.grower_id)
         if grower is None:
@@ -284,11 +295,14 @@ class Reducer:
             )
             self._storms.changed(session, incident.id)
             await self._record(session, incident, "incident-recovered", source)
+            if by == "leaf":
+                await self._news.withdraw(session, incident.grower_id, self._clock(), Trouble.WORKS_WITHOUT)
 
     async def let_go(self, session: AsyncSession, grower_id: str, at: datetime) -> None:
         """Leaf has no such user any more: nothing is wrong with the connection, it is over."""
         await growers.mark_gone(session, grower_id, at)
         await growers.lock(session, grower_id)
+        await self._news.withdraw(session, grower_id, at, Trouble.DISCONNECTED)
         known = await connections.get(session, grower_id)
         if known is None or known.status is CredentialStatus.ABSENT or at < known.checked_at:
             return

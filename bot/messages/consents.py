@@ -11,7 +11,7 @@ from bot.messages.first_data import first_data_line
 from bot.messages.pieces import Message, actions, button, called, quiet, section, told_apart
 from bot.messages.text import count, escape, mention, often, unmarked
 from bot.messages.times import lasting, moment
-from bot.messages.vocabulary import missing_parts, trouble
+from bot.messages.vocabulary import TROUBLES, missing_parts, trouble
 from bot.reports import DataFlow
 from storage.records import Connection, Consent, ConsentState, CredentialStatus, FirstData, Grower
 
@@ -97,12 +97,15 @@ def standing(consent: Consent, now: datetime) -> str:
         case ConsentState.DECLINED:
             return f"The grower said no to the {link} {asked} sent."
         case ConsentState.REVOKED:
-            taken = (
-                f"{mention(consent.revoked_by)} took it back" if consent.revoked_by else "a newer one took its place"
-            )
-            return f"The {link} {asked} sent no longer works: {taken}."
+            return f"The {link} {asked} sent no longer works: {_taken(consent)}."
         case ConsentState.FAILED:
             return f"The grower agreed, but it did not go through: {trouble(consent.trouble)}."
+
+
+def _taken(consent: Consent) -> str:
+    if consent.revoked_by:
+        return f"{mention(consent.revoked_by)} took it back"
+    return TROUBLES.get(consent.trouble or "") or "a newer one took its place"
 
 
 def is_again(consent: Consent) -> bool:
@@ -292,6 +295,10 @@ def _outcome(
         case ConsentState.REVOKED if consent.revoked_by:
             then = f"{mention(consent.revoked_by)} did that. Nothing is shared through it."
             return "⚪", f"The link for {name} was taken back.", then
+        case ConsentState.REVOKED if consent.trouble == "works-without":
+            return "🟢", f"{name} need not answer any more.", "FieldView is connected and works without that link."
+        case ConsentState.REVOKED if consent.trouble == "disconnected":
+            return "⚪", f"The link for {name} no longer works.", "The connection was ended, so nobody is asked for it."
         case ConsentState.REVOKED:
             then = "A newer link took its place, or the grower is connected."
             return "⚪", f"The link for {name} no longer works.", then

@@ -447,6 +447,9 @@ _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
     "consent-opened": lambda whom, detail: "opened the link, as far as a browser tells",
     "consent-reminded": _plain("reminded", whom="a grower"),
     "consent-expired": lambda whom, detail: f"found that the unused link of {whom or 'a grower'} had run out",
+    "consent-withdrawn": lambda whom, detail: (
+        f"ended the link of {whom or 'a grower'}, as {trouble(str(detail.get('why')))}"
+    ),
     "consent-replaced": lambda whom, detail: f"ended the link of {whom or 'a grower'} that a newer one had replaced",
     "consent-renewal-asked": lambda whom, detail: "asked for a new link",
     "consent-held": _plain("held an approval for another FieldView account of", whom="a grower"),

@@ -63,12 +63,18 @@ def invitation_dm_closed(letter: Letter, now: datetime) -> Message:
     return Message(plain, blocks)
 
 
+_WITHDRAWN = {"works-without": "works", "disconnected": "ended"}
+"""How a link ended that nobody took back and no other link replaced."""
+
+
 def _ending(consent: Consent, now: datetime) -> str:
     match consent.state:
         case ConsentState.EXCHANGING | ConsentState.DELIVERING:
             return "under_way"
         case ConsentState.OPEN:
             return "expired" if now >= consent.expires_at else "begun"
+        case ConsentState.REVOKED if consent.trouble in _WITHDRAWN:
+            return _WITHDRAWN[consent.trouble]
         case state:
             return state.value
 

@@ -194,6 +194,8 @@ TROUBLES = {
     "nobody-decided": "nobody of the team decided in time about the FieldView account",
     "undelivered": "the direct message did not arrive",
     "somebody-elses-account": "it was another grower’s FieldView account",
+    "works-without": "FieldView works without it",
+    "disconnected": "the connection was ended",
 }
 
 

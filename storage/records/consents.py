@@ -26,7 +26,7 @@ class ConsentState(StrEnum):
 
 
 class Trouble(StrEnum):
-    """Why a consent is not through yet, kept in `Consent.trouble`."""
+    """Why a consent is not through yet, or never will be, kept in `Consent.trouble`."""
 
     DENIED = "denied-at-fieldview"
     CODE_REFUSED = "code-refused"
@@ -39,6 +39,8 @@ class Trouble(StrEnum):
     SOMEBODY_ELSES = "somebody-elses-account"
     UNDECIDED = "nobody-decided"
     UNDELIVERED = "undelivered"
+    WORKS_WITHOUT = "works-without"
+    DISCONNECTED = "disconnected"
 
 
 @dataclass(frozen=True)

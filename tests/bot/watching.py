@@ -14,6 +14,7 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.announcer import DELIVER, Announcer
+from bot.consent_news import ConsentNews
 from bot.correspondence import Correspondence
 from bot.dataflow import DataFlows
 from bot.flaps import Flaps
@@ -192,7 +193,10 @@ def _composed(world: World, database: Database, alert_channel: bool, agreeing_re
     journal = Journal(database, SecretStr("key"), clock)
     flaps = Flaps(database, announcer, journal, clock)
     storms = Storms(database, announcer, journal, clock, storm_size)
-    reducer = Reducer(database, announcer, journal, clock, NEEDED_SCOPES, storms, flaps, agreeing_reads=agreeing_reads)
+    news = ConsentNews(announcer, journal)
+    reducer = Reducer(
+        database, announcer, journal, clock, NEEDED_SCOPES, storms, flaps, news, agreeing_reads=agreeing_reads
+    )
     monitor = Monitor(database, leaf, reducer, announcer, Learning(journal, clock), clock, storms, nobody_else)
     ada = world.leaf.add_user("Ada Lovelace Farms", "ada@example.com", "L-1815")
     return Watch(

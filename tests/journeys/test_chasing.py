@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -13,7 +15,7 @@ from storage import consents
 from tests.consenting import asked, asked_boole, browser, consent_of, settled, times, until_state
 from tests.journeys.test_buttons import click
 from tests.security.test_slack_requests import FORM, Sender
-from tests.stage import Stage, buttons_of, link_in, set_up, text_of
+from tests.stage import ADA, Stage, buttons_of, link_in, set_up, text_of
 
 CHICAGO = ZoneInfo("America/Chicago")
 REMINDED = "consent-reminded"
@@ -186,3 +188,77 @@ async def test_a_short_link_is_not_worth_a_reminder(sqlite_url: str) -> None:
         await looks(stage)
         assert await times(stage, REMINDED) == 0
         assert "ran out" in text_of((await stage.dm(stage.grace))[-1])
+
+
+async def test_whose_connection_heals_by_itself_is_asked_for_nothing_more(stage: Stage) -> None:
+    """A link was out; Leaf reads again without it. Neither the grower nor the agent hears another word about it."""
+    await stage.connects()
+    await settled(stage)
+    await morning(stage, 1)
+    await stage.world.leaf.revoke(ADA)
+    await stage.until_status(ADA, "broken")
+    link = await asked(stage)
+    asked_by_dm = (await letters(stage))[-1]
+    told_before = len(await stage.dm(stage.grace))
+    stage.world.leaf.restore(stage.world.leaf.find(ADA))
+    stage.world.clock.advance(timedelta(hours=1))
+    await stage.sweeps_now()
+    await stage.until_status(ADA, "healthy")
+    await stage.delivered()
+    assert "Your FieldView is connected and works" in text_of(asked_by_dm)
+    assert "/connect/" not in repr(asked_by_dm.blocks)
+    async with browser(stage) as ada:
+        page = await ada.opens(link)
+        assert page.status_code == 410
+        assert "You need do nothing" in page.text
+
+    so_far = len(await letters(stage))
+    for _ in range(9):
+        stage.world.clock.advance(timedelta(days=1))
+        await looks(stage)
+    assert len(await letters(stage)) == so_far
+    assert len(await stage.dm(stage.grace)) == told_before
+    assert await times(stage, REMINDED) == 0
+    assert [detail for action, detail in await details(stage) if action == "consent-withdrawn"] == [
+        {"why": "works-without"}
+    ]
+    assert "No link is out" in text_of(await stage.types("/fieldview links"))
+
+
+async def details(stage: Stage) -> list[tuple[str, Any]]:
+    return [(entry.action, json.loads(entry.detail or "{}")) for entry in await stage.audit()]
+
+
+async def test_a_grower_who_is_connected_without_our_link_is_not_reminded_of_it(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await settled(stage)
+    await morning(stage, 1)
+    await asked(stage)
+    stage.world.leaf.connect(ADA)
+    stage.world.clock.advance(timedelta(hours=1))
+    await stage.sweeps_now()
+    await stage.until_status(ADA, "healthy")
+    await stage.delivered()
+    [letter] = await letters(stage)
+    assert "Your FieldView is connected and works" in text_of(letter)
+    stage.world.clock.advance(timedelta(days=3))
+    await looks(stage)
+    assert len(await letters(stage)) == 1
+
+
+async def test_who_is_just_signing_in_when_it_heals_may_finish(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await stage.connects()
+    await settled(stage)
+    await morning(stage, 1)
+    await stage.world.leaf.revoke(ADA)
+    await stage.until_status(ADA, "broken")
+    link = await asked(stage)
+    async with browser(stage) as ada:
+        at_fieldview = await ada.begins(link)
+        stage.world.leaf.restore(stage.world.leaf.find(ADA))
+        stage.world.clock.advance(timedelta(minutes=5))
+        await stage.sweeps_now()
+        await stage.until_status(ADA, "healthy")
+        assert (await ada.approves(at_fieldview)).status_code == 303
+    await until_state(stage, "connected")

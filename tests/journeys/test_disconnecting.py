@@ -132,6 +132,30 @@ async def test_nothing_is_ended_before_the_time_to_undo_is_over(stage: Stage) ->
     assert "not connected" in text_of(await confirms(stage))
 
 
+async def test_whoever_is_disconnected_is_not_asked_to_connect_any_more(stage: Stage) -> None:
+    await stage.connects()
+    await stage.world.leaf.revoke(ADA)
+    await stage.until_status(ADA, "broken")
+    await asked(stage)
+    letter = (await stage.dm(stage.ada))[-1]
+    question = await stage.types("/fieldview disconnect Ada Lovelace Farms", stage.linus)
+    await stage.presses(question, "disconnect-confirm", stage.linus)
+    await stage.time_to_undo_passes()
+    await stage.until_status(ADA, "absent")
+    await eventually(lambda: says(letter, "This link no longer works"))
+    assert "You need do nothing" in text_of(letter)
+    written = len(await stage.dm(stage.ada))
+    stage.world.clock.advance(days(3))
+    await stage.running.bot.chasing.chase_job("test")
+    await stage.delivered()
+    assert len(await stage.dm(stage.ada)) == written
+    assert "No link is out" in text_of(await stage.types("/fieldview links"))
+
+
+async def says(message: Message, words: str) -> bool:
+    return words in text_of(message)
+
+
 async def test_undo_keeps_it_and_says_so_where_it_was_announced(stage: Stage) -> None:
     await confirms(stage)
     [message] = await stage.dm(stage.linus)
