@@ -13,9 +13,9 @@ from bot.journal import Deed, Journal
 from bot.people import teammate
 from bot.slack.client import SlackClient
 from bot.subscribing import Subscribing
-from storage import escalations, growers
+from storage import consents, escalations, growers
 from storage.database import Database
-from storage.records import AnnouncementKind, Escalation, Incident
+from storage.records import AnnouncementKind, Consent, Escalation, Incident
 
 USAGE = "/fieldview escalate #channel @lead 4h"
 MOST_HOURS = 99
@@ -85,11 +85,13 @@ class Escalating:
         now = self._clock()
         for escalation in await self.everywhere():
             async with self._database.reading() as session:
-                waiting = await escalations.candidates(
-                    session, escalation.channel, now - timedelta(minutes=escalation.minutes)
-                )
-            for incident in waiting:
-                if _due(incident, escalation) <= now:
+                since = now - timedelta(minutes=escalation.minutes)
+                waiting = [
+                    (incident, await consents.latest_for_incident(session, incident.id))
+                    for incident in await escalations.candidates(session, escalation.channel, since, now)
+                ]
+            for incident, link in waiting:
+                if _due(incident, link, escalation) <= now:
                     await self._call(incident, escalation, now)
 
     async def _call(self, incident: Incident, escalation: Escalation, now: datetime) -> None:
@@ -103,9 +105,10 @@ class Escalating:
             await self._journal.done(session, deed, grower, incident=incident.id, lead=escalation.lead)
 
 
-def _due(incident: Incident, escalation: Escalation) -> datetime:
-    """Since it broke, or since somebody who had snoozed it left it again."""
-    since = max(incident.opened_at, incident.care.woken_at or incident.opened_at)
+def _due(incident: Incident, link: Consent | None, escalation: Escalation) -> datetime:
+    """Since it broke, since whoever had snoozed it left it again, or since the last link for it came to nothing."""
+    ended = min(link.finished_at or link.expires_at, link.expires_at) if link else incident.opened_at
+    since = max(incident.opened_at, incident.care.woken_at or incident.opened_at, ended)
     zone = workhours.zone(escalation.zone) or workhours.zone(DEFAULT_ZONE)
     if zone is None:
         raise LookupError("no time zones on this machine")

@@ -105,7 +105,7 @@ async def forgotten(
             func.row_number().over(partition_by=whose, order_by=first).label("nth"),
         )
         .where(
-            *_waits_for_the_team(now),
+            *waits_for_the_team(now),
             *_forgotten(since),
             ~storm.exists(),
             whose.not_in(of_growers.where(IncidentRow.reminded_at > told_since)),
@@ -138,7 +138,7 @@ async def forgotten_in_storms(
         .where(
             StormRow.told_at <= since,
             *_not_reminded(since),
-            *_waits_for_the_team(now),
+            *waits_for_the_team(now),
             *_forgotten(since),
         )
         .group_by(StormRow.id, owner)
@@ -162,7 +162,7 @@ async def remind(session: AsyncSession, incident_id: str, at: datetime, *, befor
     return await _set(session, incident_id, quiet_since, reminded_at=at) is not None
 
 
-def _waits_for_the_team(now: datetime) -> list[ColumnElement[bool]]:
+def waits_for_the_team(now: datetime) -> list[ColumnElement[bool]]:
     """Channels have heard of it, waiting does not mend it, and no link is about to."""
     link = select(ConsentRow.id).where(
         ConsentRow.incident_id == IncidentRow.id,

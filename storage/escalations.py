@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from storage.care import waits_for_the_team
 from storage.records import AnnouncementKind, Escalation, Incident
 from storage.tables import AnnouncementRow, EscalationRow, IncidentRow
 from storage.upserts import insert
@@ -51,8 +52,11 @@ async def of_lead(session: AsyncSession, lead: str) -> list[str]:
     return list(await session.scalars(query))
 
 
-async def candidates(session: AsyncSession, channel: str, before: datetime) -> list[Incident]:
-    """Incidents on a card in that channel since before that moment that nobody has taken up; oldest first."""
+async def candidates(session: AsyncSession, channel: str, before: datetime, now: datetime) -> list[Incident]:
+    """Incidents on a card in that channel since before that moment that nobody has taken up; oldest first.
+
+    A link that is out is somebody's doing, and what waiting mends is nobody's.
+    """
     rows = await session.scalars(
         select(IncidentRow)
         .join(AnnouncementRow, AnnouncementRow.subject == IncidentRow.id)
@@ -61,7 +65,7 @@ async def candidates(session: AsyncSession, channel: str, before: datetime) -> l
             AnnouncementRow.channel == channel,
             AnnouncementRow.ts.is_not(None),
             IncidentRow.opened_at <= before,
-            *_UNTAKEN,
+            *_untaken(now),
         )
         .order_by(IncidentRow.opened_at, IncidentRow.id)
     )
@@ -72,16 +76,18 @@ async def escalate(session: AsyncSession, incident_id: str, lead: str, at: datet
     """Note that the lead is told; False when somebody has taken it up meanwhile, or a lead was told before."""
     told = await session.scalar(
         update(IncidentRow)
-        .where(IncidentRow.id == incident_id, *_UNTAKEN)
+        .where(IncidentRow.id == incident_id, *_untaken(at))
         .values(escalated_to=lead, escalated_at=at)
         .returning(IncidentRow.id)
     )
     return told is not None
 
 
-_UNTAKEN = (
-    IncidentRow.recovered_at.is_(None),
-    IncidentRow.acknowledged_by.is_(None),
-    IncidentRow.snoozed_by.is_(None),
-    IncidentRow.escalated_at.is_(None),
-)
+def _untaken(now: datetime) -> list[ColumnElement[bool]]:
+    return [
+        IncidentRow.recovered_at.is_(None),
+        IncidentRow.acknowledged_by.is_(None),
+        IncidentRow.snoozed_by.is_(None),
+        IncidentRow.escalated_at.is_(None),
+        *waits_for_the_team(now),
+    ]

@@ -78,7 +78,7 @@ def _acknowledged(care: Care) -> list[str]:
 def _escalated(care: Care) -> list[str]:
     if not care.escalated_to or care.escalated_at is None or care.acknowledged_by:
         return []
-    return [f"*Nobody has taken this up*, so I told {mention(care.escalated_to)} {moment(care.escalated_at)}"]
+    return [f"*Nobody had taken this up in time*, so I told {mention(care.escalated_to)} {moment(care.escalated_at)}"]
 
 
 def case_menu(card: IncidentCard, now: datetime) -> OverflowMenuElement:

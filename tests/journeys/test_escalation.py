@@ -48,14 +48,14 @@ async def test_a_lead_is_told_once_after_so_many_working_hours(stage: Stage) -> 
     await later(stage, minutes=15)
     [message] = told(stage)
     assert message.text.startswith(f"<@{stage.linus}> nobody has taken this up yet. Sato Family Orchards")
-    assert "Nobody has taken this up" in text_of(card)
+    assert "Nobody had taken this up in time" in text_of(card)
     await later(stage, days=3)
     assert len(told(stage)) == 1
     [row] = [entry for entry in await stage.audit() if entry.action == "escalated"]
     assert (row.actor, row.outcome, row.target_name) == ("job:escalation", "done", "Sato Family Orchards")
     await stage.presses(message, "acknowledge", stage.linus)
     await stage.delivered()
-    assert "Nobody has taken this up" not in text_of(card)
+    assert "Nobody had taken this up" not in text_of(card)
 
 
 async def test_nights_and_weekends_do_not_count(stage: Stage) -> None:
@@ -97,6 +97,34 @@ async def test_after_a_snooze_the_hours_begin_anew(stage_on_sqlite: Stage) -> No
     assert told(stage) == []
     await later(stage, hours=18)
     assert len(told(stage)) == 1
+
+
+async def test_a_link_that_is_out_is_somebodys_doing_until_it_comes_to_nothing(stage: Stage) -> None:
+    await is_monday_morning(stage)
+    await sets(stage)
+    card = await breaks(stage)
+    await stage.presses(card, "send-link")
+    await later(stage, days=1)
+    assert told(stage) == [], "Grace has sent a link: it is the grower's turn"
+    stage.world.clock.advance(timedelta(days=6, hours=-1))
+    await later(stage, hours=2)
+    assert told(stage) == [], "the link has only just run out"
+    await later(stage, hours=4)
+    assert len(told(stage)) == 1
+
+
+async def test_no_lead_is_told_of_what_nobody_can_mend(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await is_monday_morning(stage)
+    await sets(stage)
+    stage.world.leaf.set_status(stage.world.leaf.find(SATO), "TEMPORARILY_UNAVAILABLE")
+    await stage.sweeps_now()
+    stage.world.clock.advance(timedelta(days=2))
+    await stage.sweeps_now()
+    [card] = await stage.posted(stage.alerts)
+    assert "FieldView does not answer" in text_of(card)
+    await later(stage, days=1)
+    assert told(stage) == []
 
 
 async def test_only_the_channel_it_is_set_for_escalates_and_it_can_be_ended(stage_on_sqlite: Stage) -> None:
