@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -117,41 +117,48 @@ def _address(text: str) -> str:
 
 
 async def find_exactly(session: AsyncSession, typed: str, *, gone_too: bool = False) -> list[Grower]:
-    """Everybody who answers to what was typed, by the first of id, externalId, e-mail and name that anybody has."""
+    """Whoever has this id; else everybody whose externalId, e-mail or name it is."""
     folded = fold(typed)
     there = true() if gone_too else GrowerRow.gone_at.is_(None)
-    answers = (
-        GrowerRow.id == typed.strip(),
-        GrowerRow.folded_external_id == folded,
-        GrowerRow.folded_email == folded,
-        GrowerRow.folded_name == folded,
-    )
-    by = case(*((answer, place) for place, answer in enumerate(answers)))
-    found = (await session.execute(select(GrowerRow, by).where(or_(*answers), there).order_by(by).limit(100))).all()
+    is_id = GrowerRow.id == typed.strip()
+    answers = (is_id, *(column == folded for column in _WORDS))
+    by = case((is_id, 0), else_=1)
+    query = select(GrowerRow, by).where(or_(*answers), there).order_by(by, GrowerRow.folded_name, GrowerRow.id)
+    found = (await session.execute(query.limit(100))).all()
     return [row.to_record() for row, place in found if place == found[0][1]]
 
 
 async def answering(session: AsyncSession, words: Iterable[str]) -> dict[str, list[Grower]]:
     """Whoever answers to each of these words, as `find_exactly` does for one; nothing for words nobody answers to."""
     folded = {word: fold(word) for word in words}
-    found: dict[str, list[Grower]] = {}
-    for column, keys in (
-        (GrowerRow.id, {word: word.strip() for word in folded}),
-        (GrowerRow.folded_external_id, folded),
-        (GrowerRow.folded_email, folded),
-        (GrowerRow.folded_name, folded),
-    ):
-        open_words = {word: key for word, key in keys.items() if key and word not in found}
-        by_key: dict[str | None, list[Grower]] = {}
-        sought = sorted(set(open_words.values()))
-        for start in range(0, len(sought), 500):
-            rows = await session.scalars(
-                select(GrowerRow).where(column.in_(sought[start : start + 500]), GrowerRow.gone_at.is_(None))
-            )
-            for row in rows:
-                by_key.setdefault(getattr(row, column.key), []).append(row.to_record())
-        found |= {word: by_key[key] for word, key in open_words.items() if key in by_key}
+    by_id = await _having(session, GrowerRow.id, {word.strip() for word in folded})
+    found = {word: by_id[word.strip()] for word in folded if word.strip() in by_id}
+    others = {word: key for word, key in folded.items() if key and word not in found}
+    for column in _WORDS:
+        having = await _having(session, column, set(others.values()))
+        for word, key in others.items():
+            known = found.setdefault(word, []) if key in having else []
+            known += [grower for grower in having.get(key, ()) if grower not in known]
     return found
+
+
+async def _having(
+    session: AsyncSession, column: InstrumentedAttribute[Any], keys: Collection[str]
+) -> dict[str, list[Grower]]:
+    """By key, the growers still at Leaf who have it in that column."""
+    found: dict[str, list[Grower]] = {}
+    sought = sorted(keys)
+    for start in range(0, len(sought), 500):
+        rows = await session.scalars(
+            select(GrowerRow).where(column.in_(sought[start : start + 500]), GrowerRow.gone_at.is_(None))
+        )
+        for row in rows:
+            found.setdefault(getattr(row, column.key), []).append(row.to_record())
+    return found
+
+
+_WORDS = (GrowerRow.folded_external_id, GrowerRow.folded_email, GrowerRow.folded_name)
+"""What somebody may mean a grower by, besides the id."""
 
 
 async def find_similar(session: AsyncSession, typed: str, limit: int) -> list[Grower]:
@@ -197,13 +204,17 @@ async def in_order(session: AsyncSession, ids: Sequence[str], limit: int = 50) -
 
 
 async def save(session: AsyncSession, growers: Sequence[Grower]) -> None:
-    """Add these growers or bring them up to date; a Slack user already known is kept."""
+    """Add these growers or bring them up to date; a Slack user already known is kept unless the address changes."""
     newest = {grower.id: grower for grower in growers}
     for start in range(0, len(newest), 500):
         # In the order of ids, so that two who save the same growers wait for each other and never in a circle.
         statement = insert(session, GrowerRow).values([_values(newest[key]) for key in sorted(newest)[start:][:500]])
         given: dict[str, Any] = {name: statement.excluded[name] for name in _values(growers[0]) if name != "id"}
-        given["slack_user"] = func.coalesce(statement.excluded.slack_user, GrowerRow.slack_user)
+        # Found by their address: whoever has another one by now is another person.
+        address = statement.excluded.folded_email
+        is_they = or_(address.is_(None), GrowerRow.folded_email.is_not_distinct_from(address))
+        known = case((is_they, GrowerRow.slack_user))
+        given["slack_user"] = func.coalesce(statement.excluded.slack_user, known)
         await session.execute(statement.on_conflict_do_update(index_elements=[GrowerRow.id], set_=given))
 
 

@@ -88,6 +88,23 @@ async def test_an_id_wins_over_a_name_and_growers_of_one_name_are_all_found(data
         assert {found.id for found in await growers.find_exactly(session, "Green  Acres")} == {"1", "2"}
 
 
+async def test_what_one_is_called_and_another_has_as_external_id_means_both(database: Database) -> None:
+    two = [Grower("1", "Green Acres", None, "Smith"), Grower("2", "Smith")]
+    await write(database, lambda session: growers.save(session, two))
+    async with database.reading() as session:
+        assert {found.id for found in await growers.find_exactly(session, "smith")} == {"1", "2"}
+        answering = await growers.answering(session, ["smith", "Green Acres", "2", "nobody"])
+    found = {word: {grower.id for grower in those} for word, those in answering.items()}
+    assert found == {"smith": {"1", "2"}, "Green Acres": {"1"}, "2": {"2"}}
+
+
+async def test_whoever_has_another_address_by_now_may_be_another_person(database: Database, ada: Grower) -> None:
+    await write(database, lambda session: growers.set_slack_user(session, ada.id, "U1"))
+    await write(database, lambda session: growers.save(session, [replace(ada, email="bob@example.com")]))
+    async with database.reading() as session:
+        assert await growers.by_slack_user(session, "U1") is None
+
+
 async def test_percent_and_underscore_are_letters_like_others(database: Database) -> None:
     named = [
         Grower("1", "100% Corn"),
