@@ -378,8 +378,13 @@ class Announcer:
     async def _read_by_somebody(self, owed: Announcement) -> None:
         """Slack takes messages for who has left, and for guests. Raises ChannelUnreachable for whatever is meant for a
         member of the team who has become a guest. And for what nobody would read though somebody must: trouble that
-        nobody else is told of, the wish of a grower who waits, and whose turn it is."""
-        if not owed.channel.startswith(("U", "W")) or await self._audience.is_for_a_grower(owed):
+        nobody else is told of, the wish of a grower who waits, whose turn it is, and a reminder to a grower."""
+        if not owed.channel.startswith(("U", "W")):
+            return
+        if await self._audience.is_for_a_grower(owed):
+            is_letter = not owed.shown and owed.kind is AnnouncementKind.CONSENT_REMINDER
+            if is_letter and (await self._standing.person(owed.channel)).is_gone:
+                raise ChannelUnreachable(owed.channel, "user_disabled")
             return
         is_wish = owed.kind is AnnouncementKind.CONSENT_RENEWAL
         is_alone = not owed.shown and (is_wish or self._audience.is_perhaps_a_stand_in(owed))
@@ -411,8 +416,8 @@ class Announcer:
         elif owed.kind is AnnouncementKind.THREAD:
             # The message above it finds out at its next edit, and is what has to be brought elsewhere.
             pass
-        elif owed.kind is AnnouncementKind.CONSENT_INVITATION and not owed.shown:
-            await self._hand_back(owed.subject)
+        elif not owed.shown and await self._audience.is_for_a_grower(owed):
+            await self._hand_back(owed.subject.partition(":")[0])
         elif owed.shown and owed.kind in TOLD_ONCE:
             pass
         elif not await self._audience.is_for_a_grower(owed) and not await self._passed_on(owed):

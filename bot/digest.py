@@ -1,9 +1,9 @@
-"""What stands in a digest: read when it is delivered, so that it is true when it is read."""
+"""What stands in a digest: how things are when it is delivered, and what was over when it was due."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from statistics import median
 from zoneinfo import ZoneInfo
@@ -17,7 +17,6 @@ from storage import connections, consents, digests, silences, storms
 from storage.records import ConsentState, CredentialStatus, Digest, StormKind, Topic
 
 LISTED = 1000
-MONDAY = 0
 DAYS = 7
 
 
@@ -29,6 +28,7 @@ async def report(session: AsyncSession, digest_id: str, now: datetime) -> Digest
     wishes, whose = digest.wishes, digest.wishes.whose
     earlier = await digests.latest(session, digest.channel, before=digest.day)
     counts = await connections.counts(session, whose)
+    monday = digest.day - timedelta(days=digest.day.weekday())
     open_ones = _covered(digest, await digests.standing(session, whose))
     ill = [storm for storm in await storms.standing(session) if storm.kind is not StormKind.GROWERS]
     return DigestReport(
@@ -37,14 +37,14 @@ async def report(session: AsyncSession, digest_id: str, now: datetime) -> Digest
         healthy=counts.get(CredentialStatus.HEALTHY, 0),
         fresh=[case for case in open_ones if case[0].opened_at >= digest.since],
         standing=[case for case in open_ones if case[0].opened_at < digest.since],
-        recovered=_covered(digest, await digests.recovered(session, whose, digest.since, now)),
-        connected=await digests.connected(session, whose, digest.since, now)
+        recovered=_covered(digest, await digests.recovered(session, whose, digest.since, digest.until)),
+        connected=await digests.connected(session, whose, digest.since, digest.until)
         if wishes.hears_of(Topic.CONNECTED)
         else (),
         waiting=await consents.waiting_ones(session, now, LISTED, whose),
         silent=await silences.standing(session, whose) if wishes.hears_of(Topic.SILENT) else (),
         ill=ill if wishes.hears_of(Topic.ILL) else (),
-        week=await _week(session, digest) if digest.day.weekday() == MONDAY else None,
+        week=await _week(session, digest, monday) if _tells_of_week(monday, digest.day, earlier) else None,
         is_first=earlier is None,
         untold_since=earlier[1] if earlier and earlier[1] < digest.since else None,
     )
@@ -54,10 +54,15 @@ def _covered(digest: Digest, cases: Sequence[Case]) -> list[Case]:
     return [case for case in cases if digest.wishes.hears_of(TOPICS[case[0].cause])]
 
 
-async def _week(session: AsyncSession, digest: Digest) -> Week:
-    """The seven local days before the digest's."""
+def _tells_of_week(monday: date, day: date, earlier: tuple[date, datetime] | None) -> bool:
+    """Whether it is the first digest since that Monday: the bot may have been down on it."""
+    return day == monday or (earlier is not None and earlier[0] < monday)
+
+
+async def _week(session: AsyncSession, digest: Digest, monday: date) -> Week:
+    """The seven local days before that Monday."""
     whose, zone = digest.wishes.whose, workhours.zone(digest.wishes.zone or "UTC") or ZoneInfo("UTC")
-    first = digest.day - timedelta(days=DAYS)
+    first = monday - timedelta(days=DAYS)
     midnights = [
         datetime.combine(first + timedelta(days=number), time(), zone).astimezone(UTC) for number in range(DAYS + 1)
     ]

@@ -191,10 +191,11 @@ class Directory:
 
     async def _at_leaf(self, typed: str) -> list[Grower]:
         """Leaf's own search, for growers added since the last sweep; its hits count only if they fit exactly."""
+        found: dict[str, LeafUser] = {}
         for query in _queries(typed):
-            users = [user for user in await self._leaf.find_users(**query) if _answers_to(user, typed)]
-            if users:
-                return await self._learned(users)
+            found |= {user.id: user for user in await self._leaf.find_users(**query) if _answers_to(user, typed)}
+        if found:
+            return await self._learned(found.values())
         if _LEAF_ID.fullmatch(typed):
             user = await self._leaf.user(typed)
             return await self._learned([user]) if user else []

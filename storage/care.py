@@ -165,7 +165,7 @@ async def remind(session: AsyncSession, incident_id: str, at: datetime, *, befor
 def waits_for_the_team(now: datetime) -> list[ColumnElement[bool]]:
     """Channels have heard of it, waiting does not mend it, and no link is about to."""
     link = select(ConsentRow.id).where(
-        ConsentRow.incident_id == IncidentRow.id,
+        ConsentRow.grower_id == IncidentRow.grower_id,
         or_(
             and_(ConsentRow.state == ConsentState.OPEN, ConsentRow.expires_at > now),
             ConsentRow.state.in_((ConsentState.EXCHANGING, ConsentState.HELD, ConsentState.DELIVERING)),

@@ -262,3 +262,20 @@ async def test_who_is_just_signing_in_when_it_heals_may_finish(stage_on_sqlite: 
         await stage.until_status(ADA, "healthy")
         assert (await ada.approves(at_fieldview)).status_code == 303
     await until_state(stage, "connected")
+
+
+async def test_who_left_slack_since_is_reminded_through_the_agent(stage: Stage) -> None:
+    await settled(stage)
+    await morning(stage, 1)
+    await asked(stage)
+    stage.world.slack.deactivate(stage.ada)
+    stage.world.clock.advance(timedelta(days=2, minutes=1))
+    await looks(stage)
+    await stage.delivered()
+    assert len(await letters(stage)) == 1
+    [told] = await stage.dm(stage.grace)
+    assert "Send it to them yourself" in text_of(told)
+    stage.world.clock.advance(timedelta(days=3))
+    await looks(stage)
+    [_, reminder] = await stage.dm(stage.grace)
+    assert link_in(reminder)

@@ -310,6 +310,46 @@ async def test_on_monday_it_tells_how_the_week_went(stage: Stage) -> None:
     assert [day for day, number in bars.items() if number] == ["Tue", "Wed"]
 
 
+async def test_a_week_that_was_not_told_on_its_monday_is_told_by_the_next_digest(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await stage.sweeps_now()
+    await wants(stage)
+    await it_is(stage, 8, weekday=6)
+    await round_of(stage)
+    await it_is(stage, 9, weekday=1)
+    await round_of(stage)
+    assert "Last week" in shown(digests(stage)[-1])
+    await it_is(stage, 9, weekday=2)
+    await round_of(stage)
+    assert "Last week" not in shown(digests(stage)[-1])
+
+
+async def test_what_works_again_while_a_digest_waits_for_slack_is_told_once(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    one = await farm(stage, "One")
+    await wants(stage)
+    await it_is(stage, 8, days=1)
+    await round_of(stage)
+    await say(stage, "UNAUTHENTICATED", one)
+    await it_is(stage, 8, days=1)
+    stage.world.slack.faults.outage("chat.postMessage")
+    await stage.running.bot.digesting.owe_due()
+    stage.world.clock.advance(timedelta(hours=3))
+    stage.world.leaf.set_status(one, "OK")
+    await stage.sweeps_now()
+    stage.world.slack.faults.heal()
+    async with stage.running.bot.database.reading() as session:
+        owed = [each.id for each in await outbox.owed(session, before=stage.world.clock())]
+    for announcement in owed:
+        await stage.running.bot.announcer.deliver(announcement)
+    await stage.delivered()
+    await it_is(stage, 8, days=1)
+    await round_of(stage)
+    *_, late, next_one = [shown(digest) for digest in digests(stage)]
+    assert "Works again" not in late
+    assert "Works again (1)" in next_one
+
+
 async def test_a_slack_that_draws_no_charts_gets_the_week_in_characters(stage_on_sqlite: Stage) -> None:
     stage = stage_on_sqlite
     await stage.sweeps_now()
