@@ -113,6 +113,8 @@ class Ownership:
                     await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident)
                     if is_told:
                         self._storms.moved(session, incident)
+                for bulk in moved.lists:
+                    await self._announcer.to_person(session, AnnouncementKind.BULK, bulk, taker)
                 for person in sorted(told - {deed.actor}):
                     await self._announcer.to_person(session, AnnouncementKind.HANDOVER, handover.id, person)
             numbers: dict[str, Any] = {name: len(ids) for name, ids in vars(moved).items()}

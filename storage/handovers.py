@@ -8,16 +8,17 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.consents import UNFINISHED
-from storage.records import Handover, Moved
-from storage.tables import ConsentRow, EscalationRow, GrowerRow, HandoverRow, IncidentRow, Row, SubscriptionRow
+from storage.records import BulkState, Handover, Moved
+from storage.tables import BulkRow, ConsentRow, EscalationRow, GrowerRow, HandoverRow, IncidentRow, Row, SubscriptionRow
 
 BATCH = 500
 """Rows named in one statement: databases have limits."""
 
 
 async def move(session: AsyncSession, giver: str, taker: str, name: str) -> Moved:
-    """Growers, open links, snoozes and assignments of open incidents, subscriptions, and the channels they lead. The
-    links bear the taker's `name` from now on; who made a link or snoozed something stays so.
+    """Growers, open links, snoozes and assignments of open incidents, subscriptions, the channels they lead, and lists
+    of growers that are not through. The links bear the taker's `name` from now on; who made a link or snoozed something
+    stays so.
 
     Rows are locked in the order in which a new link and a finished consent lock them: growers before their links, also
     those whom the giver does not look after. Each table in the order of its ids.
@@ -36,7 +37,10 @@ async def move(session: AsyncSession, giver: str, taker: str, name: str) -> Move
     assigned = await _give(session, IncidentRow.id, IncidentRow.assigned_to, giver, taker, still_open)
     channels = await _give_subscriptions(session, giver, taker)
     leads = await _give(session, EscalationRow.channel, EscalationRow.lead, giver, taker)
-    return Moved(tuple(growers), tuple(links), tuple(snoozes), tuple(assigned), tuple(channels), tuple(leads))
+    unfinished = BulkRow.state.in_((BulkState.WAITING, BulkState.PLANNED, BulkState.RUNNING))
+    lists = await _give(session, BulkRow.id, BulkRow.made_by, giver, taker, unfinished)
+    moved = growers, links, snoozes, assigned, channels, leads, lists
+    return Moved(*map(tuple, moved))
 
 
 async def keep(session: AsyncSession, handover: Handover) -> None:

@@ -84,8 +84,9 @@ def _what_moved(moved: Moved) -> str:
         (len(moved.snoozes), "snooze"),
         (len(moved.channels), "subscription"),
         (len(moved.leads), "escalation"),
+        (len(moved.lists), "list of growers to invite", "lists of growers to invite"),
     )
-    return listing([count(number, what) for number, what in parts if number])
+    return listing([count(number, *words) for number, *words in parts if number])
 
 
 def escalations(everywhere: Sequence[Escalation]) -> Message:
@@ -101,7 +102,9 @@ def escalations(everywhere: Sequence[Escalation]) -> Message:
 
 def escalation_set(new: Escalation) -> Message:
     head = f"An alert in {channel(new.channel)} that nobody takes up goes to {_rule(new)}."
-    then = "Once for each alert, by direct message. It stops when somebody acknowledges, assigns or snoozes the alert."
+    then = (
+        "Once for each alert, by direct message, unless somebody acknowledges, assigns or snoozes it or sends a link."
+    )
     return Message(f"Alerts nobody takes up go to a lead after {_hours(new)}.", (section(head, then),))
 
 

@@ -40,7 +40,8 @@ class AccessRule:
 
 @dataclass(frozen=True)
 class Moved:
-    """What changed hands: ids of growers, links, incidents snoozed and assigned, channels subscribed and led."""
+    """What changed hands: ids of growers, links, incidents snoozed and assigned, channels subscribed and led, and
+    lists of growers whose links are still to be made."""
 
     growers: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
@@ -48,6 +49,7 @@ class Moved:
     assigned: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
     leads: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -510,6 +510,24 @@ async def running_of_a_team(stage: Stage) -> tuple[str, str]:
     return team, await running(stage, b"Ada Lovelace Farms")
 
 
+async def test_a_list_that_is_handed_over_goes_on_when_its_maker_leaves(stage: Stage) -> None:
+    await peopled(stage)
+    bulk_id = await running(stage, b"Bob's Barn")
+    told = text_of(await stage.types("/fieldview handover @grace @linus", stage.linus))
+    assert "1 list of growers to invite" in told
+    stage.world.slack.deactivate(stage.grace)
+    await stage.delivered()
+    bulk_making = stage.running.bot.bulk_making
+    while await bulk_making.make(bulk_id) is not None:
+        pass
+    await stage.delivered()
+    assert await state_of(stage, bulk_id) is BulkState.DONE
+    mine = stage.world.slack.posted(stage.world.slack.dm(stage.linus))
+    assert any(": 1 link made" in text_of(message) for message in mine)
+    [consent] = await stage.running.bot.inviting.working()
+    assert consent.asked_by == stage.linus
+
+
 async def test_while_slack_does_not_say_whether_the_maker_still_may_the_list_waits(stage: Stage) -> None:
     bot, slack = stage.running.bot, stage.world.slack
     team, bulk_id = await running_of_a_team(stage)
