@@ -321,7 +321,7 @@ def _services(
         news,
         agreeing_reads=settings.agreeing_reads,
     )
-    learning = Learning(journal, clock)
+    learning = Learning(announcer, journal, clock)
     monitor = Monitor(database, leaf, reducer, announcer, learning, clock, storms, jobs.let_pass)
     archive = Archive(database, leaf, clock)
     directory = Directory(database, leaf, slack, journal, learning, clock)

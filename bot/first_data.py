@@ -90,15 +90,18 @@ class FirstDataWatch:
                 await self._record(session, consent, "first-data", detail)
 
     async def _missed(self, consent: Consent, *, is_healthy: bool) -> None:
-        """Nothing came. Of a connection that is not well something else is said, by its own card."""
+        """Nothing came. Of a connection that is not well something else is said, by its own card; and of one that was
+        made anew since, when it is its turn."""
         async with self._database.transaction() as session:
             if await first_data.missed(session, consent.id, self._clock()):
                 await self._restate(session, consent)
-                if is_healthy:
+                newest = await consents.latest_connected(session, consent.grower_id)
+                told = is_healthy and (newest is None or newest.id == consent.id)
+                if told:
                     grower = await growers.get(session, consent.grower_id)
                     person = grower.owner if grower and grower.owner else consent.asked_by
                     await self._announcer.to_person(session, AnnouncementKind.NO_DATA_YET, consent.id, person)
-                await self._record(session, consent, "first-data-missing", {"told": is_healthy})
+                await self._record(session, consent, "first-data-missing", {"told": told})
 
     async def _restate(self, session: AsyncSession, consent: Consent) -> None:
         """Every message that speaks of this consent's data."""

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.announcer import Announcer
 from bot.journal import Journal
 from bot.vault import digest
-from storage import creations, growers
+from storage import creations, growers, incidents
 from storage.growers import fold
-from storage.records import Grower
+from storage.records import AnnouncementKind, Grower
 
 LOST = timedelta(minutes=2)
 """How long somebody may take to create a grower at Leaf. Whoever comes later looks there before making one."""
@@ -20,7 +21,8 @@ LOST = timedelta(minutes=2)
 class Learning:
     """Keeps growers, and sees to it that nobody was created at Leaf of whom the trail does not tell."""
 
-    def __init__(self, journal: Journal, clock: Callable[[], datetime]) -> None:
+    def __init__(self, announcer: Announcer, journal: Journal, clock: Callable[[], datetime]) -> None:
+        self._announcer = announcer
         self._journal = journal
         self._clock = clock
 
@@ -30,11 +32,16 @@ class Learning:
         return await creations.lost(session, self._clock() - LOST)
 
     async def keep(self, session: AsyncSession, fresh: Sequence[Grower]) -> None:
-        """Add these growers or bring them up to date.
+        """Add these growers or bring them up to date; the open card of one who is called otherwise by now says so.
 
         Whoever was killed after asking Leaf for one of them has left the claim: it is what tells that a row is owed.
         """
         await growers.save(session, fresh)
+        open_ones = await incidents.open_of_growers(session, [grower.id for grower in fresh])
+        for grower in fresh:
+            incident = open_ones.get(grower.id)
+            if incident is not None and incident.grower_name != grower.name:
+                await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id)
         before = self._clock() - LOST
         lost = await creations.lost(session, before)
         for grower in fresh if lost else ():

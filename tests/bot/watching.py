@@ -197,7 +197,9 @@ def _composed(world: World, database: Database, alert_channel: bool, agreeing_re
     reducer = Reducer(
         database, announcer, journal, clock, NEEDED_SCOPES, storms, flaps, news, agreeing_reads=agreeing_reads
     )
-    monitor = Monitor(database, leaf, reducer, announcer, Learning(journal, clock), clock, storms, nobody_else)
+    monitor = Monitor(
+        database, leaf, reducer, announcer, Learning(announcer, journal, clock), clock, storms, nobody_else
+    )
     ada = world.leaf.add_user("Ada Lovelace Farms", "ada@example.com", "L-1815")
     return Watch(
         world, database, queue, leaf, slack, announcer, journal, monitor, reducer, storms, naps, growers, alerts, ada

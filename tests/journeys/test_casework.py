@@ -302,3 +302,15 @@ async def test_a_snooze_needs_a_reason(stage_on_sqlite: Stage) -> None:
     )
     assert not outcome.ok
     assert "reason" in (outcome.errors or {})
+
+
+async def test_the_open_card_of_somebody_who_is_called_otherwise_by_now_says_so(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    card = await breaks(stage)
+    stage.world.leaf.users.change(stage.world.leaf.find(SATO), {"name": "Tanaka Orchards"})
+    await stage.sweeps_now()
+    await eventually(lambda: _is_headed(card, "Tanaka Orchards"))
+
+
+async def _is_headed(card: Message, name: str) -> bool:
+    return name in card.text

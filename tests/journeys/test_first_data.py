@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from datetime import timedelta
+
 import pytest
 
 from bot.sandbox.slack.workspace import Message
 from storage import consents
+from tests.consenting import consent_of
 from tests.stage import ADA, Stage, days, text_of
 
 
@@ -108,3 +112,24 @@ async def test_a_disconnect_ends_the_wait(stage_on_sqlite: Stage) -> None:
     await bot.disconnecting.end(begun.id)
     await stage.until_status(ADA, "absent")
     assert await follows(stage) is None
+
+
+async def test_of_a_grower_who_agreed_twice_it_is_told_once_that_nothing_came(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await stage.sweeps_now()
+    await stage.connects()
+    first = await consent_of(stage)
+    stage.world.clock.advance(timedelta(hours=20))
+    await stage.world.leaf.revoke(ADA)
+    await stage.until_status(ADA, "broken")
+    await stage.presses((await stage.posted(stage.alerts, 2))[-1], "send-link")
+    await stage.consents(await stage.link())
+    await stage.until_status(ADA, "healthy")
+    second = await consent_of(stage)
+    for _ in range(14):
+        stage.world.clock.advance(timedelta(hours=12))
+        for consent in (first, second):
+            await stage.running.bot.first_data.follow(consent.id)
+    await stage.delivered()
+    told = [entry for entry in await stage.audit() if entry.action == "first-data-missing"]
+    assert [json.loads(entry.detail or "")["told"] for entry in told] == [False, True]
