@@ -378,7 +378,8 @@ class Announcer:
     async def _read_by_somebody(self, owed: Announcement) -> None:
         """Slack takes messages for who has left, and for guests. Raises ChannelUnreachable for whatever is meant for a
         member of the team who has become a guest. And for what nobody would read though somebody must: trouble that
-        nobody else is told of, the wish of a grower who waits, whose turn it is, and a reminder to a grower."""
+        nobody else is told of, the wish of a grower who waits, whose turn it is, a call for an alert, and a reminder to
+        a grower."""
         if not owed.channel.startswith(("U", "W")):
             return
         if await self._audience.is_for_a_grower(owed):
@@ -390,7 +391,8 @@ class Announcer:
         is_alone = not owed.shown and (is_wish or self._audience.is_perhaps_a_stand_in(owed))
         # What is remembered of somebody is good enough for what others are told, too, or are many.
         person = await (self._slack if is_alone else self._standing).person(owed.channel)
-        must_be_read = is_alone or owed.kind in (*TURNS, AnnouncementKind.CONSENT_REMINDER)
+        is_call = not owed.shown and owed.kind is AnnouncementKind.INCIDENT
+        must_be_read = is_alone or is_call or owed.kind in (*TURNS, AnnouncementKind.CONSENT_REMINDER)
         if must_be_read and person.is_gone:
             raise ChannelUnreachable(owed.channel, "user_disabled")
         if person.is_outsider:

@@ -8,7 +8,9 @@ import bot.announcer
 from bot.bulk_listing import HAND_BACK
 from tests.consenting import asked, asked_boole, browser, settled, until_state
 from tests.journeys.test_bulk import running
+from tests.journeys.test_casework import breaks
 from tests.journeys.test_chasing import morning
+from tests.journeys.test_escalation import is_monday_morning, later, sets
 from tests.journeys.test_first_data import follows
 from tests.stage import ADA, Stage, buttons_of, days, set_up, text_of
 
@@ -148,3 +150,14 @@ async def test_the_end_of_a_connection_is_not_told_to_an_admin_who_became_a_gues
     await stage.delivered()
     assert written(stage, stage.linus) == before
     assert "Sato Family Orchards is disconnected" in told(stage)
+
+
+async def test_operators_hear_that_a_lead_who_left_cannot_be_called(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await is_monday_morning(stage)
+    await sets(stage)
+    await breaks(stage)
+    leaves(stage, "left", stage.linus)
+    await later(stage, hours=5)
+    assert written(stage, stage.linus) == ""
+    assert "What was meant for them comes here" in told(stage)
