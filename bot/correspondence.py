@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import messages
 from bot.messages import Message
-from bot.reports import Letter, was_connected
+from bot.reports import Letter, left_out, was_connected
 from bot.vault import digest
 from storage import connections, consents, growers
 from storage.database import Database
@@ -65,7 +65,8 @@ class Correspondence:
         if may_press_again(consent, now) or consent.state is ConsentState.CONNECTED:
             link = self.new_link()
             await consents.add_link(session, consent_id, link.token_hash, now)
-        return Letter(consent, self.company, link.url if link else None, was_connected(consent, connection))
+        url, again = link.url if link else None, was_connected(consent, connection)
+        return Letter(consent, self.company, url, again, left_out(connection))
 
     async def unsent(self, letters: Iterable[Letter]) -> None:
         """Nobody saw these letters, and nobody will: their links go."""

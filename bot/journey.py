@@ -28,6 +28,7 @@ from bot.errors import (
 from bot.fieldview.client import FieldViewClient
 from bot.jobs import Queue
 from bot.redaction import redact
+from bot.reports import left_out
 from bot.vault import Vault, digest
 from storage import connections, consents
 from storage.database import Database
@@ -134,6 +135,11 @@ class Journey:
                 await consents.latest_connected(session, consent.grower_id) or consent,
                 await connections.get(session, consent.grower_id),
             )
+
+    async def left_out(self, consent: Consent) -> Sequence[str] | None:
+        """What this grower leaves out of what is needed, where only a part is shared; see `reports.left_out`."""
+        async with self._database.reading() as session:
+            return left_out(await connections.get(session, consent.grower_id))
 
     async def is_settled(self, consent: Consent) -> bool:
         """Whether nobody needs this link any more: the grower has been connected without it since it was made."""

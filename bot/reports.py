@@ -215,18 +215,28 @@ class Timeline:
 class Letter:
     """What is written to a grower about a consent. `again` when they were connected before.
 
-    `url` is a secret: show it to the one it is meant for. It is None when no link leads anywhere any more.
+    `url` is a secret: show it to the one it is meant for. It is None when no link leads anywhere any more. `left_out`
+    is what they do not share though the rest arrives; see `left_out`.
     """
 
     consent: Consent
     company: str
     url: str | None
     again: bool = False
+    left_out: Sequence[str] | None = None
 
 
 def was_connected(consent: Consent, connection: Connection | None) -> bool:
     """Whether the grower is asked to connect once more."""
     return consent.incident_id is not None or (connection is not None and connection.connected_at is not None)
+
+
+def left_out(connection: Connection | None) -> Sequence[str] | None:
+    """Which scopes are missing where only a part is shared: empty if FieldView did not say, None elsewhere."""
+    if connection is None or connection.status not in (CredentialStatus.HEALTHY, CredentialStatus.LIMITED):
+        return None
+    is_partly = connection.missing_scopes or connection.status is CredentialStatus.LIMITED
+    return connection.missing_scopes if is_partly else None
 
 
 @dataclass(frozen=True)
@@ -252,7 +262,8 @@ class Invitation:
     @property
     def letter(self) -> Letter:
         """What the grower is to read."""
-        return Letter(self.consent, self.company, self.url, was_connected(self.consent, self.connection))
+        again = was_connected(self.consent, self.connection)
+        return Letter(self.consent, self.company, self.url, again, left_out(self.connection))
 
 
 @dataclass(frozen=True)

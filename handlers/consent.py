@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -47,7 +49,8 @@ class ConsentPages:
             return shown(invitation_of(consent, self._bot), check_url=request.url.path)
         if looks_like_a_person(request):
             await self._bot.journey.opened(consent, request.scope["request_id"])
-        return pages.consent(self._view(consent, token), now=self._bot.clock())
+        left_out = await self._bot.journey.left_out(consent)
+        return pages.consent(self._view(consent, token, left_out), now=self._bot.clock())
 
     async def go_on(self, request: Request) -> Response:
         """POST: the grower continues to FieldView."""
@@ -129,7 +132,7 @@ class ConsentPages:
             zone=zone_of(consent),
         )
 
-    def _view(self, consent: Consent, token: str) -> ConsentView:
+    def _view(self, consent: Consent, token: str, left_out: Sequence[str] | None) -> ConsentView:
         return ConsentView(
             grower=consent.grower_name,
             asked_by=consent.asked_by_name,
@@ -139,7 +142,8 @@ class ConsentPages:
             scopes=self._scopes,
             continue_url=f"/connect/{token}",
             decline_url=f"/connect/{token}/decline",
-            reconnect=consent.incident_id is not None,
+            reconnect=consent.incident_id is not None or left_out is not None,
+            left_out=left_out,
         )
 
 

@@ -6,7 +6,7 @@ import base64
 import copy
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from enum import StrEnum
@@ -39,7 +39,10 @@ class Invitation:
 
 @dataclass(frozen=True)
 class ConsentView(Invitation):
-    """What the consent page needs. `expires` is aware; `reconnect` when this grower was connected before."""
+    """What the consent page needs. `expires` is aware; `reconnect` when this grower was connected before.
+
+    `left_out` are the scopes that are missing where only a part is shared now, as far as they are known.
+    """
 
     code_word: str
     expires: datetime
@@ -47,6 +50,7 @@ class ConsentView(Invitation):
     continue_url: str
     decline_url: str
     reconnect: bool = False
+    left_out: Sequence[str] | None = None
 
 
 class Sharing(StrEnum):
@@ -160,6 +164,7 @@ class Pages:
             view=view,
             grower=names["grower"],
             code_word=self._wording.name(view.code_word),
+            partly=None if view.left_out is None else self._wording.partly(view.left_out),
             reads=self._wording.reads(view.scopes),
             only_reading=only_reads(view.scopes),
             say=lambda key: self._wording.say(f"consent.{key}", **names),

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import tomllib
 import unicodedata
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup, escape
 
-from bot.messages.speech import speech
+from bot.messages.speech import KINDS, speech
 
 _CATALOGUES = Path(__file__).parent / "templates"
 _LONGEST_NAME = 80
 _MARKS_PER_LETTER = 3
-_WORDS_FOR_SCOPES = {
-    "fields:read": "fields",
-    "asPlanted:read": "planting",
-    "asApplied:read": "application",
-    "asHarvested:read": "harvest",
-    "resourceOwners:read": "names",
-    "farmOrganizations:read": "names",
-}
 
 
 def plain(name: str, limit: int = _LONGEST_NAME) -> str:
@@ -87,14 +80,18 @@ class Wording:
         """How long a link works."""
         return escape(self._speech.until(expires, now))
 
+    def partly(self, left_out: Sequence[str]) -> Markup:
+        """That only a part is shared, and what to do differently this time."""
+        return escape(self._speech.partly(left_out))
+
     def date(self, at: datetime, zone: tzinfo) -> Markup:
         """The day in that zone."""
         return escape(self._speech.date(at, zone))
 
     def reads(self, scopes: tuple[str, ...]) -> list[Markup]:
         """What FieldView's scopes allow, in a farmer's words; a scope we have no words for is shown as it is."""
-        known = [words for scope, words in _WORDS_FOR_SCOPES.items() if scope in scopes]
-        other = [scope for scope in scopes if scope not in _WORDS_FOR_SCOPES]
+        known = [words for scope, words in KINDS.items() if scope in scopes]
+        other = [scope for scope in scopes if scope not in KINDS]
         return [self.say(f"reads.{words}") for words in dict.fromkeys(known)] + [
             self.say("reads.other", scope=self.name(scope)) for scope in other
         ]
@@ -108,4 +105,4 @@ class Wording:
 
 def only_reads(scopes: tuple[str, ...]) -> bool:
     """Whether we may promise that nothing is changed: every scope is one of the six that we know to be reading."""
-    return all(scope in _WORDS_FOR_SCOPES for scope in scopes)
+    return all(scope in KINDS for scope in scopes)

@@ -18,8 +18,9 @@ def invitation_dm(letter: Letter, now: datetime) -> Message:
     """Who asks and why, one button, how to tell that it is genuine, and how far the grower has come."""
     consent, words, names = letter.consent, speech(letter.consent.language), _names(letter)
     kind = "again" if letter.again else "first"
+    why = _partly(letter, words) or words.say(f"ask.why_{kind}")
     blocks = (
-        section(words.say(f"ask.{kind}", **names), words.say(f"ask.why_{kind}")),
+        section(words.say(f"ask.{kind}", **names), why),
         section(words.say("ask.minutes"), words.say("ask.word", code_word=escape(consent.code_word))),
         *_so_far(consent, words, names["asked_by"]),
         actions(_connect(letter, words)),
@@ -88,7 +89,9 @@ def reminder(letter: Letter, now: datetime, *, last: bool) -> Message:
         return Message(f"{head} {then}", (section(f"*{head}*", then), actions(_connect(letter, words))))
     blocks = (
         section(
-            words.say(_key("remind.head", letter), **names), words.say("ask.word", code_word=escape(consent.code_word))
+            words.say(_key("remind.head", letter), **names),
+            _partly(letter, words),
+            words.say("ask.word", code_word=escape(consent.code_word)),
         ),
         actions(
             _connect(letter, words),
@@ -112,14 +115,19 @@ def to_paste(letter: Letter, now: datetime, *, reminds: bool = False) -> str:
         "company": literal(letter.company),
         "grower": literal(consent.grower_name),
     }
-    return "\n".join(
-        [
-            words.say(f"paste.{key}", **names),
-            words.say("paste.open", url=letter.url or ""),
-            words.say("paste.word", code_word=literal(consent.code_word)),
-            words.say("paste.works", until=words.until(consent.expires_at, now)),
-        ]
-    )
+    lines = [
+        words.say(f"paste.{key}", **names),
+        _partly(letter, words),
+        words.say("paste.open", url=letter.url or ""),
+        words.say("paste.word", code_word=literal(consent.code_word)),
+        words.say("paste.works", until=words.until(consent.expires_at, now)),
+    ]
+    return "\n".join(line for line in lines if line)
+
+
+def _partly(letter: Letter, words: Speech) -> str | None:
+    """What to do differently this time, for whoever shares only a part."""
+    return None if letter.left_out is None else words.partly(letter.left_out)
 
 
 def _key(sentence: str, letter: Letter) -> str:

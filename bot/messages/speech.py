@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
 from pathlib import Path
@@ -12,6 +12,16 @@ from typing import Any
 _CATALOGUES = Path(__file__).parent / "languages"
 
 DEFAULT = "en"
+
+KINDS = {
+    "fields:read": "fields",
+    "asPlanted:read": "planting",
+    "asApplied:read": "application",
+    "asHarvested:read": "harvest",
+    "resourceOwners:read": "names",
+    "farmOrganizations:read": "names",
+}
+"""FieldView's scopes, and under which word the catalogues speak of what each lets us read."""
 
 
 class Speech:
@@ -25,6 +35,13 @@ class Speech:
     def say(self, key: str, /, **values: str) -> str:
         """The sentence at a dotted key, with the values as they are given. KeyError without it."""
         return str(self._at(key)).format(**values)
+
+    def partly(self, left_out: Sequence[str]) -> str:
+        """That only a part is shared, what is missing as far as that is known, and to leave everything ticked."""
+        kinds = dict.fromkeys(KINDS.get(scope, "other") for scope in left_out)
+        parts = ", ".join(self.say(f"parts.{kind}") for kind in kinds)
+        shared = self.say("partly.named", parts=parts) if parts else self.say("partly.unnamed")
+        return f"{shared} {self.say('partly.tick')}"
 
     def until(self, expires: datetime, now: datetime) -> str:
         """How long a link works, true in every time zone: the last whole day, or within two days a duration."""

@@ -93,7 +93,7 @@ CAUSES = {
         short="shares only a part",
         what="The grower’s permission does not cover everything we need.",
         who="the grower",
-        next="Send a reconnect link, and tell the grower that this time everything on FieldView’s page is needed.",
+        next="Send a reconnect link. It asks the grower to leave everything ticked on FieldView’s page this time.",
         missing="What is not covered. Everything else comes in as usual.",
         asks_grower=True,
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -73,6 +74,7 @@ def every_page(pages: Pages, view: ConsentView | None = None) -> dict[str, HTMLR
     failures = {f"failed-{reason}": pages.failed(reason, retry_url="/connect/token-1") for reason in Failure}
     return failures | {
         "consent": pages.consent(view, now=NOW),
+        "consent-partly": pages.consent(replace(view, reconnect=True, left_out=("asHarvested:read",)), now=NOW),
         "connecting": pages.connecting(invitation, check_url="/connect/token-1", refresh_after=None),
         "connected": pages.connected(invitation, account="ada@okafor.example"),
         "declined": pages.declined(invitation, ask_url="/connect/token-1/renew"),

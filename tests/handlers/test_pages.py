@@ -24,6 +24,7 @@ IN = {language: every_page(PAGES.for_request(a_request(language))) for language 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 STATUS = {
     "consent": 200,
+    "consent-partly": 200,
     "connecting": 200,
     "connected": 200,
     "declined": 200,

@@ -20,7 +20,7 @@ from tests.consenting import (
     until_state,
     works_again,
 )
-from tests.stage import ADA, Stage, eventually, text_of
+from tests.stage import ADA, Stage, eventually, link_in, text_of
 
 EXCHANGE = "POST /api/oauth/token"
 GIVE = "POST /services/usermanagement/api/users/.*credentials"
@@ -187,6 +187,34 @@ async def test_fewer_permissions_than_needed_connect_and_say_what_is_missing(sta
     await stage.delivered()
     assert "Ada Lovelace Farms" in text_of((await stage.posted(stage.alerts))[-1])
     assert await secrets_kept(stage) == []
+
+
+async def test_who_shares_only_a_part_is_told_so_and_to_leave_everything_ticked_this_time(stage: Stage) -> None:
+    stage.world.fieldview.switch(grants_only=["asPlanted:read", "asApplied:read", "resourceOwners:read"])
+    await consents_but(stage, await asked(stage))
+    await stage.until_status(ADA, "limited")
+    await stage.delivered()
+    [card] = [each for each in await stage.posted(stage.alerts) if "only a part" in text_of(each)]
+    assert "It asks the grower to leave everything ticked" in text_of(card)
+    stage.world.fieldview.switch(grants_only="everything")
+    await stage.presses(card, "send-link")
+    letter = (await stage.dm(stage.ada, 2))[-1]
+    partly = "At the moment you share only a part of your FieldView data. Missing:"
+    async with browser(stage) as ada:
+        page = (await ada.opens(link_in(letter))).text
+    to_pass_on = await stage.types("/fieldview links Ada Lovelace Farms")
+    for told in (text_of(letter), page, text_of(await stage.presses(to_pass_on, "show-link"))):
+        assert partly in told
+        assert "harvest" in told
+        assert "leave everything ticked this time" in told
+        assert "before new data can reach them" not in told, "the rest arrives"
+        assert "needs your approval once more" not in told
+
+    await consents_but(stage, link_in(letter))
+    await stage.until_status(ADA, "healthy")
+    await stage.types("/fieldview connect Ada Lovelace Farms")
+    await stage.presses(stage.answers(stage.grace)[-1], "connect-anyway")
+    assert "only a part" not in text_of((await stage.dm(stage.ada, 3))[-1])
 
 
 # Leaf

@@ -540,6 +540,34 @@ def test_a_grower_who_was_connected_is_asked_to_connect_again_in_every_sentence(
     assert words[language] not in messages.invitation_dm(first, NOW).text
 
 
+@pytest.mark.parametrize(
+    ("language", "part", "ticked"),
+    [
+        ("en", "only a part of your FieldView data. Missing: harvest.", "leave everything ticked"),
+        ("pt", "só uma parte dos seus dados do FieldView. Falta: colheita.", "deixe tudo marcado"),
+        ("es", "solo una parte de sus datos de FieldView. Falta: cosecha.", "deje todo marcado"),
+        ("fr", "qu’une partie de vos données FieldView. Il manque\u00a0: récolte.", "tout laisser coché"),
+    ],
+)
+def test_who_shares_only_a_part_is_asked_for_all_of_it_in_every_message(language: str, part: str, ticked: str) -> None:
+    partly = replace(a_letter(language=language), again=True, left_out=("asHarvested:read",))
+    for told in (
+        messages.invitation_dm(partly, NOW),
+        messages.reminder(partly, NOW, last=False),
+        messages.reminder_to_pass_on(partly, NOW),
+    ):
+        assert part in seen(told)
+        assert ticked in seen(told)
+    unnamed = seen(messages.invitation_dm(replace(partly, left_out=()), NOW))
+    assert ticked in unnamed
+    assert part.partition(".")[0] in unnamed
+
+
+def test_a_permission_without_words_of_ours_is_no_foreign_text_in_a_growers_message() -> None:
+    partly = replace(a_letter(), left_out=("asHarvested:read", "<!channel>"))
+    assert "Missing: harvest, something else." in seen(messages.invitation_dm(partly, NOW))
+
+
 def test_data_after_a_repair_is_not_the_first() -> None:
     back = a_consent(state=ConsentState.CONNECTED, incident_id="1nc1dent")
     came, waits = a_first(came_at=before(days=1), farms=2, fields=31), a_first()
