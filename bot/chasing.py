@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -141,7 +140,4 @@ def _a_good_time(consent: Consent, now: datetime) -> datetime:
 
 def zone_of(consent: Consent) -> tzinfo:
     """The grower's time zone as far as Slack told one."""
-    try:
-        return ZoneInfo(consent.time_zone) if consent.time_zone else UTC
-    except (ZoneInfoNotFoundError, ValueError):
-        return UTC
+    return consent.zone or UTC

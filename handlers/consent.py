@@ -144,6 +144,7 @@ class ConsentPages:
             decline_url=f"/connect/{token}/decline",
             reconnect=consent.incident_id is not None or left_out is not None,
             left_out=left_out,
+            zone=consent.growers_zone,
         )
 
 

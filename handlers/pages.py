@@ -41,7 +41,8 @@ class Invitation:
 class ConsentView(Invitation):
     """What the consent page needs. `expires` is aware; `reconnect` when this grower was connected before.
 
-    `left_out` are the scopes that are missing where only a part is shared now, as far as they are known.
+    `left_out` are the scopes that are missing where only a part is shared now, as far as they are known; `zone` is the
+    grower's, where it is known.
     """
 
     code_word: str
@@ -51,6 +52,7 @@ class ConsentView(Invitation):
     decline_url: str
     reconnect: bool = False
     left_out: Sequence[str] | None = None
+    zone: tzinfo | None = None
 
 
 class Sharing(StrEnum):
@@ -155,7 +157,7 @@ class Pages:
     def consent(self, view: ConsentView, *, now: datetime) -> HTMLResponse:
         """Ask the grower. Harmless to show any number of times: only its two forms do anything."""
         names = self._names(view)
-        names |= {"until": self._wording.until(view.expires, now), "host": self._host}
+        names |= {"until": self._wording.until(view.expires, now, view.zone), "host": self._host}
         return self._render(
             "consent.html",
             200,

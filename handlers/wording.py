@@ -76,9 +76,9 @@ class Wording:
         """The same without markup, for places that take none; a name with nothing visible in it gets a stand-in."""
         return plain(name) or str(self._at("nameless"))
 
-    def until(self, expires: datetime, now: datetime) -> Markup:
-        """How long a link works."""
-        return escape(self._speech.until(expires, now))
+    def until(self, expires: datetime, now: datetime, zone: tzinfo | None = None) -> Markup:
+        """How long a link works, for somebody in that zone."""
+        return escape(self._speech.until(expires, now, zone))
 
     def partly(self, left_out: Sequence[str]) -> Markup:
         """That only a part is shared, and what to do differently this time."""

@@ -25,7 +25,7 @@ def invitation_dm(letter: Letter, now: datetime) -> Message:
         *_so_far(consent, words, names["asked_by"]),
         actions(_connect(letter, words)),
         quiet(
-            words.say("ask.works", until=words.until(consent.expires_at, now)),
+            words.say("ask.works", until=words.until(consent.expires_at, now, consent.zone)),
             words.say("ask.doubt", asked_by=names["asked_by"]),
         ),
     )
@@ -83,7 +83,7 @@ def _ending(consent: Consent, now: datetime) -> str:
 def reminder(letter: Letter, now: datetime, *, last: bool) -> Message:
     """The grower is reminded in Slack; or, after "Stop reminding me", told that it was the last time."""
     consent, words, names = letter.consent, speech(letter.consent.language), _names(letter)
-    until = words.until(consent.expires_at, now)
+    until = words.until(consent.expires_at, now, consent.zone)
     if consent.reminders_stopped_at:
         head, then = words.say("remind.stopped"), words.say("remind.stopped_then", until=until)
         return Message(f"{head} {then}", (section(f"*{head}*", then), actions(_connect(letter, words))))
@@ -120,7 +120,7 @@ def to_paste(letter: Letter, now: datetime, *, reminds: bool = False) -> str:
         _partly(letter, words),
         words.say("paste.open", url=letter.url or ""),
         words.say("paste.word", code_word=literal(consent.code_word)),
-        words.say("paste.works", until=words.until(consent.expires_at, now)),
+        words.say("paste.works", until=words.until(consent.expires_at, now, consent.growers_zone)),
     ]
     return "\n".join(line for line in lines if line)
 

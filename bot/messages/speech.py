@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,9 @@ from typing import Any
 _CATALOGUES = Path(__file__).parent / "languages"
 
 DEFAULT = "en"
+
+_LAST_ON_EARTH = timezone(timedelta(hours=-12))
+"""A day that is over here is over everywhere."""
 
 KINDS = {
     "fields:read": "fields",
@@ -43,11 +46,14 @@ class Speech:
         shared = self.say("partly.named", parts=parts) if parts else self.say("partly.unnamed")
         return f"{shared} {self.say('partly.tick')}"
 
-    def until(self, expires: datetime, now: datetime) -> str:
-        """How long a link works, true in every time zone: the last whole day, or within two days a duration."""
+    def until(self, expires: datetime, now: datetime, zone: tzinfo | None = None) -> str:
+        """How long a link works: the last day that is whole in that zone, or within two days a duration.
+
+        None where the reader's zone is not known: then the day is whole in every zone.
+        """
         left = expires - now
         if left >= timedelta(hours=48):
-            return self._last_day(expires)
+            return self._last_day(expires, zone)
         hours, minutes = left // timedelta(hours=1), left // timedelta(minutes=1)
         if hours:
             return self.say("time.hour") if hours == 1 else self.say("time.hours", count=str(hours))
@@ -58,9 +64,8 @@ class Speech:
         day = at.astimezone(zone)
         return self.say("time.date", **self._day(day), year=str(day.year))
 
-    def _last_day(self, expires: datetime) -> str:
-        # A day is over everywhere on earth only when it is over twelve hours west of Greenwich.
-        day = expires.astimezone(UTC) - timedelta(hours=12) - timedelta(days=1)
+    def _last_day(self, expires: datetime, zone: tzinfo | None) -> str:
+        day = expires.astimezone(zone or _LAST_ON_EARTH) - timedelta(days=1)
         return self.say("time.day", weekday=self._at("time.weekdays")[day.weekday()], **self._day(day))
 
     def _day(self, day: datetime) -> dict[str, str]:

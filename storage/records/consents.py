@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
 class ConsentState(StrEnum):
@@ -89,6 +90,19 @@ class Consent:
     def maker(self) -> str:
         """Who made the link, whoever answers for it now."""
         return self.made_by or self.asked_by
+
+    @property
+    def zone(self) -> ZoneInfo | None:
+        """`time_zone`; None without one, and for one that is not known here."""
+        try:
+            return ZoneInfo(self.time_zone) if self.time_zone else None
+        except (ZoneInfoNotFoundError, ValueError):
+            return None
+
+    @property
+    def growers_zone(self) -> ZoneInfo | None:
+        """The zone where it is the grower's own: of who is not written to in Slack, only the asker's is known."""
+        return self.zone if self.sent_to else None
 
     @property
     def doubt_mark(self) -> str:

@@ -402,6 +402,17 @@ async def test_only_our_own_page_may_press_the_buttons(stage: Stage) -> None:
     assert await remembered(stage) != before
 
 
+async def test_the_grower_reads_the_last_whole_day_where_they_are_in_slack_and_on_the_page(
+    stage_on_sqlite: Stage,
+) -> None:
+    """Begun on Thursday 26 November at 10:00 UTC, the link runs out on 3 December at four in the morning in Chicago."""
+    link = await asked(stage_on_sqlite)
+    last_day = "until the end of Wednesday 2 December"
+    assert last_day in text_of((await stage_on_sqlite.dm(stage_on_sqlite.ada))[-1])
+    async with browser(stage_on_sqlite) as ada:
+        assert last_day in (await ada.opens(link)).text
+
+
 async def test_a_grower_who_says_no_is_asked_no_more(stage: Stage) -> None:
     link = await asked(stage)
     async with browser(stage) as ada:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -188,6 +188,25 @@ def test_the_grower_gets_one_button_and_a_code_word() -> None:
 
 
 @pytest.mark.parametrize(
+@pytest.mark.parametrize(
+    ("zone", "until"),
+    [
+        ("America/Chicago", "until the end of Monday 30 November"),
+        ("Pacific/Auckland", "until the end of Tuesday 1 December"),
+        ("Nowhere/Atall", "until the end of Monday 30 November"),
+        (None, "until the end of Monday 30 November"),
+    ],
+)
+def test_a_link_works_until_the_last_whole_day_where_the_grower_is(zone: str | None, until: str) -> None:
+    expires = datetime(2026, 12, 1, 13, 30, tzinfo=UTC)
+    letter = a_letter(expires_at=expires, time_zone=zone)
+    assert until in seen(messages.invitation_dm(letter, NOW))
+    assert until in seen(messages.reminder(letter, NOW, last=False))
+    outside = a_letter(expires_at=expires, time_zone=zone, sent_to=None)
+    told = seen(messages.reminder_to_pass_on(outside, NOW))
+    assert "until the end of Monday 30 November" in told, "the zone is the asker's, and the safe day is told"
+
+
     ("state", "sentence"),
     [
         (ConsentState.OPEN, "Go on in the window where you began."),
