@@ -76,7 +76,8 @@ class Chasing:
         whom = reminded.sent_to or await self._news.answerable(session, reminded)
         subject = reminder_name(consent.id, number)
         await self._announcer.to_person(session, AnnouncementKind.CONSENT_REMINDER, subject, whom)
-        await self._news.record(session, reminded, "consent-reminded", "done", "", detail={"number": number})
+        detail = {"number": number} | ({} if reminded.sent_to else {"through": whom})
+        await self._news.record(session, reminded, "consent-reminded", "done", "", detail=detail)
 
     async def _give_back(self, session: AsyncSession, consent: Consent) -> None:
         """The link has run out unused: whoever asked decides what comes next."""

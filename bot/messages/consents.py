@@ -138,7 +138,14 @@ def _begun(consent: Consent) -> str:
 def _reminded(consent: Consent) -> str:
     if consent.reminders_stopped_at:
         return " They asked not to be reminded again."
-    return f" Reminded {often(consent.reminders)}." if consent.reminders else ""
+    if not consent.reminders:
+        return ""
+    return f" Reminded {often(consent.reminders)}." if consent.sent_to else f" {_asked_to_remind(consent)}"
+
+
+def _asked_to_remind(consent: Consent) -> str:
+    """Nobody but whoever got the words to pass on knows whether the grower has been reminded."""
+    return f"I asked {often(consent.reminders)} that somebody remind them."
 
 
 def _account_kind(consent: Consent) -> str:
@@ -180,7 +187,7 @@ def connected(
     asked = mention(consent.maker, consent.asked_by_name)
     lines = [
         f"🟢 *{name}* connected FieldView.",
-        account_line(consent.account_email or connection.account_email, grower),
+        account_line(consent.account_email or connection.account_email, grower, was_asked=True),
         f"{asked} asked {moment(consent.created_at)}{_took(consent)}.",
         first_data_line(first, again=is_again(consent)) if first else data_line(data),
     ]
@@ -189,10 +196,13 @@ def connected(
     return Message(f"{called(grower)} connected FieldView.", blocks)
 
 
-def account_line(account: str | None, grower: Grower) -> str:
-    """Which FieldView account it is, and a word when that is not the address Leaf knows, or when nobody knows it."""
+def account_line(account: str | None, grower: Grower, *, was_asked: bool) -> str:
+    """Which FieldView account it is, and a word when that is not the address Leaf knows, or when nobody knows it.
+
+    `was_asked`: the grower connected through this bot, so that FieldView was asked whose account it is.
+    """
     if not account:
-        return UNVERIFIED
+        return UNVERIFIED if was_asked else NOT_THROUGH_ME
     return " ".join(filter(None, (f"FieldView account: {escape(account)}.", account_doubt(account, grower))))
 
 
@@ -204,6 +214,7 @@ def account_doubt(account: str | None, grower: Grower) -> str | None:
 
 
 UNVERIFIED = "FieldView account: unverified. FieldView did not say whose it is."
+NOT_THROUGH_ME = "FieldView account: unknown. This grower was not connected through me."
 
 
 def _took(consent: Consent) -> str:
@@ -237,7 +248,7 @@ def consent_outcome(
 def _offers(consent: Consent, now: datetime) -> list[ButtonElement]:
     if consent.state is ConsentState.HELD:
         return decision(consent)
-    if consent.state is ConsentState.OPEN and consent.trouble == "undelivered" and not _ran_out(consent, now):
+    if consent.state is ConsentState.OPEN and consent.trouble == "undelivered" and not ran_out(consent, now):
         return [button("Show me the link", "show-link", consent.id, style="primary")]
     return [button("Send a new link", "send-link", consent.grower_id)] if _may_ask_again(consent, now) else []
 
@@ -259,10 +270,11 @@ def question_shown(value: str) -> tuple[str, str]:
 
 def _may_ask_again(consent: Consent, now: datetime) -> bool:
     ended = consent.state in (ConsentState.DECLINED, ConsentState.FAILED)
-    return not needs_operator(consent) and (ended or _ran_out(consent, now) or is_forgotten(consent))
+    return not needs_operator(consent) and (ended or ran_out(consent, now) or is_forgotten(consent))
 
 
-def _ran_out(consent: Consent, now: datetime) -> bool:
+def ran_out(consent: Consent, now: datetime) -> bool:
+    """Whether the time of the link is over, and nobody has used it."""
     return consent.state is ConsentState.OPEN and now >= consent.expires_at
 
 
@@ -376,15 +388,18 @@ def _unfinished(consent: Consent, name: str, now: datetime) -> Outcome:
         then = "FieldView does not accept this bot’s own set-up. The operators know; the grower did nothing wrong."
         return "🛠️", f"{name} could not be connected yet.", f"{then} You need do nothing now."
     if is_forgotten(consent):
-        works = "The link has run out since." if _ran_out(consent, now) else "The link works again."
+        works = "The link has run out since." if ran_out(consent, now) else "The link works again."
         then = (
             "They had signed in with an account that somebody here had to confirm. Nothing was changed at Leaf. "
             f"{works} The grower may think that all is done: find out which account is right, then tell them or send a "
             "new link."
         )
         return "🟠", f"Nobody decided in time about {name}, so the approval was forgotten.", then
-    if _ran_out(consent, now):
-        reminded = f"I reminded them {often(consent.reminders)}. " if consent.reminders else ""
+    if ran_out(consent, now):
+        reminded = ""
+        if consent.reminders:
+            by_me = f"I reminded them {often(consent.reminders)}."
+            reminded = f"{by_me if consent.sent_to else _asked_to_remind(consent)} "
         never = consent.opened_at is None and consent.begun_at is None
         how = "As far as I can tell, it was never opened." if never else "They did not finish in time."
         then = f"{how} {reminded}It is your turn: call them, or ask again with a new link."

@@ -445,7 +445,11 @@ _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
     "use-account": _plain("accepted another FieldView account of", whom="a grower"),
     "refuse-account": _plain("refused another FieldView account of", whom="a grower"),
     "consent-opened": lambda whom, detail: "opened the link, as far as a browser tells",
-    "consent-reminded": _plain("reminded", whom="a grower"),
+    "consent-reminded": lambda whom, detail: (
+        f"asked {mention(str(detail['through']))} to remind {whom or 'a grower'}"
+        if detail.get("through")
+        else f"reminded {whom or 'a grower'}"
+    ),
     "consent-expired": lambda whom, detail: f"found that the unused link of {whom or 'a grower'} had run out",
     "consent-withdrawn": lambda whom, detail: (
         f"ended the link of {whom or 'a grower'}, as {trouble(str(detail.get('why')))}"

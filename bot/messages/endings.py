@@ -60,7 +60,7 @@ def _what_there_is(grower: Grower, connection: Connection | None) -> str:
     if connection is None or connection.status is CredentialStatus.ABSENT:
         return "As far as I know there is no connection. If Leaf has one after all, it is removed."
     connected = f"Connected since {moment(connection.connected_at)}. " if connection.connected_at else ""
-    return f"{connected}{account_line(connection.account_email, grower) or ''}".strip() or "Leaf has a connection."
+    return connected + account_line(connection.account_email, grower, was_asked=connection.connected_at is not None)
 
 
 def disconnection(wanted: Disconnection, now: datetime, grower: Grower | None = None) -> Message:

@@ -99,7 +99,7 @@ def already_connected(grower: Grower, connection: Connection, now: datetime) -> 
         section(
             f"*{escape(grower.name)} is connected already*, and it works.",
             told_apart(grower),
-            account_line(connection.account_email, grower),
+            account_line(connection.account_email, grower, was_asked=connection.connected_at is not None),
             f"{since}Leaf said so {moment(connection.checked_at)}. I sent no link.",
         ),
         actions(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bot.messages.consents import standing
+from bot.messages.consents import ran_out, standing
 from bot.messages.letters import to_paste
 from bot.messages.pieces import Message, actions, button, called, copyable, section
 from bot.reports import Letter
@@ -28,5 +28,6 @@ def reminder_to_pass_on(letter: Letter, now: datetime, grower: Grower | None = N
 
 def reminder_over(consent: Consent, now: datetime, grower: Grower | None = None) -> Message:
     """The same message when there is nothing to remind of any more, without the link."""
-    head = f"{called(grower, consent.grower_name)} need not be reminded any more."
+    name = called(grower, consent.grower_name)
+    head = f"The link for {name} ran out." if ran_out(consent, now) else f"{name} need not be reminded any more."
     return Message(head, (section(f"*{head}*", standing(consent, now)),))

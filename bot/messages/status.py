@@ -281,7 +281,8 @@ def _particulars(report: StatusReport, status: CredentialStatus, now: datetime) 
     connection, consent = report.connection, report.consent
     lines = []
     if connection and (connection.account_email or connection.connected_at) and status is not CredentialStatus.ABSENT:
-        lines.append(account_line(connection.account_email, report.grower))
+        was_asked = connection.connected_at is not None
+        lines.append(account_line(connection.account_email, report.grower, was_asked=was_asked))
     if connection and connection.missing_scopes and connection.cause is not Cause.SCOPE_MISSING:
         lines.append(missing_parts(connection.missing_scopes))
     if report.data:

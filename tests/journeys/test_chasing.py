@@ -151,6 +151,23 @@ async def test_a_grower_outside_slack_is_reminded_through_the_agent_in_their_lan
     assert "need not be reminded any more" in text_of(told)
 
 
+async def test_whoever_was_to_remind_a_grower_outside_slack_reads_in_the_end_that_the_link_ran_out(
+    stage_on_sqlite: Stage,
+) -> None:
+    await settled(stage_on_sqlite)
+    await morning(stage_on_sqlite, 1)
+    await asked_boole(stage_on_sqlite)
+    stage_on_sqlite.world.clock.advance(timedelta(days=2, minutes=1))
+    await looks(stage_on_sqlite)
+    [to_pass_on] = await stage_on_sqlite.dm(stage_on_sqlite.grace)
+    stage_on_sqlite.world.clock.advance(timedelta(days=6))
+    await looks(stage_on_sqlite)
+    [*_, told] = await stage_on_sqlite.dm(stage_on_sqlite.grace, 2)
+    assert "I asked once that somebody remind them." in text_of(told)
+    assert "The link for Boole Brothers ran out." in text_of(to_pass_on)
+    assert "need not be reminded" not in text_of(to_pass_on)
+
+
 async def test_however_many_look_at_once_and_however_late_each_reminder_comes_once(stage: Stage) -> None:
     await settled(stage)
     await morning(stage, 1)

@@ -27,6 +27,7 @@ from handlers.shortcuts import SHORTCUTS
 from handlers.views import FORMS
 from storage.records import (
     Cause,
+    Connection,
     Consent,
     ConsentState,
     CredentialStatus,
@@ -188,7 +189,6 @@ def test_the_grower_gets_one_button_and_a_code_word() -> None:
 
 
 @pytest.mark.parametrize(
-@pytest.mark.parametrize(
     ("zone", "until"),
     [
         ("America/Chicago", "until the end of Monday 30 November"),
@@ -207,13 +207,14 @@ def test_a_link_works_until_the_last_whole_day_where_the_grower_is(zone: str | N
     assert "until the end of Monday 30 November" in told, "the zone is the asker's, and the safe day is told"
 
 
+@pytest.mark.parametrize(
     ("state", "sentence"),
     [
         (ConsentState.OPEN, "Go on in the window where you began."),
         (ConsentState.EXCHANGING, "Thank you. Your FieldView is being connected."),
         (ConsentState.DELIVERING, "You need do nothing more."),
         (ConsentState.CONNECTED, "Your FieldView is connected. Thank you."),
-        (ConsentState.DECLINED, "You said no, and nothing is shared."),
+        (ConsentState.DECLINED, "You said no, and nothing was changed."),
         (ConsentState.REVOKED, "This link no longer works."),
         (ConsentState.FAILED, "It was nothing you did"),
     ],
@@ -223,6 +224,45 @@ def test_the_growers_message_ends_well_and_without_the_link(state: ConsentState,
     assert sentence in seen(closed)
     # What a link that has done its work leads to is the page that tells what is shared.
     assert labels(closed) == (["See what is shared"] if state is ConsentState.CONNECTED else [])
+
+
+@pytest.mark.parametrize("language", every_speech())
+def test_a_message_that_is_over_claims_nothing_about_what_was_shared_before(language: str) -> None:
+    unchanged = {
+        "en": "nothing was changed",
+        "pt": "nada foi alterado",
+        "es": "no se cambió nada",
+        "fr": "rien n’a été",
+    }
+    for ended in ({"state": ConsentState.DECLINED}, {"expires_at": before(minutes=1)}):
+        closed = messages.invitation_dm_closed(a_letter(language=language, **ended), NOW)
+        assert unchanged[language] in seen(closed).split("\n")[0]
+
+
+def test_nobody_is_said_to_be_reminded_by_whoever_only_asked_for_it() -> None:
+    outside = a_consent(sent_to=None, reminders=3, expires_at=before(minutes=1))
+    assert "I asked 3 times that somebody remind them." in seen(messages.consent_outcome(outside, NOW))
+    assert "I reminded" not in seen(messages.consent_outcome(outside, NOW))
+    still_out = replace(outside, reminders=1, expires_at=NOW + timedelta(days=3))
+    card = seen(messages.incident(a_card(consent=still_out), NOW))
+    assert "I asked once that somebody remind them." in card
+    assert "Reminded" not in card
+    assert "The link for Okafor Family Farms ran out." in seen(messages.reminder_over(outside, NOW))
+    assert "need not be reminded" not in seen(messages.reminder_over(outside, NOW))
+    written = an_entry("consent-reminded", actor="job:consent", detail='{"number": 1, "through": "UMARIA"}')
+    assert "asked @UMARIA to remind Okafor Family Farms" in seen(messages.history(History([written]), NOW))
+
+
+def test_fieldview_is_not_said_to_have_been_asked_about_a_connection_that_did_not_come_through_the_bot() -> None:
+    elsewhere, here = a_connection(connected_at=None, account_email=None), a_connection(account_email=None)
+
+    def told(connection: Connection) -> list[str]:
+        question = messages.disconnect_question(a_loss(connection=connection), NOW)
+        return [seen(messages.already_connected(GROWER, connection, NOW)), seen(question)]
+
+    assert all("This grower was not connected through me." in text for text in told(elsewhere))
+    assert not any("FieldView did not say" in text for text in told(elsewhere))
+    assert all("FieldView did not say whose it is." in text for text in told(here))
 
 
 OUTCOMES = [
