@@ -42,29 +42,58 @@ def needs_operator(consent: Consent | None) -> bool:
 REPAIR_BLOCKED = "An operator finds out why it did not go through. Leave the grower alone until then."
 
 
-def next_repair(consent: Consent, otherwise: str, now: datetime, *, in_vain: bool = False) -> str:
-    """The next step of a repair that has a link already; `otherwise` is the cause's own next step."""
+Turn = tuple[str, str]
+"""Who must act, and the next step."""
+
+_TEAM = "your team"
+
+
+def next_repair(consent: Consent, now: datetime, *, in_vain: bool = False) -> Turn | None:
+    """Whose turn it is in a repair that has a link already; None where the words of the cause hold as they are."""
     if needs_operator(consent):
-        return REPAIR_BLOCKED
+        return "an operator of this bot", REPAIR_BLOCKED
     if in_vain:
-        return "Ask the grower what they saw at FieldView, then send a new reconnect link."
+        return _TEAM, "Ask the grower what they saw at FieldView, then send a new reconnect link."
     if consent.state is ConsentState.DECLINED:
-        return "Talk to the grower before you send another reconnect link."
+        return _TEAM, "Talk to the grower before you send another reconnect link."
     if consent.state is ConsentState.HELD:
-        return f"{mention(consent.asked_by, consent.asked_by_name)} says whether this FieldView account is right."
+        decides = mention(consent.asked_by, consent.asked_by_name)
+        return decides, f"{decides} says whether this FieldView account is right."
     if consent.state in UNDER_WAY:
-        return "Nothing to do: the grower has agreed."
+        return "nobody", "Nothing to do: the grower has agreed."
     if is_forgotten(consent):
-        return "Find out which FieldView account is right, then send a new link: the grower may think all is done."
-    return _wait(consent) if is_waiting(consent, now) else otherwise
+        then = "Find out which FieldView account is right, then send a new link: the grower may think all is done."
+        return _TEAM, then
+    return _unused(consent) if is_waiting(consent, now) else None
 
 
-def _wait(consent: Consent) -> str:
-    """Nobody is told to remind whom the bot reminds."""
+def _unused(consent: Consent) -> Turn:
+    """The same that `_unfinished` tells whoever asked. Nobody is told to remind whom the bot reminds."""
+    match _trouble(consent):
+        case "undelivered":
+            does_not = "Slack does not take my message to the grower."
+            return _TEAM, f"{does_not} Send them the link yourself. `/fieldview links` shows it."
+        case "denied-at-fieldview":
+            return _TEAM, "Ask the grower whether they meant it. The same link still works."
+        case "code-refused" | "answer-lost" | "fieldview-down":
+            return _TEAM, "Ask the grower to press the same link again. It still works."
+        case "other-account" | "somebody-elses-account" as doubt if not consent.sent_to:
+            return _TEAM, f"Ask the grower to sign in with {_right_account(doubt)}. The same link still works."
+    if not (consent.sent_to or consent.opened_at or consent.begun_at):
+        return "whoever has the link", "Pass it on to the grower. As far as I can tell, it has not been opened yet."
     to_come = consent.remind_at is not None and consent.remind_at < consent.expires_at
     if consent.sent_to and to_come and not consent.reminders_stopped_at:
-        return "Wait for the grower. I remind them by myself."
-    return "Wait for the grower, or call them."
+        return "the grower", "Wait for the grower. I remind them by myself."
+    return "the grower", "Wait for the grower, or call them."
+
+
+def _trouble(consent: Consent) -> str | None:
+    """Why an unused link is not through. What Slack did not deliver has come another way once it was opened."""
+    return None if consent.trouble == "undelivered" and consent.opened_at else consent.trouble
+
+
+def _right_account(doubt: str) -> str:
+    return "the account from before" if doubt == "other-account" else "their own account"
 
 
 def standing(consent: Consent, now: datetime) -> str:
@@ -407,7 +436,7 @@ def _unfinished(consent: Consent, name: str, now: datetime) -> Outcome:
     works, press = "The same link still works.", "it again"
     if consent.replaced_at:
         works, press = "A newer link has taken its place.", "that one"
-    match consent.trouble:
+    match _trouble(consent):
         case None if consent.reminders_stopped_at:
             then = f"They pressed “Stop reminding me”, so I leave them alone. {works} Perhaps call them."
             return "⚪", f"{name} does not want to be reminded.", then
@@ -416,12 +445,12 @@ def _unfinished(consent: Consent, name: str, now: datetime) -> Outcome:
         case "undelivered":
             then = f"Slack does not take my message to them. {works} Send it to them yourself."
             return "🟠", f"{name} does not have the link yet.", then
-        case "other-account":
-            then = f"The other FieldView account was not used, and nothing was changed at Leaf. {works}"
-            return "⚪", f"{name} is asked to sign in with the account from before.", then
-        case "somebody-elses-account":
-            then = f"The other grower’s FieldView account was not used, and nothing was changed at Leaf. {works}"
-            return "⚪", f"{name} is asked to sign in with their own account.", then
+        case "other-account" | "somebody-elses-account" as doubt:
+            whose = "The other" if doubt == "other-account" else "The other grower’s"
+            then = f"{whose} FieldView account was not used, and nothing was changed at Leaf. {works}"
+            if consent.sent_to:
+                return "⚪", f"{name} is asked to sign in with {_right_account(doubt)}.", then
+            return "⚪", f"{name} has to sign in with {_right_account(doubt)}.", f"{then} Ask them to."
         case "denied-at-fieldview":
             then = f"They came back without agreeing, perhaps by mistake. {works} Ask them whether they meant it."
             return "🟠", f"{name} did not agree on FieldView’s page.", then

@@ -19,7 +19,7 @@ from slack_sdk.models.blocks import (
 from slack_sdk.models.views import View
 
 from bot.messages.casework import care_lines
-from bot.messages.consents import UNDER_WAY, decision, standing
+from bot.messages.consents import UNDER_WAY, decision, next_repair, standing
 from bot.messages.pieces import Message, actions, button, heading, more, named, quiet, section
 from bot.messages.silences import silence_of
 from bot.messages.status import age, in_need, needs, silent, snoozed, tally, undecided, waiting
@@ -141,7 +141,8 @@ def _row(row: DeskRow, now: datetime) -> list[Block]:
     if row.connection:
         words = cause_of(row.connection)
         down = lasting(now - row.connection.changed_at)
-        lines.append(f"For {down}: {words.short}. Who must act: {words.who}.")
+        repair = next_repair(row.consent, now) if row.consent and words.asks_grower else None
+        lines.append(f"For {down}: {words.short}. Who must act: {repair[0] if repair else words.who}.")
     if row.consent:
         lines.append(standing(row.consent, now))
     if row.silence:

@@ -7,10 +7,10 @@ from datetime import datetime
 from slack_sdk.models.blocks import ActionsBlock, Block
 
 from bot.messages.casework import called_upon, care_lines, case_menu
-from bot.messages.consents import UNDER_WAY, account_doubt, data_line, needs_operator, next_repair, standing
+from bot.messages.consents import UNDER_WAY, Turn, account_doubt, data_line, needs_operator, next_repair, standing
 from bot.messages.pieces import Message, actions, button, called, heading, quiet, section, told_apart
 from bot.messages.storms import ONE_OF_MANY, before_any_link
-from bot.messages.text import code, count, escape, literal, mention
+from bot.messages.text import code, count, escape, literal, mention, unmarked
 from bot.messages.times import lasting, moment
 from bot.messages.vocabulary import CAUSES, explained, missing_parts, parts
 from bot.reports import IncidentCard
@@ -28,15 +28,15 @@ def incident(card: IncidentCard, now: datetime) -> Message:
 
 def _open(card: IncidentCard, now: datetime) -> Message:
     broken = card.incident
-    words = CAUSES[broken.cause]
+    words, (who, then) = CAUSES[broken.cause], _turn(card, now)
     blocks: list[Block] = [
         heading(f"{words.sign} {literal(card.grower.name)}: {words.title}"),
         section(told_apart(card.grower), explained(broken.cause, broken.raw_status, broken.missing_scopes)),
         section(
             f"*Since:* {moment(broken.opened_at)}",
             f"*Not arriving:* {_not_arriving(broken)}",
-            f"*Who must act:* {_who(card, now)}",
-            f"*Next step:* {_next_step(card, now)}",
+            f"*Who must act:* {who}",
+            f"*Next step:* {then}",
         ),
     ]
     if card.consent:
@@ -53,7 +53,8 @@ def _lock_screen(card: IncidentCard, now: datetime) -> str:
     """Who must act and what comes next, without mentions: where a message is only announced they would be ids."""
     if card.consent and card.consent.state is ConsentState.HELD:
         return f"{escape(card.consent.asked_by_name)} has to decide about the FieldView account."
-    return f"Who must act: {_who(card, now)}. {_next_step(card, now)}"
+    who, then = _turn(card, now)
+    return unmarked(f"Who must act: {who}. {then}")
 
 
 def _flapping(card: IncidentCard, now: datetime) -> Message:
@@ -86,38 +87,25 @@ def _not_arriving(broken: Incident) -> str:
     return CAUSES[broken.cause].missing
 
 
-def _who(card: IncidentCard, now: datetime) -> str:
-    words = CAUSES[card.incident.cause]
-    if first := _before_any_link(card, now):
-        return first[0]
-    if not words.asks_grower:
-        return words.who
-    if needs_operator(card.consent):
-        return "an operator of this bot"
-    if card.consent and card.consent.state is ConsentState.HELD:
-        return mention(card.consent.asked_by, card.consent.asked_by_name)
-    return "nobody" if _is_through(card) else words.who
-
-
-def _next_step(card: IncidentCard, now: datetime) -> str:
-    """The cause's own next step, unless the grower already has a link or has agreed."""
+def _turn(card: IncidentCard, now: datetime) -> Turn:
+    """Who must act and the next step: the cause's own, unless the grower already has a link or has agreed."""
     words, consent = CAUSES[card.incident.cause], card.consent
     if card.grower.gone_at:
-        return "Find out whether this grower was removed from Leaf on purpose."
+        return "your team", "Find out whether this grower was removed from Leaf on purpose."
     if first := _before_any_link(card, now):
-        return first[1]
+        return first
     if consent is None or not words.asks_grower:
-        return words.next
+        return words.who, words.next
     if _is_through(card):
-        return "Nothing to do: the grower has agreed. I update this message when Leaf has confirmed."
-    return next_repair(consent, words.next, now, in_vain=_did_not_help(card))
+        return "nobody", "Nothing to do: the grower has agreed. I update this message when Leaf has confirmed."
+    return next_repair(consent, now, in_vain=_did_not_help(card)) or (words.who, words.next)
 
 
-def _before_any_link(card: IncidentCard, now: datetime) -> tuple[str, str] | None:
+def _before_any_link(card: IncidentCard, now: datetime) -> Turn | None:
     """What the message for all who broke together says, unless this grower's repair has a next step of its own."""
     if card.storm is None or card.grower.gone_at or not CAUSES[card.incident.cause].asks_grower or _is_through(card):
         return None
-    if card.consent and next_repair(card.consent, "", now, in_vain=_did_not_help(card)):
+    if card.consent and next_repair(card.consent, now, in_vain=_did_not_help(card)):
         return None
     return before_any_link(card.storm, card.ill)
 

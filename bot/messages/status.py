@@ -10,6 +10,7 @@ from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement, RawTextO
 from bot.messages.casework import care_lines, owner_line
 from bot.messages.consents import (
     UNDER_WAY,
+    Turn,
     account_line,
     data_line,
     decision,
@@ -199,6 +200,9 @@ def connection_status(report: StatusReport, now: datetime, role: Role = Role.ADM
     """Everything known of one grower's connection, in plain words, and the buttons that this role may press."""
     status = report.connection.status if report.connection else CredentialStatus.ABSENT
     name, who = called(report.grower), _who(report, now)
+    if report.consent and "<@" in who:
+        # On a lock screen a mention would be an id.
+        who = escape(report.consent.asked_by_name)
     lines = [*_state(report, status, now), *_particulars(report, status, now)]
     blocks = (
         section(named(report.grower)),
@@ -235,8 +239,7 @@ def _who(report: StatusReport, now: datetime) -> str:
         CredentialStatus.ABSENT,
     ):
         return ""
-    first = _before_any_link(report, now)
-    return first[0] if first else cause_of(connection).who
+    return _turn(report, connection, now)[0]
 
 
 def _state(report: StatusReport, status: CredentialStatus, now: datetime) -> list[str]:
@@ -246,33 +249,33 @@ def _state(report: StatusReport, status: CredentialStatus, now: datetime) -> lis
         return lines
     if connection.changed_at <= now and not (status is CredentialStatus.ABSENT and connection.connected_at is None):
         lines.append(f"{capital(since(connection.changed_at, now))}.")
-    if not (who := _who(report, now)):
+    if not _who(report, now):
         return lines
+    who, then = _turn(report, connection, now)
     words = cause_of(connection)
     cause = connection.cause or Cause.UNKNOWN_STATUS
     why = explained(cause, connection.raw_status, connection.missing_scopes) if connection.cause else words.what
     many = [ONE_OF_MANY] if report.storm else []
-    return [*lines, f"*Why:* {why}", *many, f"*Who must act:* {who}", f"*Next step:* {_next_step(report, now)}"]
+    return [*lines, f"*Why:* {why}", *many, f"*Who must act:* {who}", f"*Next step:* {then}"]
 
 
-def _next_step(report: StatusReport, now: datetime) -> str:
-    connection, consent = report.connection, report.consent
+def _turn(report: StatusReport, connection: Connection, now: datetime) -> Turn:
+    """Who must act and the next step: the cause's own, unless the grower already has a link or has agreed."""
+    words, consent = cause_of(connection), report.consent
     if report.grower.gone_at:
-        return "Find out whether this grower was removed from Leaf on purpose."
+        return "your team", "Find out whether this grower was removed from Leaf on purpose."
     if first := _before_any_link(report, now):
-        return first[1]
-    words = cause_of(connection) if connection else None
-    if words is None or not words.asks_grower or consent is None:
-        return words.next if words else ""
-    return next_repair(consent, words.next, now)
+        return first
+    repair = next_repair(consent, now) if consent and words.asks_grower else None
+    return repair or (words.who, words.next)
 
 
-def _before_any_link(report: StatusReport, now: datetime) -> tuple[str, str] | None:
+def _before_any_link(report: StatusReport, now: datetime) -> Turn | None:
     """What the message for all who broke together says, unless this grower's repair has a next step of its own."""
     connection, consent = report.connection, report.consent
     if report.storm is None or connection is None or not cause_of(connection).asks_grower or report.grower.gone_at:
         return None
-    if consent and next_repair(consent, "", now):
+    if consent and next_repair(consent, now):
         return None
     return before_any_link(report.storm, report.ill, where="in the channel")
 

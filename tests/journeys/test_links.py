@@ -254,6 +254,25 @@ async def test_a_link_is_taken_back_from_the_cards_menu(stage_on_sqlite: Stage) 
     assert ("revoke-link", "done") in await stage.deeds()
 
 
+async def test_a_link_to_pass_on_is_the_turn_of_whoever_has_it_until_it_is_opened(stage_on_sqlite: Stage) -> None:
+    async with browser(stage_on_sqlite) as boole:
+        await boole.consents(await asked_boole(stage_on_sqlite), BOOLE)
+    await stage_on_sqlite.until_status(BOOLE, "healthy")
+    await stage_on_sqlite.posted(stage_on_sqlite.alerts)
+    await stage_on_sqlite.world.leaf.revoke(BOOLE)
+    card = (await stage_on_sqlite.posted(stage_on_sqlite.alerts, 2))[-1]
+    link = link_in(await stage_on_sqlite.presses(card, "send-link"))
+    await tells(stage_on_sqlite, card, "*Who must act:* whoever has the link")
+    status = text_of(await stage_on_sqlite.types("/fieldview status Boole Brothers"))
+    assert "*Who must act:* whoever has the link" in status
+    async with browser(stage_on_sqlite) as boole:
+        await boole.client.get(link, headers=PHONE)
+        await tells(stage_on_sqlite, card, "*Who must act:* the grower")
+        at_fieldview = await boole.begins(link)
+        await boole.client.get(stage_on_sqlite.world.fieldview.deny(at_fieldview, BOOLE))
+    await tells(stage_on_sqlite, card, "Ask the grower whether they meant it.")
+
+
 async def test_a_grower_whose_link_ran_out_asks_for_a_new_one_with_one_click_on_each_side(stage: Stage) -> None:
     await settled(stage)
     link = await asked(stage)

@@ -266,6 +266,47 @@ def test_fieldview_is_not_said_to_have_been_asked_about_a_connection_that_did_no
 
 
 OUTCOMES = [
+@pytest.mark.parametrize(
+    ("changes", "who", "then"),
+    [
+        ({}, "the grower", "Wait for the grower. I remind them by myself."),
+        ({"sent_to": None}, "whoever has the link", "Pass it on to the grower."),
+        ({"sent_to": None, "opened_at": before(hours=1)}, "the grower", "Wait for the grower, or call them."),
+        ({"sent_to": None, "trouble": "undelivered"}, "your team", "Send them the link yourself."),
+        ({"sent_to": None, "trouble": "undelivered", "opened_at": before(hours=1)}, "the grower", "Wait for"),
+        ({"trouble": "denied-at-fieldview"}, "your team", "Ask the grower whether they meant it."),
+        ({"trouble": "code-refused"}, "your team", "Ask the grower to press the same link again."),
+        ({"trouble": "answer-lost"}, "your team", "Ask the grower to press the same link again."),
+        ({"trouble": "fieldview-down"}, "your team", "Ask the grower to press the same link again."),
+        ({"trouble": "other-account"}, "the grower", "Wait for the grower."),
+        ({"sent_to": None, "trouble": "other-account"}, "your team", "Ask the grower to sign in with the account from"),
+        (
+            {"sent_to": None, "trouble": "somebody-elses-account"},
+            "your team",
+            "Ask the grower to sign in with their own",
+        ),
+        ({"trouble": "our-configuration"}, "an operator of this bot", "Leave the grower alone until then."),
+        ({"state": ConsentState.DECLINED}, "your team", "Talk to the grower"),
+        ({"state": ConsentState.DELIVERING}, "nobody", "Nothing to do"),
+    ],
+)
+def test_the_card_the_status_and_whoever_asked_hear_of_one_next_step(
+    changes: dict[str, Any], who: str, then: str
+) -> None:
+    begun = {"begun_at": before(hours=1)} if changes.get("trouble") not in (None, "undelivered") else {}
+    consent = a_consent(incident_id="1nc1dent", **begun, **changes)
+    card = messages.incident(a_card(consent=consent), NOW)
+    status = messages.connection_status(a_report(broken_by(Cause.GROWER_MUST_ACT), consent=consent), NOW)
+    for told in (seen(card), seen(status)):
+        assert f"Who must act: {who}\n" in told
+        assert then in told.partition("Next step: ")[2].partition("\n")[0]
+    asked = seen(messages.consent_outcome(consent, NOW))
+    for said in ("whether they meant it", "yourself", "Talk to", "sign in with"):
+        assert (said in then) <= (said in asked), "whoever asked is told to do the same"
+    if "press" in then:
+        assert "Ask them to press it again." in asked
+
+
     ({"state": ConsentState.CONNECTED}, None, "🟢 Okafor Family Farms agreed and is connected."),
     ({"state": ConsentState.CONNECTED}, CredentialStatus.PENDING, "Leaf is still checking the new connection"),
     ({"state": ConsentState.CONNECTED}, CredentialStatus.UNAVAILABLE, "Leaf is still checking the new connection"),
