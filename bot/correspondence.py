@@ -46,15 +46,16 @@ class Correspondence:
         token = secrets.token_urlsafe(32)
         return NewLink(f"{self._public_url}/connect/{token}", digest(token))
 
-    async def letter(self, consent_id: str) -> Letter | None:
+    async def letter(self, consent_id: str, *, anew: bool = False) -> Letter | None:
         """What a letter about this consent says, with a link of its own where a link still leads somewhere.
 
-        Dying before it is sent does no harm: the next attempt makes another link, and nobody ever saw this one.
+        `anew`: also where it only leads to the page on which the grower can ask for a new one. Dying before it is sent
+        does no harm: the next attempt makes another link, and nobody ever saw this one.
         """
         async with self._database.transaction() as session:
-            return await self.write(session, consent_id)
+            return await self.write(session, consent_id, anew=anew)
 
-    async def write(self, session: AsyncSession, consent_id: str) -> Letter | None:
+    async def write(self, session: AsyncSession, consent_id: str, *, anew: bool = False) -> Letter | None:
         """`letter` in the caller's transaction."""
         now = self._clock()
         consent = await consents.get(session, consent_id)
@@ -62,7 +63,8 @@ class Correspondence:
             return None
         connection = await connections.get(session, consent.grower_id)
         link = None
-        if may_press_again(consent, now) or consent.state is ConsentState.CONNECTED:
+        leads_somewhere = may_press_again(consent, now) or consent.state is ConsentState.CONNECTED
+        if leads_somewhere or (anew and _may_ask_anew(consent, now)):
             link = self.new_link()
             await consents.add_link(session, consent_id, link.token_hash, now)
         url, again = link.url if link else None, was_connected(consent, connection)
@@ -76,7 +78,7 @@ class Correspondence:
 
     async def invitation(self, consent_id: str) -> Message | None:
         """The message that carried the link; None when there is nothing to change in it."""
-        letter, now = await self.letter(consent_id), self._clock()
+        letter, now = await self.letter(consent_id, anew=True), self._clock()
         if letter is None:
             return None
         if not may_press_again(letter.consent, now):
@@ -85,7 +87,7 @@ class Correspondence:
 
     async def reminder(self, subject: str) -> Message | None:
         """A reminder, named by `reminder_name`: to the grower, or for whoever asked to send on."""
-        letter, now = await self.letter(subject.partition(":")[0]), self._clock()
+        letter, now = await self.letter(subject.partition(":")[0], anew=True), self._clock()
         if letter is None:
             return None
         if letter.consent.sent_to is None:
@@ -114,3 +116,11 @@ def may_press_again(consent: Consent, now: datetime) -> bool:
         return False
     is_open = consent.state is ConsentState.OPEN and now < consent.expires_at
     return is_open or consent.state is ConsentState.EXCHANGING
+
+
+def _may_ask_anew(consent: Consent, now: datetime) -> bool:
+    """Whether the page behind the link would take it from a grower in Slack that they want a new one."""
+    if consent.sent_to is None or consent.renewal_asked_at is not None or consent.replaced_at is not None:
+        return False
+    ran_out = consent.state is ConsentState.OPEN and now >= consent.expires_at
+    return ran_out or consent.state is ConsentState.DECLINED

@@ -118,6 +118,7 @@ class Journey:
             return consent
         async with self._database.transaction() as session:
             if await consents.first(session, consent.id, "renewal_asked_at", now, again_before=now - ASK_AGAIN):
+                await self._news.tell_grower(session, consent)
                 await self._news.renewal_asked(session, consent)
                 await self._news.record(session, consent, "consent-renewal-asked", "done", request_id)
         return await self.known(token) or consent

@@ -43,6 +43,10 @@ def _so_far(consent: Consent, words: Speech, asked_by: str) -> list[Block]:
     return []
 
 
+_MAY_ASK_ANEW = ("expired", "declined")
+"""Endings after which the page behind the link takes the wish for a new one."""
+
+
 def invitation_dm_closed(letter: Letter, now: datetime) -> Message:
     """The grower's message when its link has done its work, or no longer works."""
     consent, words = letter.consent, speech(letter.consent.language)
@@ -52,12 +56,16 @@ def invitation_dm_closed(letter: Letter, now: datetime) -> Message:
     account = None
     if key == "connected" and consent.account_email:
         account = words.say("closed.account", account=escape(consent.account_email))
-    see = None
-    if key == "connected" and letter.url:
-        see = actions(button(words.say("closed.see"), "open-consent-link", consent.id, url=letter.url))
+    then = f"{key}_then"
+    if key in _MAY_ASK_ANEW and consent.renewal_asked_at:
+        then = "asked_then"
+    leads_to = "see" if key == "connected" else "anew" if key in _MAY_ASK_ANEW else None
+    page = None
+    if leads_to and letter.url:
+        page = actions(button(words.say(f"closed.{leads_to}"), "open-consent-link", consent.id, url=letter.url))
     blocks = (
-        section(f"*{head}*", words.say(f"closed.{key}_then", **names), account),
-        *([see] if see else []),
+        section(f"*{head}*", words.say(f"closed.{then}", **names), account),
+        *([page] if page else []),
         quiet(words.say("closed.whose", grower=escape(consent.grower_name))),
     )
     plain = words.say(f"closed.{key}", asked_by=escape(consent.asked_by_name))

@@ -51,7 +51,10 @@ async def test_a_week_of_reminders_and_then_it_is_the_agents_turn(stage: Stage) 
     assert seen == [0, 1, 1, 1, 2, 3, 3, 3], "after two days, after five, and a day before the link runs out"
     *_, last = await letters(stage)
     assert await times(stage, REMINDED) == 3
-    assert "/connect/" not in repr(last.blocks), "no message leads to a link that has run out"
+    async with browser(stage) as ada:
+        page = await ada.opens(link_in(last))
+        assert page.status_code == 410, "no message leads to a link that works"
+        assert "Ask for a new link" in page.text
     [told] = await stage.dm(stage.grace)
     assert "ran out" in text_of(told)
     assert "It is your turn" in text_of(told)

@@ -301,6 +301,35 @@ async def test_a_grower_whose_link_ran_out_asks_for_a_new_one_with_one_click_on_
     await until_state(stage, "connected")
 
 
+@pytest.mark.parametrize("ending", ["expired", "declined"])
+async def test_the_grower_asks_for_a_new_link_from_the_message_that_is_over(stage: Stage, ending: str) -> None:
+    await settled(stage)
+    link = await asked(stage)
+    [letter] = await stage.dm(stage.ada)
+    async with browser(stage) as ada:
+        if ending == "declined":
+            await ada.client.post(f"{link}/decline")
+        else:
+            stage.world.clock.advance(timedelta(days=8))
+            await stage.running.bot.chasing.chase_job("test")
+        await tells(stage, letter, "nothing was changed")
+        assert "Ask for a new link" in text_of(letter)
+        anew = link_in(letter)
+        assert anew != link
+        assert (await ada.client.post(anew)).status_code in (303, 410), "nothing can be begun with it"
+        assert (await consent_of(stage)).begun_at is None
+        page = await ada.opens(anew)
+        assert page.status_code == 410
+        assert f'action="{httpx.URL(anew).path}/renew"' in page.text
+        await ada.client.post(f"{anew}/renew")
+    await tells(stage, letter, "knows that you want a new link")
+    assert "/connect/" not in repr(letter.blocks)
+    assert await times(stage, "consent-renewal-asked") == 1
+    await stage.delivered()
+    [wish] = [message for message in await stage.dm(stage.grace) if "asks for a new link" in text_of(message)]
+    assert "send-link" in buttons_of(wish)
+
+
 async def test_a_grower_who_said_no_and_thinks_better_of_it_asks_for_a_new_link(stage: Stage) -> None:
     await settled(stage)
     link = await asked(stage)

@@ -222,8 +222,9 @@ def test_a_link_works_until_the_last_whole_day_where_the_grower_is(zone: str | N
 def test_the_growers_message_ends_well_and_without_the_link(state: ConsentState, sentence: str) -> None:
     closed = messages.invitation_dm_closed(a_letter(state=state), NOW)
     assert sentence in seen(closed)
-    # What a link that has done its work leads to is the page that tells what is shared.
-    assert labels(closed) == (["See what is shared"] if state is ConsentState.CONNECTED else [])
+    # What a link that has ended leads to is a page that tells what is shared, or takes the wish for a new one.
+    leads_to = {ConsentState.CONNECTED: ["See what is shared"], ConsentState.DECLINED: ["Ask for a new link"]}
+    assert labels(closed) == leads_to.get(state, [])
 
 
 @pytest.mark.parametrize("language", every_speech())
@@ -265,7 +266,6 @@ def test_fieldview_is_not_said_to_have_been_asked_about_a_connection_that_did_no
     assert all("FieldView did not say whose it is." in text for text in told(here))
 
 
-OUTCOMES = [
 @pytest.mark.parametrize(
     ("changes", "who", "then"),
     [
@@ -307,6 +307,7 @@ def test_the_card_the_status_and_whoever_asked_hear_of_one_next_step(
         assert "Ask them to press it again." in asked
 
 
+OUTCOMES = [
     ({"state": ConsentState.CONNECTED}, None, "🟢 Okafor Family Farms agreed and is connected."),
     ({"state": ConsentState.CONNECTED}, CredentialStatus.PENDING, "Leaf is still checking the new connection"),
     ({"state": ConsentState.CONNECTED}, CredentialStatus.UNAVAILABLE, "Leaf is still checking the new connection"),
