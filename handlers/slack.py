@@ -7,12 +7,11 @@ import os
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import structlog
-from rapidfuzz import fuzz, process
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.context.ack.async_ack import AsyncAck
@@ -46,7 +45,7 @@ from handlers import payloads
 from handlers.actions import ACTIONS
 from handlers.call import Call, Click, Opened, Reply, Request, Shortcut, Submission
 from handlers.commands import COMMAND, COMMANDS
-from handlers.commands.help import overview
+from handlers.commands.help import asks_for_help, nearest, overview
 from handlers.menus import MENUS
 from handlers.precedence import Precedence
 from handlers.redrawing import Redraws
@@ -185,6 +184,9 @@ class SlackEdge:
 
     async def _run_command(self, call: Call, answer_at: str | None) -> None:
         name = call.word.lower() or "help"
+        if name in COMMANDS and asks_for_help(call.text):
+            # Also for whoever may not use the command: to read about it takes no role of its own.
+            name, call = "help", replace(call, word="help", text=name)
         command = COMMANDS.get(name)
         typed = call.text if command else f"{call.word} {call.text}"
         action, role = (name, command.role) if command else ("unknown-command", Role.VIEWER)
@@ -481,6 +483,6 @@ def _explained(problem: BotError, asked: Asked) -> Message:
 
 def _unknown_command(call: Call) -> Reply:
     """A slip of the keyboard; or else a grower's name, of whom somebody wants to know the status."""
-    close = process.extractOne(call.word.lower(), list(COMMANDS), scorer=fuzz.ratio, score_cutoff=72)
-    meant = (COMMAND, close[0], call.text) if close else (COMMAND, "status", call.word, call.text)
+    close = nearest(call.word)
+    meant = (COMMAND, close, call.text) if close else (COMMAND, "status", call.word, call.text)
     return Reply(messages.help_text(overview(), unknown=call.word, hint=" ".join(meant).strip()))

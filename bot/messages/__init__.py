@@ -54,7 +54,7 @@ from bot.messages.ownership import (
 )
 from bot.messages.pieces import MORE, Message, grower_options
 from bot.messages.reminders import reminder_over, reminder_to_pass_on
-from bot.messages.replies import audit_anchor, crash, help_text, operator_notice, problem, working
+from bot.messages.replies import audit_anchor, command_help, crash, help_text, operator_notice, problem, working
 from bot.messages.searching import connect_modal, disconnect_modal, status_modal
 from bot.messages.silences import silences
 from bot.messages.status import connection_status, overview
@@ -104,6 +104,7 @@ __all__ = [
     "chosen_command",
     "chosen_language",
     "closed_home",
+    "command_help",
     "connect_modal",
     "connected",
     "connection_status",

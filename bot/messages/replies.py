@@ -48,6 +48,19 @@ def help_text(
     return Message(fallback, tuple(blocks))
 
 
+def command_help(usage: str, purpose: str, examples: Sequence[tuple[str, str]]) -> Message:
+    """One command: how it is used, what it is for, and lines somebody may type with what each of them does."""
+    lines = [f"{code(line, 150)}\n{sentence(does, 400)}" for line, does in examples]
+    who = "A grower is a name, an e-mail, an external id, a Leaf id or an @mention."
+    end = "`/fieldview help` lists what else I can do."
+    blocks = (
+        section(f"*{code(usage, 150)}*", f"{sentence(purpose, 200)}."),
+        section(f"*For example*\n{lines[0]}", *lines[1:]),
+        quiet(" ".join([who, end] if "grower" in usage else [end])),
+    )
+    return Message(f"{unmarked(code(usage, 150))}: {unmarked(purpose)}.", blocks)
+
+
 def problem(error: BotError, *, might_change: bool = False) -> Message:
     """Something that is expected to go wrong did. `might_change`: whoever asked may wonder whether it was half done."""
     sign = "🟡 " if isinstance(error, ProviderError) else "🔒 " if isinstance(error, NotAllowed) else ""

@@ -80,7 +80,7 @@ TOPICS: dict[str, tuple[Command, ...]] = {
         ),
         Command(
             "escalate",
-            "[#channel @lead 4h]",
+            "[#channel @lead 4h [time zone]]",
             "Whom to tell when nobody takes up an alert for so many working hours",
             Role.ADMIN,
             escalate.escalate,
@@ -95,12 +95,18 @@ TOPICS: dict[str, tuple[Command, ...]] = {
         Command(
             "handover", "@from @to", "Give everything of one colleague to another", Role.OPERATOR, handover.handover
         ),
-        Command("history", "[grower] [by @person] [since 7d]", "Who did what", Role.VIEWER, history.history),
+        Command(
+            "history",
+            "[grower] [by @person] [did connect] [since 7d] [with looks]",
+            "Who did what",
+            Role.VIEWER,
+            history.history,
+        ),
     ),
     "This bot": (
         Command("access", "[who] [role]", "Who may do what", Role.ADMIN, access.access),
         Command("health", "", "How this bot itself is doing", Role.VIEWER, health.health),
-        Command("help", "", "What I can do", Role.VIEWER, help.help),
+        Command("help", "[command]", "What I can do, or more about one command", Role.VIEWER, help.help),
     ),
 }
 """What help shows together, under its heading."""

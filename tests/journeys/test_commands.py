@@ -10,6 +10,8 @@ import httpx
 import pytest
 
 import handlers.slack
+from handlers.commands import COMMANDS
+from handlers.commands.examples import EXAMPLES
 from storage import consents
 from tests.stage import Stage, buttons_of, days, eventually, link_in, set_up, text_of
 
@@ -294,6 +296,42 @@ async def test_help_names_every_command(stage_on_sqlite: Stage, typed: str) -> N
     for command in ("connect", "status", "events", "disconnect", "subscribe", "unsubscribe", "history"):
         assert f"/fieldview {command}" in shown
     assert await stage_on_sqlite.deeds() == [("help", "done")]
+
+
+@pytest.mark.parametrize("typed", ["help escalate", "escalate help", "ESCALATE --help", "help escalate off"])
+async def test_one_command_explains_itself_with_examples_to_whoever_may_look(
+    stage_on_sqlite: Stage, typed: str
+) -> None:
+    shown = await stage_on_sqlite.types(f"/fieldview {typed}")
+    assert "/fieldview escalate #north @mia 4h" in text_of(shown)
+    assert "Monday to Friday, 8:00 to 17:00" in text_of(shown)
+    assert "(admins only)" in text_of(shown)
+    assert "/fieldview connect" not in text_of(shown), "nothing else was asked for"
+    assert await stage_on_sqlite.deeds() == [("help", "done")]
+
+
+async def test_a_grower_who_is_called_help_is_reached_in_quotes(stage_on_sqlite: Stage) -> None:
+    grower = stage_on_sqlite.world.leaf.add_user("Help", "help@farm.example")
+    await stage_on_sqlite.sweeps_now()
+    asked = await stage_on_sqlite.types("/fieldview status help")
+    assert "/fieldview status tag:north" in text_of(asked)
+    for typed in ('"help"', grower.id):
+        await stage_on_sqlite.types(f"/fieldview status {typed}")
+        assert (await stage_on_sqlite.audit())[-1].target == grower.id
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_examples_of_itself(command: str) -> None:
+    assert EXAMPLES[command]
+    assert all(line.split()[0] == command for line, _ in EXAMPLES[command])
+
+
+async def test_help_about_a_command_that_is_none_names_the_nearest(stage_on_sqlite: Stage) -> None:
+    shown = text_of(await stage_on_sqlite.types("/fieldview help conect"))
+    assert "Did you mean /fieldview help connect?" in shown
+    shown = text_of(await stage_on_sqlite.types("/fieldview help xyzzy"))
+    assert "I do not know xyzzy" in shown
+    assert "/fieldview bulk" in shown, "nothing is like it, so everything is listed"
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from tests.stage import Stage, eventually
 ROOT = Path(__file__).parents[2]
 STANDS_FOR = {
     " [time zone]": "",
+    "[command]": "[connect]",
     "[grower": "[Ada Lovelace Farms",
     "[days]": "[30]",
     "[who] [role]": "[@grace operator]",
@@ -29,6 +30,8 @@ STANDS_FOR = {
     "@who": "@grace",
     "@from": "@grace",
     "@to": "@linus",
+    "#north": "#growers",
+    "@mia": "@linus",
     "@lead": "@linus",
     "@colleague": "@linus",
     "@person": "@grace",
@@ -75,6 +78,7 @@ def typed(named: str) -> Iterator[str]:
 async def test_every_command_that_is_named_is_understood(stage_on_sqlite: Stage) -> None:
     stage = stage_on_sqlite
     await stage.sweeps_now()
+    await stage.types("/fieldview tag Sato Family Orchards add north", stage.linus)
     named = {*in_texts(), *in_code(), *in_documents(), *(command.usage for command in COMMANDS.values())}
     assert len(named) > 30, "else nobody looks at anything"
     lines = sorted({line for text in named for line in typed(text) if " " in line})

@@ -47,6 +47,8 @@ from bot.reports import (
     Week,
 )
 from bot.tagging import A_TAG, no_tag, too_many
+from handlers.commands import COMMANDS
+from handlers.commands.help import about
 from handlers.commands.help import overview as commands
 from storage.records import (
     EVERYTHING,
@@ -685,6 +687,9 @@ def stories() -> Iterator[tuple[str, Shown]]:
 def answers() -> Iterator[tuple[str, Shown]]:
     twins = [GROWER, a_grower(id="g-2", email="two@okafor.example")]
     yield "help", messages.help_text(commands())
+    for command in COMMANDS.values():
+        yield f"help {command.name}", about(command)
+    yield "help, unknown command", messages.help_text(commands(), unknown="conect", hint="/fieldview help connect")
     yield (
         "unknown command",
         messages.help_text(commands(), unknown="conect", hint="/fieldview connect Ada Lovelace Farms"),
