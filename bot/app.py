@@ -327,7 +327,7 @@ def _services(
     directory = Directory(database, leaf, slack, journal, learning, clock)
     access = Access(database, slack, settings.first_admins)
     subscribing = Subscribing(database, slack, journal, clock, settings.alert_channel, access)
-    people = People(database, slack, announcer)
+    people = People(database, slack, announcer, journal, clock)
     data_watch = DataWatch(database, leaf, data, clock, settings.leaf_requests_per_second)
     first_data = FirstDataWatch(database, data, announcer, journal, clock)
     silences = Silences(database, data_watch, archive, data, announcer, journal, clock, rules_of(settings))

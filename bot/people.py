@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+
 import structlog
 
 from bot.announcer import Announcer
 from bot.errors import ChannelUnreachable, ProviderError, UsageError
+from bot.journal import Deed, Journal
 from bot.messages import needs
-from bot.messages.needs import NAMED, Need, left
+from bot.messages.needs import ALERTS_NAMED, NAMED, Need, left
 from bot.pace import pace_for
 from bot.slack.client import Person, SlackClient
-from storage import escalations, growers, notices, owners, subscriptions
+from storage import care, consents, escalations, growers, notices, owners, subscriptions
 from storage.database import Database
+from storage.records import AnnouncementKind, NoteKind, ThreadNote
 
 log = structlog.get_logger(__name__)
 
@@ -36,20 +41,30 @@ async def teammate(slack: SlackClient, user: str) -> Person:
 
 
 class People:
-    """Notices once a day who has left the workspace, or is only a guest now, while growers, escalations or
-    subscriptions depend on them."""
+    """Notices once a day who has left the workspace, or is only a guest now, while growers, open links, alerts,
+    snoozes, escalations or subscriptions depend on them. Alerts that they had taken up wait for somebody again."""
 
-    def __init__(self, database: Database, slack: SlackClient, announcer: Announcer) -> None:
+    def __init__(
+        self,
+        database: Database,
+        slack: SlackClient,
+        announcer: Announcer,
+        journal: Journal,
+        clock: Callable[[], datetime],
+    ) -> None:
         self._database = database
         self._slack = slack
         self._announcer = announcer
+        self._journal = journal
+        self._clock = clock
         self._pace = pace_for(database, "slack:people", PER_SECOND)
 
     async def look(self, day: str) -> float | None:
         """Job: tell the operators once of each who has left, with the command that helps; take back what is settled."""
         async with self._database.reading() as session:
             depended_on = {*await owners.everybody(session), *await escalations.leads(session)}
-            depended_on |= await subscriptions.owners(session)
+            depended_on |= await subscriptions.owners(session) | await care.everybody(session)
+            depended_on |= await consents.everybody_asking(session)
             told = {notice.kind for notice in await notices.standing(session)}
         for settled in told - {left(user) for user in depended_on}:
             if settled.startswith(left("")):
@@ -71,11 +86,23 @@ class People:
         need = None
         if person is None or person.is_gone or person.is_outsider:
             as_guest = person is not None and not person.is_gone
+            await self._let_go(user)
             need = await self._what_is_left(user, person.name if person else user, as_guest=as_guest)
         if need is not None:
             await self._announcer.tell_operators(need)
         else:
             await self._announcer.all_clear(left(user))
+
+    async def _let_go(self, user: str) -> None:
+        async with self._database.transaction() as session:
+            for incident in await care.let_go(session, user):
+                grower = await growers.get(session, incident.grower_id)
+                owner = grower.owner if grower and grower.owner != user else None
+                note = ThreadNote(NoteKind.CALLED, self._clock(), user, {"left": True, "person": owner})
+                await self._announcer.note_in_threads(session, AnnouncementKind.INCIDENT, incident.id, note)
+                await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id, prompt=True)
+                deed = Deed("job:people", "job", "alert-let-go", incident.id[:12])
+                await self._journal.done(session, deed, grower, incident=incident.id, of=user)
 
     async def _what_is_left(self, user: str, name: str, *, as_guest: bool) -> Need | None:
         async with self._database.reading() as session:
@@ -83,9 +110,22 @@ class People:
             named = await growers.in_order(session, [grower.id for grower in owned], NAMED)
             leads = await escalations.of_lead(session, user)
             followed_by = await subscriptions.of_owner(session, user)
-        if not owned and not leads and not followed_by:
+            alerts = await care.taken_up_by(session, user)
+            about = await growers.in_order(session, alerts, ALERTS_NAMED)
+            snoozes, links = await care.snoozes_of(session, user), await consents.open_of_asker(session, user)
+        if not (owned or leads or followed_by or alerts or snoozes or links):
             return None
         more = len(owned) - len(named)
         return needs.somebody_left(
-            user, name, as_guest=as_guest, growers=named, more=more, leads=leads, followed_by=followed_by
+            user,
+            name,
+            as_guest=as_guest,
+            growers=named,
+            more=more,
+            leads=leads,
+            followed_by=followed_by,
+            alerts=about,
+            more_alerts=len(alerts) - len(about),
+            snoozes=snoozes,
+            links=links,
         )

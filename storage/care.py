@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage import narrowing
@@ -85,6 +85,54 @@ async def due_to_wake(session: AsyncSession, at: datetime, limit: int) -> list[I
     return [row.to_record() for row in rows]
 
 
+_holder: ColumnElement[Any] = case(
+    (IncidentRow.acknowledged_at > IncidentRow.assigned_at, IncidentRow.acknowledged_by),
+    else_=func.coalesce(IncidentRow.assigned_to, IncidentRow.acknowledged_by),
+)
+"""Whoever was given the alert, or has acknowledged it since, or without being given it."""
+
+
+async def everybody(session: AsyncSession) -> set[str]:
+    """All who have taken up an open incident, or hear of it when its snooze ends."""
+    snoozed = select(IncidentRow.snooze_told_to).where(_IS_OPEN, _IS_SNOOZED)
+    return {
+        person
+        for query in (select(_holder).where(_IS_OPEN), snoozed)
+        for person in await session.scalars(query)
+        if person
+    }
+
+
+async def taken_up_by(session: AsyncSession, person: str) -> list[str]:
+    """The ids of the growers whose open incident this person has."""
+    return list(await session.scalars(select(IncidentRow.grower_id).where(_IS_OPEN, _holder == person)))
+
+
+async def snoozes_of(session: AsyncSession, person: str) -> int:
+    """How many snoozes of open incidents this person hears of when they end."""
+    query = select(func.count()).select_from(IncidentRow).where(_IS_OPEN, _IS_SNOOZED)
+    return await session.scalar(query.where(IncidentRow.snooze_told_to == person)) or 0
+
+
+async def let_go(session: AsyncSession, person: str) -> list[Incident]:
+    """Whoever left does nothing about them: what they had taken up waits for somebody again, and shows whose it was."""
+    theirs = select(IncidentRow.id).where(_IS_OPEN, IncidentRow.acknowledged_by.is_not(None), _holder == person)
+    rows = await session.scalars(
+        update(IncidentRow)
+        .where(IncidentRow.id.in_(theirs.order_by(IncidentRow.id).with_for_update()))
+        .values(
+            acknowledged_by=None,
+            acknowledged_at=None,
+            assigned_to=person,
+            assigned_by=func.coalesce(IncidentRow.assigned_by, person),
+            assigned_at=func.coalesce(IncidentRow.assigned_at, IncidentRow.acknowledged_at),
+        )
+        .returning(IncidentRow)
+        .execution_options(populate_existing=True)
+    )
+    return sorted((row.to_record() for row in rows), key=lambda incident: incident.id)
+
+
 async def forgotten(
     session: AsyncSession, since: datetime, now: datetime, limit: int, *, told_since: datetime
 ) -> list[tuple[Incident, str | None]]:
@@ -95,8 +143,9 @@ async def forgotten(
     storm = select(StormIncidentRow.incident_id).where(StormIncidentRow.incident_id == IncidentRow.id)
     asked = select(ConsentRow.asked_by).where(ConsentRow.grower_id == IncidentRow.grower_id)
     newest = asked.order_by(ConsentRow.created_at.desc()).limit(1).scalar_subquery()
-    whose = func.coalesce(IncidentRow.assigned_to, GrowerRow.owner, newest, _NOBODY)
-    of_growers = select(whose).join(GrowerRow, GrowerRow.id == IncidentRow.grower_id)
+    # Who was given an alert that nobody has taken up has left: it is not brought to their mind.
+    whose = func.coalesce(GrowerRow.owner, newest, _NOBODY)
+    of_growers = select(whose).select_from(IncidentRow).join(GrowerRow, GrowerRow.id == IncidentRow.grower_id)
     first = (IncidentRow.opened_at, IncidentRow.id)
     ranked = (
         of_growers.with_only_columns(

@@ -115,6 +115,17 @@ async def latest_connected(session: AsyncSession, grower_id: str) -> Consent | N
     return row.to_record() if row else None
 
 
+async def everybody_asking(session: AsyncSession) -> set[str]:
+    """All who asked for a consent that may still be completed."""
+    return set(await session.scalars(select(ConsentRow.asked_by).where(ConsentRow.state.in_(UNFINISHED)).distinct()))
+
+
+async def open_of_asker(session: AsyncSession, person: str) -> int:
+    """How many consents of this person's may still be completed."""
+    query = select(func.count()).select_from(ConsentRow)
+    return await session.scalar(query.where(ConsentRow.asked_by == person, ConsentRow.state.in_(UNFINISHED))) or 0
+
+
 async def working(
     session: AsyncSession, at: datetime, *, grower_id: str | None = None, limit: int = 1000
 ) -> list[Consent]:

@@ -34,6 +34,7 @@ _ACTORS = {
     "job:alert": "an alert from Leaf",
     "job:snooze": "the time that was set",
     "job:reminder": "the clock",
+    "job:people": "the look at who is still here",
     "job:escalation": "the clock",
     "job:bulk": "the work on a list",
     "job:digest": "the clock",
@@ -414,6 +415,9 @@ _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
     "handover": _handed_over,
     "escalate": _escalation,
     "escalated": lambda whom, detail: f"told {mention(str(detail.get('lead') or ''))} about {whom or 'a grower'}",
+    "alert-let-go": lambda whom, detail: (
+        f"freed the alert about {whom or 'a grower'}, which {mention(str(detail.get('of') or ''))} had before they left"
+    ),
     "alert-reminded": _plain("brought to mind the alert about", whom="a grower"),
     "claim": _plain("claimed", whom="a grower"),
     "release": _plain("no longer looks after", whom="a grower"),

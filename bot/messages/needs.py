@@ -29,6 +29,9 @@ _UNKNOWN_CREDENTIAL, _UNFIT = "unknown-credential:", "unfit:"
 NAMED = 10
 """Growers that are named, and channels."""
 
+ALERTS_NAMED = 3
+"""Growers that are named for what somebody who left had taken up."""
+
 _LOST = {
     "outsiders_read_it": "people from outside this workspace read it",
     "is_archived": "it is archived",
@@ -174,17 +177,28 @@ def somebody_left(
     more: int,
     leads: Sequence[str],
     followed_by: Sequence[str],
+    alerts: Sequence[Grower] = (),
+    more_alerts: int = 0,
+    snoozes: int = 0,
+    links: int = 0,
 ) -> Need:
     """Who has left, or is only a guest now, still looks after these growers and `more`, is the lead for these channels,
-    and is followed by those."""
+    is followed by those, and has the open alerts about `alerts` and `more_alerts`, snoozes and links."""
     became = "is only a guest of this workspace now" if as_guest else "has left this workspace"
-    names = [*map(_named, growers), *([f"{more:,} more"] if more else [])]
-    still = [f"looks after {count(len(growers) + more, 'grower')} ({listing(names)})"] if growers else []
+    still = [f"looks after {_counted(growers, more, 'grower')}"] if growers else []
     still += [f"is the lead for {_channels(leads)}"] if leads else []
     hear = "hears" if len(followed_by) == 1 else "hear"
     still += [f"is followed by {_channels(followed_by)}, which {hear} of their growers only"] if followed_by else []
+    has = [_counted(alerts, more_alerts, "alert")] if alerts or more_alerts else []
+    has += [count(number, what) for number, what in ((snoozes, "snooze"), (links, "open link")) if number]
+    still += [f"has {listing(has)}"] if has else []
     command = f"`/fieldview handover {user} @colleague`"
     return Need(left(user), f"{as_named(name)} {became} and still {listing(still)}. {command} hands everything over.")
+
+
+def _counted(growers: Sequence[Grower], more: int, what: str) -> str:
+    names = [*map(_named, growers), *([f"{more:,} more"] if more else [])]
+    return f"{count(len(growers) + more, what)} ({listing(names)})"
 
 
 def _channels(channels: Sequence[str]) -> str:

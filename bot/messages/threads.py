@@ -51,6 +51,9 @@ def _told(note: ThreadNote, names: Mapping[str, str], *, moment: Callable[[datet
             called = f"{mention(person)}: " if person and person != note.by else ""
             return f"{called}{ended} It still does not work as it should."
         case NoteKind.CALLED:
+            if detail.get("left"):
+                waits = f"{who} had taken this up and is not here any more. It waits for somebody again."
+                return f"{mention(detail['person'])}: {waits}" if detail.get("person") else waits
             return _called(detail, who if note.by else "")
         case NoteKind.FLAPPED:
             state = "Right now it works." if detail.get("works") else "Right now it does not work."

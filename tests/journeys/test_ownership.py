@@ -302,6 +302,61 @@ async def test_growers_of_one_name_are_told_apart_when_their_colleague_has_left(
         assert f"Twin Oaks ({which}@oaks.example)" in text_of(notice)
 
 
+async def test_an_alert_of_somebody_who_left_waits_again_and_operators_hear_of_all_that_is_theirs(
+    stage: Stage,
+) -> None:
+    card = await breaks(stage)
+    mia = stage.world.slack.add_user("mia", "Mia Roth", "mia@greenacres.example")
+    await sends(stage, stage.grace, await chooses(stage, card, "assign", stage.grace), person=mia)
+    await stage.types("/fieldview connect Ada Lovelace Farms", mia, stage.world.slack.dm(mia))
+    await stage.delivered()
+    stage.world.slack.deactivate(mia)
+    await stage.running.jobs.start_now(PEOPLE, "day-1", "day-1")
+    _, notice = await stage.posted(stage.alerts, 2)
+    has = "looks after 1 grower (Ada Lovelace Farms) and has 1 alert (Sato Family Orchards) and 1 open link."
+    assert f"Mia Roth has left this workspace and still {has}" in text_of(notice)
+    await stage.delivered()
+    assert "acknowledge" in buttons_of(card), "it can be taken up again"
+    [reply] = [each.text for each in stage.world.slack.thread(card) if "Mia Roth" in each.text]
+    assert reply == "Mia Roth had taken this up and is not here any more. It waits for somebody again."
+    assert ("alert-let-go", "done") in await stage.deeds()
+    await stage.running.jobs.start_now(PEOPLE, "day-2", "day-2")
+    assert (await stage.deeds()).count(("alert-let-go", "done")) == 1
+
+    stage.world.clock.advance(timedelta(days=8))
+    await stage.running.bot.reminding.remind()
+    await stage.delivered()
+    reminder = stage.world.slack.thread(card)[-1].text
+    assert "obody has taken this up in 8 days" in reminder
+    assert mia not in reminder
+
+    done = text_of(await stage.types(f"/fieldview handover {mia} @linus"))
+    assert "1 assigned alert" in done
+    assert "you have acknowledged this" in text_of(await stage.presses(card, "acknowledge"))
+
+
+@pytest.mark.parametrize("by", ["acknowledge", "snooze"])
+async def test_who_left_is_noticed_also_for_what_nobody_gave_them(stage_on_sqlite: Stage, by: str) -> None:
+    stage = stage_on_sqlite
+    card = await breaks(stage)
+    if by == "snooze":
+        await snoozes(stage, card, stage.grace, "recovery")
+    else:
+        await stage.presses(card, by)
+    stage.world.slack.deactivate(stage.grace)
+    await stage.running.jobs.start_now(PEOPLE, "day", "day")
+    _, notice = await stage.posted(stage.alerts, 2)
+    what = "1 snooze" if by == "snooze" else "1 alert (Sato Family Orchards)"
+    assert f"still has {what}." in text_of(notice)
+    if by == "acknowledge":
+        stage.world.clock.advance(timedelta(minutes=1))
+        await stage.presses(card, by, stage.linus)
+        await stage.running.jobs.start_now(PEOPLE, "later", "later")
+        await stage.delivered()
+        assert f"Acknowledged by* <@{stage.linus}>" in text_of(card), "what is taken up after them stays theirs"
+        assert "nobody needs to act any more" in text_of(notice)
+
+
 async def test_an_assigned_alert_goes_along(stage_on_sqlite: Stage) -> None:
     stage = stage_on_sqlite
     card = await breaks(stage)

@@ -774,8 +774,13 @@ NEEDS: Mapping[Callable[..., Need], Sequence[tuple[str, Need]]] = {
                 growers=[*TWINS, *(a_grower(name=f"Farm number {number}") for number in range(8))],
                 leads=["CTEAM"],
                 followed_by=["CNORTH", "CSOUTH"],
+                alerts=TWINS,
+                more_alerts=2,
+                snoozes=1,
+                links=12,
             ),
         ),
+        ("somebody left with an alert", needs.somebody_left(**LEFT, **ALONE, alerts=[GROWER])),
         ("somebody is a guest now", needs.somebody_left(**LEFT | {"as_guest": True}, **ALONE | {"leads": ["CTEAM"]})),
     ],
     needs.unreachable: [
@@ -997,6 +1002,9 @@ def threads() -> Iterator[tuple[str, Shown]]:
     yield "thread, snooze ended by whoever has it", messages.thread_reply([own], NOW, NAMES)
     silent = ThreadNote(NoteKind.SNOOZED, NOW, "UMARIA", {"until": None})
     yield "thread, snoozed until recovery", messages.thread_reply([silent], NOW, NAMES)
+    for person in ("UJONAS", None):
+        gone = ThreadNote(NoteKind.CALLED, NOW, "UMARIA", {"left": True, "person": person})
+        yield f"reply: who had it has left, {person}", messages.thread_reply([gone], NOW, {"UMARIA": "Maria Silva"})
     lead = ThreadNote(NoteKind.CALLED, NOW, detail={"person": "UJONAS"})
     yield "thread, lead called", messages.thread_reply([lead], NOW, NAMES)
     for person in ("UJONAS", None):

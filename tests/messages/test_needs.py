@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+from typing import Any
 
 from bot import messages
 from bot.messages import needs
@@ -70,7 +71,8 @@ def test_a_word_nobody_knows_is_told_of_a_grower_who_is_told_apart() -> None:
 def test_a_need_about_as_much_as_there_can_be_says_what_to_do() -> None:
     many = [a_grower(id=f"g-{n}", name="N" * 80, email=f"{'e' * 70}@x.example", has_namesake=True) for n in range(10)]
     channels = [f"C{number:010}" for number in range(30)]
-    need = needs.somebody_left(**LEFT | {"more": 2000}, growers=many, leads=channels, followed_by=channels)
+    much: dict[str, Any] = {"alerts": many[: needs.ALERTS_NAMED], "more_alerts": 2000, "snoozes": 2000, "links": 2000}
+    need = needs.somebody_left(**LEFT | {"more": 2000}, growers=many, leads=channels, followed_by=channels, **much)
     assert told(need).split("\n")[1].endswith("/fieldview handover UANA @colleague hands everything over.")
 
 
