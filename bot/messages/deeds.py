@@ -63,26 +63,23 @@ _NOT_DONE = {
 
 def history(page: History, now: datetime) -> Message:
     """One page of the audit trail: of one grower or of all, narrowed to what was asked for."""
-    whose = f" around {called(page.grower)}" if page.grower else ""
-    narrowed = _narrowed(page)
     turning = _turning(page)
     without = None if page.looks or page.action else _WITHOUT_LOOKS
     if not page.entries:
-        nothing = "There is nothing older" if page.page_on else "Nothing has been done"
-        yet = "" if narrowed or page.page_on else " yet"
-        head = f"{nothing}{whose}{yet}{' ' if narrowed else ''}{narrowed}."
+        head = _nothing(page)
         return Message(unmarked(head), (section(head), *turning, *([quiet(without)] if without else [])))
     shown = page.entries[:LISTED]
-    several = f"{'The next' if page.page_on else 'The last'} {count(len(shown), 'entry', 'entries')}{whose}"
-    head = several if len(shown) > 1 else f"One entry{whose}"
+    what = f"`{page.action}` " if page.action else ""
+    one, several = f"{what}entry", f"{'The next' if page.page_on else 'The last'} {len(shown):,} {what}entries"
+    head = f"{several if len(shown) > 1 else f'One {one}'}{_around(page)}"
     blocks: list[Block] = [
-        section(f"*{head}*{' ' if narrowed else ''}{narrowed}, newest first"),
+        section(f"*{head}*{_by_and_since(page)}{', newest first' if len(shown) > 1 else ''}"),
         *paragraphs(*(f"{moment(entry.at)} · {told(entry, page.known.get(entry.target or ''))}" for entry in shown)),
         *turning,
     ]
     sealed = "This list cannot be rewritten unnoticed: every entry is sealed with the one before it."
     blocks.append(quiet(without, sealed))
-    return Message(f"Who did what: {head[0].lower()}{head[1:]}.", tuple(blocks))
+    return Message(unmarked(f"Who did what: {head[0].lower()}{head[1:]}."), tuple(blocks))
 
 
 OWN = "own"
@@ -96,13 +93,21 @@ def actions() -> tuple[str, ...]:
     return tuple(_DEEDS)
 
 
-def _narrowed(page: History) -> str:
-    parts = [
-        f"by {actor(page.actor)}" if page.actor else "",
-        f"since {in_utc(page.since)}" if page.since else "",
-        f"only `{page.action}`" if page.action else "",
-    ]
-    return " ".join(filter(None, parts))
+def _nothing(page: History) -> str:
+    where = f"{_around(page)}{_by_and_since(page)}"
+    if page.action or page.page_on:
+        older, what = "older " if page.page_on else "", f"`{page.action}` " if page.action else ""
+        return f"There is no {older}{what}entry{where}."
+    return f"Nothing has been done{where}{'' if page.actor or page.since else ' yet'}."
+
+
+def _around(page: History) -> str:
+    return f" around {called(page.grower)}" if page.grower else ""
+
+
+def _by_and_since(page: History) -> str:
+    by = f" by {actor(page.actor)}" if page.actor else ""
+    return f"{by} since {in_utc(page.since)}" if page.since else by
 
 
 def _turning(page: History) -> list[Block]:
@@ -134,6 +139,8 @@ def told(entry: AuditEntry, grower: Grower | None = None) -> str:
         return f"{who} wanted to {_WANTED[action]} {whom or 'a grower'}, and was refused"
     if ending and action in _TRIED:
         words = f"{_TRIED[action]}: {whom}" if whom else _TRIED[action]
+    elif ending and action in _WANTED and entry.outcome in _OUTCOMES:
+        words = f"tried to {_WANTED[action]} {whom or 'a grower'}"
     return f"{who} {words}{', ' if ending else ''}{ending}"
 
 
@@ -494,6 +501,8 @@ _WANTED: Mapping[str, str] = {
     "disconnect": "disconnect",
     "disconnect-agree": "agree to disconnect",
     "disconnect-undo": "undo the disconnecting of",
+    "choose-language": "choose the language for",
+    "leave-channel": "take away the channel of",
     "claim": "claim",
     "release": "give up looking after",
     "tag": "change the tags of",
@@ -506,7 +515,7 @@ _WANTED: Mapping[str, str] = {
     "use-account": "accept another FieldView account of",
     "refuse-account": "refuse another FieldView account of",
 }
-"""What was not done because somebody may not: the words of the deed would say that it was."""
+"""What was not done, because somebody may not or for another reason: the words of the deed would say that it was."""
 
 _TRIED: Mapping[str, str] = {
     "tag": "asked about tags",

@@ -9,6 +9,7 @@ from bot.errors import (
     AlertOver,
     AmbiguousGrower,
     BotError,
+    ChannelUnreachable,
     NotAllowed,
     OtherAccountHeld,
     ProviderError,
@@ -21,8 +22,9 @@ from bot.messages.casework import not_done
 from bot.messages.links import account_changed
 from bot.messages.needs import has_happened
 from bot.messages.pieces import Message, quiet, section
-from bot.messages.text import code, escape, listing, mention, sentence, unmarked
+from bot.messages.text import channel, code, escape, listing, mention, sentence, unmarked
 from bot.messages.times import in_utc, lasting, moment
+from bot.messages.vocabulary import unreachable
 from storage.records import Notice
 
 
@@ -73,6 +75,9 @@ def problem(error: BotError, *, might_change: bool = False) -> Message:
             # What was typed stands in these sentences: it must not pass for markup of ours.
             told = escape(str(error), 300)
             return Message(told, (section(told),))
+        case ChannelUnreachable():
+            told = _unreachable(error)
+            return Message(unmarked(told), (section(told),))
         case NotAllowed() if error.admins:
             refusal = " ".join(filter(None, (f"You may not {error.deed} here.", error.why)))
             names = listing([*map(mention, error.admins), error.whom_to_ask], "or")
@@ -85,6 +90,27 @@ def problem(error: BotError, *, might_change: bool = False) -> Message:
             return Message(told, (section(f"{sign}{sentence(told)}"),))
         case _:
             return Message(unmarked(sentence(str(error))), (section(f"{sign}{sentence(str(error))}"),))
+
+
+_IN_A_CHANNEL = {
+    "not_in_channel": "I am not in {}. Write `/invite @FieldView` there, then try again.",
+    "channel_not_found": "I do not see {}. If it is private, write `/invite @FieldView` there, then try again.",
+    "is_archived": "{} is archived, so nothing can be posted there. Choose another channel.",
+    "outsiders_read_it": "People from outside this workspace read {}, so growers are not named there.",
+    "restricted_action": "This workspace does not let me post to {}. A workspace admin can change that.",
+    "restricted_action_read_only_channel": "Only some may post to {}. A workspace admin can change that.",
+}
+
+
+def _unreachable(error: ChannelUnreachable) -> str:
+    """Where nothing can be written, and what to do: in words, but for what Slack has not told us before."""
+    if error.channel.startswith(("C", "G")):
+        where = channel(error.channel)
+        words = _IN_A_CHANNEL.get(error.reason) or f"I cannot post to {{}}. Slack says {code(error.reason)}."
+        return words.format(where)
+    why = "they are only a guest now" if error.reason == "is_a_guest" else unreachable(error.reason)
+    whom = mention(error.channel) if error.channel.startswith(("U", "W")) else "this person"
+    return f"I cannot write to {whom} directly: {why}."
 
 
 def crash(reference: str) -> Message:

@@ -20,6 +20,7 @@ from bot.errors import (
     UsageError,
 )
 from bot.messages.speech import every_speech
+from bot.messages.times import in_utc
 from bot.reports import DeskRow, History, Snoozes
 from handlers.actions import ACTIONS
 from handlers.commands import COMMANDS
@@ -534,6 +535,15 @@ OF_NOBODY = {"target": None, "target_name": None}
             {"outcome": "refused", "target": None, "target_name": None, "typed": "Okafro"},
             "asked to connect Okafro, but that was refused",
         ),
+        (
+            {"action": "acknowledge", "outcome": "refused", "detail": '{"because": "over"}'},
+            "@UMARIA tried to acknowledge the alert about Okafor Family Farms, but it was over already",
+        ),
+        (
+            {"action": "claim", "outcome": "refused", "detail": '{"because": "second"}'},
+            "@UMARIA tried to claim Okafor Family Farms, but somebody had been first",
+        ),
+        ({"action": "release", "outcome": "failed"}, "tried to give up looking after Okafor Family Farms, but that f"),
         ({"action": "disconnect", "outcome": "refused"}, "wanted to disconnect Okafor Family Farms, and was refused"),
         ({"action": "first-data", "detail": '{"farms": 1, "fields": 2, "again": true}'}, "saw data again of Okafor"),
         ({"outcome": "refused", "detail": '{"because": "several"}'}, "and was asked which one of several"),
@@ -563,6 +573,69 @@ OF_NOBODY = {"target": None, "target_name": None}
 )
 def test_the_history_says_who_did_what_and_how_it_ended(entry: dict[str, Any], sentence: str) -> None:
     assert sentence in seen(messages.history(History([an_entry(**entry)]), NOW))
+
+
+NARROW: dict[str, Any] = {"grower": GROWER, "actor": "UMARIA", "since": NOW - timedelta(days=7), "action": "connect"}
+
+
+@pytest.mark.parametrize(
+    ("narrowed", "some", "one", "none"),
+    [
+        ("", "The last 2 entries, newest first", "One entry", "Nothing has been done yet."),
+        (
+            "grower",
+            "The last 2 entries around Okafor Family Farms, newest first",
+            "One entry around Okafor Family Farms",
+            "Nothing has been done around Okafor Family Farms yet.",
+        ),
+        (
+            "actor",
+            "The last 2 entries by @UMARIA, newest first",
+            "One entry by @UMARIA",
+            "Nothing has been done by @UMARIA.",
+        ),
+        (
+            "since",
+            "The last 2 entries since DAY, newest first",
+            "One entry since DAY",
+            "Nothing has been done since DAY.",
+        ),
+        (
+            "action",
+            "The last 2 connect entries, newest first",
+            "One connect entry",
+            "There is no connect entry.",
+        ),
+        (
+            "grower actor",
+            "The last 2 entries around Okafor Family Farms by @UMARIA, newest first",
+            "One entry around Okafor Family Farms by @UMARIA",
+            "Nothing has been done around Okafor Family Farms by @UMARIA.",
+        ),
+        (
+            "actor since action",
+            "The last 2 connect entries by @UMARIA since DAY, newest first",
+            "One connect entry by @UMARIA since DAY",
+            "There is no connect entry by @UMARIA since DAY.",
+        ),
+        (
+            "grower actor since action",
+            "The last 2 connect entries around Okafor Family Farms by @UMARIA since DAY, newest first",
+            "One connect entry around Okafor Family Farms by @UMARIA since DAY",
+            "There is no connect entry around Okafor Family Farms by @UMARIA since DAY.",
+        ),
+    ],
+)
+def test_the_head_of_the_history_reads_as_a_person_would_write_it(
+    narrowed: str, some: str, one: str, none: str
+) -> None:
+    narrow = {name: NARROW[name] for name in narrowed.split()}
+    for number, head in ((2, some), (1, one), (0, none)):
+        told = seen(messages.history(History([an_entry()] * number, **narrow), NOW)).split("\n")
+        assert head.replace("DAY", in_utc(NARROW["since"])) in told, told
+    older = seen(messages.history(History([], page_on=True, **narrow), NOW))
+    what = "connect entry" if "action" in narrowed else "entry"
+    assert f"There is no older {what}" in older
 
 
 def test_everything_that_can_be_asked_for_has_words_in_the_history() -> None:
@@ -701,7 +774,12 @@ def test_disconnecting_asks_first_and_then_says_what_is_left_to_do() -> None:
         (UsageError("Which grower?", "/fieldview connect <grower>"), "Write /fieldview connect <grower>."),
         (UnknownGrower("`<!here>`"), "<!here>"),
         (AmbiguousGrower("Ada", []), "Several growers answer to “Ada”."),
-        (ChannelUnreachable("CGONE", "is_archived"), "I cannot post to #CGONE (is_archived)."),
+        (ChannelUnreachable("CGONE", "is_archived"), "#CGONE is archived, so nothing can be posted there."),
+        (ChannelUnreachable("CGONE", "not_in_channel"), "I am not in #CGONE. Write /invite @FieldView there"),
+        (ChannelUnreachable("CGONE", "brand_new"), "I cannot post to #CGONE. Slack says brand_new."),
+        (ChannelUnreachable("UJONAS", "user_disabled"), "I cannot write to @UJONAS directly: their Slack account is"),
+        (ChannelUnreachable("UJONAS", "is_a_guest"), "I cannot write to @UJONAS directly: they are only a guest now."),
+        (ChannelUnreachable("DJONAS", "is_archived"), "I cannot write to this person directly: the conversation"),
         (ProviderRejected("Leaf", code="eventRegisteredTwice"), "did not accept this. Its reason: eventRegistered"),
         (ProviderUnavailable("Leaf"), "🟡 Leaf is not answering right now."),
     ],
