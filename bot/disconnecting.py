@@ -123,7 +123,9 @@ class Disconnecting:
         async with self._database.transaction() as session:
             if not await disconnections.begin(session, wanted):
                 return await disconnections.under_way(session, grower.id)
-            await self._announcer.to_person(session, AnnouncementKind.DISCONNECTION, wanted.id, by)
+            owner = (await growers.get(session, grower.id) or grower).owner
+            for person in sorted({by, owner or by}):
+                await self._announcer.to_person(session, AnnouncementKind.DISCONNECTION, wanted.id, person)
             if self._needs_two:
                 await self._announcer.to_operators(session, AnnouncementKind.DISCONNECTION, wanted.id)
             due = wanted.due_at.isoformat(timespec="seconds")

@@ -71,6 +71,25 @@ async def test_the_question_says_what_there_is_to_lose(stage: Stage) -> None:
     assert is_connected(stage)
 
 
+async def test_the_owner_hears_that_an_admin_has_ordered_it_and_can_undo_it(stage: Stage) -> None:
+    await stage.types("/fieldview owner Sato Family Orchards @grace")
+    await confirms(stage)
+    [told] = await stage.dm(stage.grace)
+    assert "Sato Family Orchards is about to be disconnected." in text_of(told)
+    assert f"<@{stage.linus}> asked for it." in text_of(told)
+    assert "stays as it was" in text_of(await stage.presses(told, "disconnect-undo"))
+    await stage.time_to_undo_passes()
+    assert is_connected(stage)
+
+
+async def test_who_orders_it_for_a_grower_of_their_own_is_told_once(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await stage.types("/fieldview owner Sato Family Orchards @linus", stage.linus)
+    await confirms(stage)
+    await stage.delivered()
+    assert len(stage.world.slack.posted(stage.world.slack.dm(stage.linus))) == 1
+
+
 async def test_the_answer_to_an_old_question_leaves_a_newer_connection_alone(stage: Stage) -> None:
     await stage.connects()
     ask = "/fieldview disconnect Ada Lovelace Farms"
