@@ -31,7 +31,12 @@ TURNS = (AnnouncementKind.CONSENT_OUTCOME, AnnouncementKind.CONSENT_RENEWAL, Ann
 TOLD_ONCE = (AnnouncementKind.CONSENT_RENEWAL, AnnouncementKind.NO_DATA_YET, AnnouncementKind.CONSENT_REMINDER)
 """What one colleague has to hear; how it goes on from there need not be told anywhere else."""
 
-PERSONAL = (AnnouncementKind.CONSENT_REMINDER, AnnouncementKind.HANDOVER, AnnouncementKind.BULK)
+PERSONAL = (
+    AnnouncementKind.CONSENT_REMINDER,
+    AnnouncementKind.HANDOVER,
+    AnnouncementKind.OWNER,
+    AnnouncementKind.BULK,
+)
 """What is of use to one person and to nobody else, or shows links that are nobody else's."""
 
 FOR_OPERATORS = (

@@ -19,7 +19,7 @@ from bot.reports import Owned
 from bot.slack.client import SlackClient
 from bot.storms import Storms
 from bot.subscribing import Subscribing
-from storage import growers, handovers, incidents, owners
+from storage import consents, growers, handovers, incidents, outbox, owners
 from storage.database import Database
 from storage.records import AnnouncementKind, Grower, Handover, Moved
 
@@ -132,19 +132,29 @@ class Ownership:
     async def _changed(
         self, session: AsyncSession, grower: Grower, deed: Deed, before: Grower, *, told: bool = True
     ) -> Owned:
-        """An edit of the card notifies nobody: an owner made by somebody else gets it by direct message."""
+        """An edit of the card notifies nobody: an owner made by somebody else gets it by direct message, or without an
+        open alert, once, how the grower is."""
         incident = await incidents.open_of_grower(session, grower.id)
-        called = bool(told and incident and grower.owner and grower.owner != deed.actor)
+        new = grower.owner if told and grower.owner and grower.owner != deed.actor else None
+        called, is_told, waits = bool(incident and new), False, False
+        await self._announcer.has_news(session, AnnouncementKind.OWNER, grower.id)
+        if incident is None and new:
+            is_told = await outbox.find(session, AnnouncementKind.OWNER, grower.id, new) is None
+            await self._announcer.to_person(session, AnnouncementKind.OWNER, grower.id, new)
         if incident is not None:
-            if called and grower.owner:
-                await self._announcer.call(session, incident.id, grower.owner, deed.actor)
+            at = self._clock()
+            is_taken_up = incident.care.acknowledged_by or incident.care.is_snoozed(at)
+            links = await consents.working(session, at, grower_id=grower.id, limit=1)
+            waits = incident.told_at is not None and not is_taken_up and not links
+            if new:
+                await self._announcer.call(session, incident.id, new, deed.actor)
             await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id, prompt=True)
             if incident.told_at is not None and grower.owner != before.owner:
                 self._storms.moved(session, incident.id)
         was = {"owner": before.owner, "channel": before.channel}
         now = {"owner": grower.owner, "channel": grower.channel}
         await self._journal.done(session, deed, grower, before=was, after=now)
-        return Owned(await growers.get(session, grower.id) or grower, called=called)
+        return Owned(await growers.get(session, grower.id) or grower, called=called, told=is_told, waits=waits)
 
     async def _now(self, grower: Grower) -> Grower:
         async with self._database.reading() as session:

@@ -81,6 +81,13 @@ class Rendering:
                 if handover and owed.channel == handover.giver:
                     return messages.handover_given(handover)
                 return messages.handover_received(handover, moved) if handover else None
+            case AnnouncementKind.OWNER:
+                async with self._database.reading() as session:
+                    grower = await growers.get(session, owed.subject)
+                    connection = await connections.get(session, owed.subject)
+                if grower is None or (not owed.ts and grower.owner != owed.channel):
+                    return None
+                return messages.made_owner(grower, connection, owed.channel)
             case AnnouncementKind.THREAD:
                 raise AssertionError("a thread is replied to, not rendered")
             case AnnouncementKind.SILENCES:

@@ -277,11 +277,14 @@ class Handled:
 
 @dataclass(frozen=True)
 class Owned:
-    """Whose a grower is; `newly` is False when nothing was changed. `called`: the owner got an open alert just now."""
+    """Whose a grower is; `newly` is False when nothing was changed. `called`: the owner got an open alert just now;
+    `told`: they got word of being the owner; `waits`: nobody has taken up the open alert, and no link is out for it."""
 
     grower: Grower
     newly: bool = True
     called: bool = False
+    told: bool = False
+    waits: bool = False
 
 
 @dataclass(frozen=True)

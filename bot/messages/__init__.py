@@ -50,6 +50,7 @@ from bot.messages.ownership import (
     handed_over,
     handover_given,
     handover_received,
+    made_owner,
     owned,
 )
 from bot.messages.pieces import MORE, Message, grower_options
@@ -138,6 +139,7 @@ __all__ = [
     "link_taken_back",
     "link_warning",
     "links",
+    "made_owner",
     "many_warning",
     "no_data_yet",
     "not_connected",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.messages.pieces import Message, actions, button, called, paragraphs, section
+from bot.messages.pieces import Message, actions, button, called, paragraphs, quiet, section
 from bot.messages.text import channel, count, escape, listing, mention
+from bot.messages.times import moment
+from bot.messages.vocabulary import SIGNS, STATE_MEANS
 from bot.reports import Owned
-from storage.records import Escalation, Grower, Handover, Moved
+from storage.records import Connection, Escalation, Grower, Handover, Moved
 
 NAMED = 20
 """Growers that a hand-over names."""
@@ -22,16 +24,37 @@ def owned(now: Owned, asker: str, *, may_leave: bool = False) -> Message:
     elif grower.owner == asker:
         told, offer = "you look after this grower.", button("Not mine", "release", grower.id)
         then = "I mention you when its connection breaks."
+        if now.waits:
+            then = "Its open alert still waits for “Acknowledge”, or for a link to the grower."
     else:
         told, offer = f"{mention(grower.owner)} looks after this grower.", None
         then = "I mention them when its connection breaks."
         if now.called:
             then = "It has an open alert: I have sent it to them by direct message."
+        elif now.told:
+            then = "I tell them by direct message, and mention them when its connection breaks."
     where = f"Its alerts also go to {channel(grower.channel)}." if grower.channel else None
     leave = button("No channel of its own", "leave-channel", grower.id) if grower.channel and may_leave else None
     buttons = [actions(offer, leave)] if offer or leave else []
     blocks = (section(f"*{name}*: {told}", then, where), *buttons)
     return Message(f"{name}: {_plain(now, asker)}", blocks)
+
+
+def made_owner(grower: Grower, connection: Connection | None, person: str) -> Message:
+    """To whoever was made the owner by somebody else; later, that they are not any more."""
+    name = called(grower)
+    if grower.owner != person:
+        head = f"You do not look after {name} any more."
+        now = f"{mention(grower.owner)} does." if grower.owner else "Nobody does right now."
+        return Message(head, (section(f"*{head}*", now),))
+    head = f"You look after {name} from now on."
+    state = f"{SIGNS[connection.status]} {STATE_MEANS[connection.status]}" if connection else None
+    blocks = (
+        section(f"*{head}*", state, "A colleague gave it to you. I mention you when its connection breaks."),
+        actions(button("Show status", "show-status", grower.id), button("Not mine", "release", grower.id)),
+        *([quiet(f"How it was {moment(connection.checked_at)}.")] if connection else []),
+    )
+    return Message(head, blocks)
 
 
 def _plain(now: Owned, asker: str) -> str:

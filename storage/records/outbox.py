@@ -25,6 +25,7 @@ class AnnouncementKind(StrEnum):
     STORM = "storm"
     THREAD = "thread"
     HANDOVER = "handover"
+    OWNER = "owner"
     DISCONNECTION = "disconnection"
     SILENCES = "silences"
     NO_DATA_YET = "no-data-yet"

@@ -302,6 +302,33 @@ async def test_growers_of_one_name_are_told_apart_when_their_colleague_has_left(
         assert f"Twin Oaks ({which}@oaks.example)" in text_of(notice)
 
 
+async def test_who_is_made_the_owner_by_somebody_else_hears_of_it_once_with_a_way_out(stage: Stage) -> None:
+    await stage.sweeps_now()
+    assert "I tell them by direct message" in await gives(stage, "linus")
+    [told] = await stage.dm(stage.linus)
+    assert f"You look after {OWNED} from now on." in text_of(told)
+    assert "FieldView is connected" in text_of(told)
+    assert "nobody looks after this grower" in text_of(await stage.presses(told, "release", stage.linus))
+    await stage.delivered()
+    assert f"You do not look after {OWNED} any more." in text_of(told)
+    await gives(stage, "linus")
+    await stage.delivered()
+    assert f"You look after {OWNED} from now on." in text_of(told)
+    assert len(stage.world.slack.posted(stage.world.slack.dm(stage.linus))) == 1, "not twice"
+    assert "direct message" not in await gives(stage, "grace"), "whoever does it for themselves knows"
+    await stage.delivered()
+    assert stage.world.slack.posted(stage.world.slack.dm(stage.grace)) == []
+
+
+async def test_who_claims_a_grower_with_an_open_alert_is_told_that_this_acknowledges_nothing(stage: Stage) -> None:
+    card = await breaks(stage)
+    waits = "Its open alert still waits for “Acknowledge”, or for a link to the grower."
+    assert waits in text_of(await stage.presses(card, "claim"))
+    await stage.presses(card, "acknowledge")
+    await stage.types(f"/fieldview owner {OWNED} @linus")
+    assert waits not in await gives(stage, "grace"), "somebody has acknowledged it"
+
+
 async def test_an_alert_of_somebody_who_left_waits_again_and_operators_hear_of_all_that_is_theirs(
     stage: Stage,
 ) -> None:

@@ -117,6 +117,7 @@ NAMING: Mapping[str, Callable[[Grower], Any]] = {
         of(g, state=ConsentState.CONNECTED, finished_at=NOW), g, a_connection(), None, NOW
     ),
     "no data yet": lambda g: messages.no_data_yet(of(g), a_first(), g),
+    "made owner": lambda g: messages.made_owner(g, None, g.owner or ""),
     "owner": lambda g: messages.owned(Owned(g, newly=False), "UMARIA"),
     "tags": lambda g: messages.tagged(Tagged(g, ("north",), ())),
     "hand-over received": _handover,
