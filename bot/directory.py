@@ -22,10 +22,10 @@ from bot.leaf.models import LeafUser
 from bot.learning import LOST, Learning, creation_key
 from bot.monitor import grower_of
 from bot.slack.client import Person, SlackClient
-from storage import creations, growers
+from storage import consents, creations, disconnections, growers, incidents, outbox
 from storage.database import Database
 from storage.growers import fold
-from storage.records import Grower
+from storage.records import AnnouncementKind, Consent, Disconnection, Grower, Incident
 
 SHOWN = 25
 """How many growers a question offers at most."""
@@ -41,6 +41,15 @@ BEHIND = 4
 
 BEING_CREATED = (
     "I am creating this grower already, so I made no second one. If no link comes within two minutes, try again."
+)
+
+_OF_A_CONSENT = (
+    AnnouncementKind.CONNECTED,
+    AnnouncementKind.CONSENT_OUTCOME,
+    AnnouncementKind.CONSENT_INVITATION,
+    AnnouncementKind.CONSENT_REMINDER,
+    AnnouncementKind.CONSENT_RENEWAL,
+    AnnouncementKind.NO_DATA_YET,
 )
 
 _MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|([^>]*))?>")
@@ -168,6 +177,25 @@ class Directory:
             known = await growers.by_slack_user(session, person.id)
             found = await growers.find_exactly(session, person.email) if person.email and known is None else []
         return known or (found[0] if len(found) == 1 else None)
+
+    async def told_of(self, channel: str, ts: str) -> Grower | None:
+        """Whom that message of ours, or the one that it stands below, is about; None unless it is just one."""
+        async with self._database.reading() as session:
+            told = await outbox.at_message(session, channel, ts) if channel and ts else None
+            if told is None:
+                return None
+            kind, subject = told.kind, told.subject
+            if kind is AnnouncementKind.THREAD:
+                above, _, subject = subject.partition(":")
+                kind = AnnouncementKind(above)
+            about: Incident | Disconnection | Consent | None = None
+            if kind is AnnouncementKind.INCIDENT:
+                about = await incidents.get(session, subject)
+            elif kind is AnnouncementKind.DISCONNECTION:
+                about = await disconnections.get(session, subject)
+            elif kind in _OF_A_CONSENT:
+                about = await consents.get(session, subject)
+            return await growers.get(session, about.grower_id if about else subject)
 
     async def person_of(self, grower: Grower) -> Person | None:
         """The grower as a member of this workspace, None when they have no account here."""

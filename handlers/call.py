@@ -154,13 +154,18 @@ class Submission(Request):
 
 @dataclass(frozen=True)
 class Shortcut(Request):
-    """A shortcut of the workspace, or of a message: then `author` is who wrote that message, empty for a bot."""
+    """A shortcut of the workspace, or of a message: then `author` is who wrote that message, empty for a bot.
+
+    `message` is that message's timestamp, `offers` are the actions and values of its buttons and menus.
+    """
 
     via = "shortcut"
 
     shortcut: str
     trigger_id: str
     author: str = ""
+    message: str = ""
+    offers: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True)

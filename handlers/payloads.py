@@ -92,7 +92,24 @@ def shortcut(body: Body) -> Shortcut:
         shortcut=_text(body, "callback_id"),
         trigger_id=_text(body, "trigger_id"),
         author=_id(message, "user") if message.get("user") and not message.get("bot_id") else "",
+        message=_text(message, "ts"),
+        offers=tuple(_offers(message.get("blocks"))),
     )
+
+
+def _offers(blocks: Any) -> Iterator[tuple[str, str]]:
+    """What a message's buttons and overflow menus stand for, of a shape that we have not made ourselves perhaps."""
+    for block in _mappings(blocks):
+        for element in _mappings([*_mappings(block.get("elements")), block.get("accessory")]):
+            if isinstance(value := element.get("value"), str) and isinstance(action := element.get("action_id"), str):
+                yield action, value
+            for option in _mappings(element.get("options")):
+                if isinstance(chosen := option.get("value"), str):
+                    yield chosen.partition(":")[0], chosen.partition(":")[2]
+
+
+def _mappings(value: Any) -> list[Body]:
+    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
 
 
 def typing(body: Body) -> Typing:

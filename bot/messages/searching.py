@@ -24,13 +24,14 @@ def connect_modal(*, private_metadata: str = "") -> View:
     )
 
 
-def status_modal(*, private_metadata: str = "") -> View:
-    """Whose connection to look at."""
+def status_modal(why: str = "", *, private_metadata: str = "") -> View:
+    """Whose connection to look at; `why` that has to be asked."""
     return _modal(
         "grower-status",
         "FieldView status",
         "Show",
         private_metadata,
+        *([section(f"{why} Whose connection do you want to look at?")] if why else []),
         _search("Grower", hint="Leave it empty to see how everybody is.", optional=True),
     )
 

@@ -10,9 +10,12 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
+from bot.messages import needs
 from bot.sandbox.slack import SlackError
+from handlers import payloads
 from storage import access_rules
 from storage.records import MEMBERS, Role
+from tests.journeys.test_casework import breaks
 from tests.security.test_slack_requests import FORM, Sender
 from tests.stage import ADA, Stage, buttons_of, eventually, link_in, text_of
 
@@ -170,6 +173,41 @@ async def test_from_a_growers_message_to_their_status_in_one_click(stage_on_sqli
     other = await slack.say(stage.linus, stage.growers, "Sato called: nothing comes in")
     view = await uses(stage, "status-of-author", stage.growers, other.ts)
     assert view["callback_id"] == "grower-status"
+    assert "I know no grower who wrote this." in repr(view)
+
+
+async def test_from_a_message_of_the_bots_own_to_the_status_of_whom_it_is_about(stage_on_sqlite: Stage) -> None:
+    stage, slack = stage_on_sqlite, stage_on_sqlite.world.slack
+    card = await breaks(stage)
+    await stage.presses(card, "acknowledge")
+    await stage.delivered()
+    [below] = slack.thread(card)
+    for number, message in enumerate((card, below)):
+        assert (await slack.shortcut(stage.grace, "status-of-author", stage.alerts, message.ts)).ok
+        seen = number + 2
+        await slack.until(lambda seen=seen: len(slack.whispered(stage.grace)) == seen, timeout=20)  # type: ignore[misc]
+        assert "hana@sato.example" in text_of(slack.whispered(stage.grace)[-1])
+        assert slack.view(stage.grace) is None
+    await stage.running.bot.announcer.tell_operators(needs.alerts_taken())
+    notice = (await stage.posted(stage.alerts, 2))[-1]
+    view = await uses(stage, "status-of-author", stage.alerts, notice.ts)
+    assert "This message is not about one grower." in repr(view)
+
+
+@pytest.mark.parametrize(
+    "blocks", [None, "x", [None, {"elements": 7}], [{"accessory": {"value": 3}}, {"elements": [{}]}]]
+)
+def test_a_message_of_any_shape_can_be_asked_about(blocks: object) -> None:
+    body: dict[str, Any] = {
+        "user": {"id": "U0123"},
+        "callback_id": "x",
+        "message": {"bot_id": "B1", "ts": "1.2", "blocks": blocks},
+    }
+    assert payloads.shortcut(body).offers == ()
+    button = {"action_id": "claim", "value": "g-1"}
+    menu = {"type": "overflow", "action_id": "more", "options": [{"value": "check-now:g-2"}]}
+    body["message"] = {"bot_id": "B1", "ts": "1.2", "blocks": [{"elements": [button, menu]}]}
+    assert payloads.shortcut(body).offers == (("claim", "g-1"), ("check-now", "g-2"))
 
 
 async def test_who_may_not_look_sees_no_names(stage_on_sqlite: Stage) -> None:
