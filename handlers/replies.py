@@ -52,6 +52,13 @@ async def standing(bot: Bot, request: Request, grower: Grower) -> Reply:
     return Reply(messages.connection_status(await bot.health.status(grower), bot.clock(), request.asker.role))
 
 
+async def links_out(bot: Bot, grower: Grower | None, page: int = 0, *, replace: bool = False) -> Reply:
+    """One page of the links that are out, of this grower or of all."""
+    out = await bot.inviting.working(grower)
+    known = await bot.directory.known({consent.grower_id for consent in out})
+    return Reply(messages.links(out, grower, bot.clock(), known, page), replace=replace)
+
+
 async def told(bot: Bot, request: Request, grower: Grower, days: int, page: int, *, replace: bool = False) -> Reply:
     """One page of the grower's timeline, as whoever asks may see it."""
     timeline = await bot.health.timeline(grower, days, page)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -18,9 +19,14 @@ LISTED = 15
 
 
 def links(
-    open_links: Sequence[Consent], grower: Grower | None, now: datetime, known: Mapping[str, Grower] | None = None
+    open_links: Sequence[Consent],
+    grower: Grower | None,
+    now: datetime,
+    known: Mapping[str, Grower] | None = None,
+    page: int = 0,
 ) -> Message:
-    """Every link that still works, newest first, each with its buttons; `known` tells growers of one name apart."""
+    """One page of the links that still work, newest first, each with its buttons; `known` tells growers of one name
+    apart. Links end while somebody reads: a page that is no more is the last one there is."""
     whose = f" of {called(grower)}" if grower else ""
     if not open_links:
         head = f"No link{whose} is out."
@@ -28,14 +34,25 @@ def links(
     are = "is" if len(open_links) == 1 else "are"
     head = f"{count(len(open_links), 'link')}{whose} {are} out"
     blocks: list[Block] = [section(f"*{head}*, newest first" if len(open_links) > 1 else f"*{head}*")]
-    for consent in open_links[:LISTED]:
+    page = min(page, (len(open_links) - 1) // LISTED)
+    for consent in open_links[page * LISTED :][:LISTED]:
         # Of one grower the line above has said which.
         below = told_apart((known or {}).get(consent.grower_id)) if grower is None else None
         lines = (f"*{escape(consent.grower_name)}*", below)
         blocks += [section(*lines, standing(consent, now)), _buttons(consent)]
     if len(open_links) > LISTED:
-        blocks.append(quiet(f"These are the newest {LISTED}. For another one, write `/fieldview links <grower>`."))
+        blocks += _turning(len(open_links), grower, page)
     return Message(f"{head}.", tuple(blocks))
+
+
+def _turning(number: int, grower: Grower | None, page: int) -> list[Block]:
+    first, last = page * LISTED + 1, min(number, (page + 1) * LISTED)
+    wanted = {"grower": grower.id if grower else None}
+    newer = button("Newer", "links-newer", json.dumps(wanted | {"page": page - 1})) if page else None
+    older = button("Older", "links-older", json.dumps(wanted | {"page": page + 1})) if last < number else None
+    which = f"These are {first:,} to {last:,}." if last > first else f"This is number {first:,}."
+    search = None if grower else "To find one, write `/fieldview links <grower>`."
+    return [actions(newer, older), quiet(" ".join(filter(None, (which, search))))]
 
 
 def _buttons(consent: Consent) -> ActionsBlock:

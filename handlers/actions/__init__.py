@@ -64,6 +64,8 @@ ACTIONS: dict[str, Action] = {
     "connect-anyway": Action("connect", Role.OPERATOR, connecting.connect_anyway),
     "send-link-anyway": Action("connect", Role.OPERATOR, connecting.send_link_anyway),
     "open-consent-link": Action("open-consent-link", Role.GROWER, connecting.opened),
+    "links-older": Action("links", Role.OPERATOR, linking.turn),
+    "links-newer": Action("links", Role.OPERATOR, linking.turn),
     "show-link": Action("show-link", Role.OPERATOR, linking.show_link),
     "renew-link": Action("connect", Role.OPERATOR, linking.renew),
     "revoke-link": Action("revoke-link", Role.OPERATOR, linking.take_back),

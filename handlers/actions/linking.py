@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot import messages
+from bot import messages, strict_json
 from bot.bot import Bot
 from bot.errors import UsageError
 from handlers.call import Click, Reply
-from handlers.replies import invited
+from handlers.replies import invited, links_out
 from storage.records import Grower
+
+
+async def turn(click: Click, bot: Bot) -> Reply:
+    """Older or newer links: the button carries the grower and the page. Raises UsageError."""
+    try:
+        wanted = strict_json.loads(click.value)
+        grower_id, page = wanted["grower"], int(wanted["page"])
+        if not (grower_id is None or isinstance(grower_id, str)) or not 0 <= page <= 10_000:
+            raise ValueError
+    except (ValueError, KeyError, TypeError, OverflowError):
+        raise UsageError("This button is from an older version of me.", "/fieldview links") from None
+    grower = click.about(await bot.directory.by_id(grower_id)) if grower_id else None
+    return await links_out(bot, grower, page, replace=click.is_ephemeral)
 
 
 async def show_link(click: Click, bot: Bot) -> Reply:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from bot.sandbox.slack.workspace import Message
 from storage import consents
 from storage.records import Consent, ConsentState
 from tests.consenting import BOOLE, asked, asked_boole, browser, consent_of, grower, settled, times, until_state
+from tests.messages.people import a_consent
 from tests.stage import ADA, Stage, buttons_of, eventually, link_in, set_up, text_of
 
 BOB = "bob@elsewhere.example"
@@ -239,6 +241,33 @@ async def test_the_links_that_are_out_are_listed_renewed_and_taken_back(stage: S
     async with browser(stage) as ada:
         assert "taken back" in (await ada.opens(link)).text
         assert (await ada.opens(newer)).status_code == 200
+
+
+@pytest.mark.parametrize("typed", ["/fieldview links", "/fieldview links Ada Lovelace Farms"])
+async def test_more_links_than_one_message_holds_are_turned_over_there_and_back(
+    stage_on_sqlite: Stage, typed: str
+) -> None:
+    stage = stage_on_sqlite
+    await stage.sweeps_now()
+    ada, now = stage.world.leaf.find(ADA), stage.world.clock()
+    async with stage.running.bot.database.transaction() as session:
+        for number in range(17):
+            at = now + timedelta(seconds=number)
+            one = a_consent(id=f"c-{number}", grower_id=ada.id, grower_name=f"Ada {number:02}.")
+            one = replace(one, asked_by=stage.grace, created_at=at, expires_at=at + timedelta(days=7))
+            await consents.add(session, one, f"hash-{number}")
+    newest = await stage.types(typed)
+    assert "17 links" in text_of(newest)
+    assert "These are 1 to 15." in text_of(newest)
+    assert "Ada 02." in text_of(newest)
+    assert "Ada 01." not in text_of(newest)
+    assert "links-newer" not in buttons_of(newest)
+    older = await stage.presses(newest, "links-older")
+    assert older.ts == newest.ts, "the same message, turned"
+    assert "Ada 01." in text_of(older)
+    assert "Ada 02." not in text_of(older)
+    assert "links-older" not in buttons_of(older)
+    assert "These are 1 to 15." in text_of(await stage.presses(older, "links-newer"))
 
 
 async def test_a_link_is_taken_back_from_the_cards_menu(stage_on_sqlite: Stage) -> None:

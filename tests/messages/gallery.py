@@ -262,6 +262,11 @@ def casework() -> Iterator[tuple[str, Shown]]:
     yield "overview, by tag, none", messages.overview(an_overview(whose=north, counts={}, needing_someone=[]), NOW)
     yield "owner, nobody", messages.owned(Owned(GROWER, newly=False), "UMARIA")
     yield "owner, oneself", messages.owned(Owned(owned), "UMARIA")
+    yield "owner, oneself, with an open alert", messages.owned(Owned(owned, waits=True), "UMARIA")
+    yield "owner, a colleague who is told", messages.owned(Owned(owned, told=True), "UJONAS")
+    yield "made owner", messages.made_owner(owned, a_connection(), "UMARIA")
+    yield "made owner, nothing known", messages.made_owner(owned, None, "UMARIA")
+    yield "owner no more", messages.made_owner(owned, None, "UJONAS")
     yield (
         "owner, somebody",
         messages.owned(Owned(a_grower(owner="UMARIA", channel="CNEWS"), called=True), "UJONAS", may_leave=True),
@@ -419,6 +424,8 @@ def links() -> Iterator[tuple[str, Shown]]:
     out = [consent for _, consent in consents()]
     yield "links", messages.links(out[:3], None, NOW, {GROWER.id: GROWER})
     yield "links, many", messages.links(out * 2, None, NOW)
+    yield "links, the next page", messages.links((out * 2)[:17], None, NOW, page=1)
+    yield "links of one, many", messages.links((out * 2)[:16], GROWER, NOW, page=1)
     yield "links of one", messages.links(out[:1], GROWER, NOW)
     yield "links, none", messages.links([], GROWER, NOW)
     yield "link just sent", messages.link_just_sent(a_consent(created_at=before(minutes=3)), NOW)
@@ -733,6 +740,7 @@ def answers() -> Iterator[tuple[str, Shown]]:
     yield "working", messages.working()
     yield "connect whom?", messages.connect_modal(private_metadata="CTEAM")
     yield "disconnect whom?", messages.disconnect_modal(private_metadata="CTEAM")
+    yield "status of whom, as nobody wrote it", messages.status_modal("I know no grower who wrote this.")
     yield "status of whom?", messages.status_modal(private_metadata="CTEAM")
     yield "new grower", messages.create_grower_modal("Okafor Farms")
     yield "disconnect?", messages.disconnect_question(a_loss(), NOW)
