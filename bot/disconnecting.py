@@ -138,8 +138,14 @@ class Disconnecting:
         wanted = await self._known(disconnection_id)
         if wanted.state is DisconnectionState.WAITING and wanted.asked_by == by:
             raise NotAllowed("agree to what you asked for yourself", "another admin")
-        now = self._clock()
         async with self._database.transaction() as session:
+            now = self._clock()
+            if wanted.state is DisconnectionState.WAITING and wanted.due_at <= now:
+                # The job that lets it lapse may not have looked yet.
+                raise UsageError(
+                    "It is too late to agree: the day for that is over, and nothing is disconnected. Ask again.",
+                    "/fieldview disconnect <grower>",
+                )
             agreed = await disconnections.move(
                 session,
                 wanted.id,

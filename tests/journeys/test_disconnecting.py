@@ -8,10 +8,10 @@ from datetime import timedelta
 
 import pytest
 
-from bot.errors import ProviderUnavailable
+from bot.errors import ProviderUnavailable, UsageError
 from bot.reducer import Reading
 from bot.sandbox.slack.workspace import Message
-from storage.records import Grower
+from storage.records import DisconnectionState, Grower
 from tests.consenting import asked, browser, until_state
 from tests.stage import ADA, Stage, buttons_of, days, eventually, set_up, text_of
 
@@ -232,6 +232,22 @@ async def test_what_nobody_else_agrees_to_lapses(sqlite_url: str) -> None:
         await stage.delivered()
         assert is_connected(stage)
         assert "Nobody else agreed" in text_of((await stage.dm(stage.linus))[0])
+
+
+async def test_nobody_agrees_any_more_when_the_day_for_it_is_over_and_the_job_has_not_looked_yet(
+    database_url: str,
+) -> None:
+    async with set_up(database_url, disconnect_needs_two=True) as stage:
+        mary = stage.world.slack.add_user("mary", admin=True)
+        await confirms(stage)
+        wanted, disconnecting = await wish(stage), stage.running.bot.disconnecting
+        stage.world.clock.advance(days(1))
+        with pytest.raises(UsageError):
+            await disconnecting.agree(wanted, mary)
+        undecided = (DisconnectionState.WAITING, DisconnectionState.LAPSED)
+        assert (await disconnecting.of(wanted)).state in undecided
+        await stage.time_to_undo_passes()
+        assert is_connected(stage)
 
 
 async def test_a_grower_who_connected_anew_meanwhile_stays_connected(stage: Stage) -> None:
