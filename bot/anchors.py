@@ -1,6 +1,6 @@
 """Where the audit trail stood, written outside the database at intervals: so that a cut-off tail is missed.
 
-An anchor is one line, the same in a file and in a channel: time, number and mac of an entry.
+An anchor is one line, the same in the log, in a file and in a channel: time, number and mac of an entry.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ class Anchors:
             seq, mac = await audit.head(session)
         if seq <= self._dropped:
             return
-        log.info("audit anchor", seq=seq, mac=mac)
+        line = str(Anchor(self._clock().astimezone(UTC).isoformat(timespec="seconds"), seq, mac))
+        log.info("audit anchor", anchor=line)
         if self._path is not None:
-            line = str(Anchor(self._clock().isoformat(timespec="seconds"), seq, mac)) + "\n"
-            await asyncio.to_thread(_append, self._path, line)
+            await asyncio.to_thread(_append, self._path, line + "\n")
         self._dropped = seq
 
     async def _drop_in_channel(self, owe: Owe) -> None:

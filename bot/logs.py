@@ -22,7 +22,11 @@ CHATTY = (
 OUR_IDS = frozenset({"consent", "grower", "incident", "subject", "request_id"})
 """Fields in which a plain id is what it says, although it looks like a secret."""
 
+ANCHOR = "anchor"
+"""The field of the audit trail's anchors: in it a whole anchor stays as it is, and nothing else."""
+
 _ID = re.compile(r"[0-9a-f]{8,32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_ANCHOR = re.compile(r"[0-9-]{10}T[0-9:]{8}\+00:00 [0-9]{1,18} [0-9a-f]{64}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _MARGIN = "\n  | "
 _TRACEBACKS = ("exception", "stack")
@@ -83,7 +87,7 @@ def _clean(name: str, value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [_clean(name, item) for item in value]
     text = value if isinstance(value, str) else str(value)
-    if name in OUR_IDS and _ID.fullmatch(text):
+    if (name in OUR_IDS and _ID.fullmatch(text)) or (name == ANCHOR and _ANCHOR.fullmatch(text)):
         return text
     if name in _TRACEBACKS:
         # A traceback has lines of its own; the margin tells them from what the program logged.

@@ -197,6 +197,17 @@ def test_our_own_ids_stay_readable(written: Callable[[], str]) -> None:
     assert UUID in written()
 
 
+def test_an_anchor_is_shown_in_its_own_field_only_and_whole_only(written: Callable[[], str]) -> None:
+    log, mac = structlog.get_logger("ours"), "5e" * 32
+    line = f"2026-11-24T12:00:00+00:00 1847 {mac}"
+    for fields in ({"anchor": mac}, {"anchor": f"x {line}"}, {"anchor": f"{line}{mac}"}, {"other": line}, {"mac": mac}):
+        log.info("something", **fields)
+    log.info(line)
+    assert mac not in written()
+    log.info("audit anchor", anchor=line)
+    assert line in written()
+
+
 FORGED = '\n2026-11-24T00:00:00Z [info     ] all is well\r\n{"event": "all is well"}\x1b[2J\x1b]0;owned\x07\u2028x\x85y'
 
 

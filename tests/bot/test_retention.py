@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import re
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot import logs
 from bot import retention as policy
 from bot.anchors import Anchors
+from bot.auditing import anchor as given_as_anchor
 from bot.journal import Journal
 from bot.messages import needs
 from bot.retention import Retention
@@ -375,6 +380,24 @@ async def test_an_anchor_kept_by_hand_is_as_good_as_the_file(archive: Archive) -
     assert "but 3 were written" in ((await archive.journal.verify(noted=[noted])).fault or "")
     await archive.writes(BOB, BOB)
     assert "entry 3 is not the one" in ((await archive.journal.verify(noted=[noted])).fault or "")
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+async def test_an_anchor_read_out_of_the_log_is_as_good_as_the_file(
+    archive: Archive, form: Literal["json", "console"], monkeypatch: pytest.MonkeyPatch, put_back_logging: None
+) -> None:
+    monkeypatch.setattr(sys, "stderr", stream := io.StringIO())
+    logs.configure("info", form)
+    await archive.writes(ADA, BOB, ADA)
+    await Anchors(archive.database, archive.clock, None).drop()
+    [logged] = [line for line in stream.getvalue().splitlines() if "audit anchor" in line]
+    found = re.search(r"2026-11-24T12:00:00\+00:00 3 [0-9a-f]+", logged)
+    assert found is not None, "the line that `audit verify --anchor` takes"
+    noted = given_as_anchor(found.group())
+    assert (await archive.journal.verify(noted=[noted])).fault is None
+    await cut_off(archive.database, 1)
+    assert (await archive.journal.verify()).fault is None
+    assert "but 3 were written" in ((await archive.journal.verify(noted=[noted])).fault or "")
 
 
 async def test_a_channel_is_owed_the_end_of_the_days_before_and_never_the_same_entry_twice(archive: Archive) -> None:
