@@ -41,12 +41,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "Check DATABASE_URL and the server."
         )
     except BrokenPipeError:
-        # Whoever read our output has seen enough. Nothing may be written at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output has seen enough.
+        _write_no_more()
         return 0
+    except auditing.Unfinished as failure:
+        _write_no_more()
+        return _fault(str(failure))
     except Exception:
         log.exception("the program crashed")
         return _fault("The program crashed; what happened is in the log above.")
+
+
+def _write_no_more() -> None:
+    """What is left of our output is not written at exit either, where it would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fault(sentence: str) -> int:

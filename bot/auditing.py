@@ -5,16 +5,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import csv
+import io
 import json
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock_time
-from typing import IO, Any
+from typing import IO, Any, TextIO
 
 from bot.retention import Retention
 from bot.sealing import Anchor
@@ -24,6 +25,11 @@ from storage.database import Database
 from storage.records import Grower, SealedEntry
 
 Load = Callable[[], Settings]
+
+
+class Unfinished(Exception):
+    """What was asked for could not be written to its end; the sentence says why."""
+
 
 BAR = 30
 """Letters of the progress bar."""
@@ -111,21 +117,40 @@ async def export(options: argparse.Namespace, settings: Settings) -> int:
 
     since, until = _midnight(options.since), _midnight(options.until, days_later=1)
     write = _lines_of_json if options.format == "jsonl" else _table
+    request_id = _request_id()
     async with journal_of(settings) as journal:
         # First: nothing leaves without an entry that says so.
         detail = {"format": options.format, "since": _named(options.since), "until": _named(options.until)}
-        await journal.write("cli", "command line", "audit-export", "done", _request_id(), detail=detail)
-        await write(journal.entries(since=since, until=until))
+        await journal.write("cli", "command line", "audit-export", "done", request_id, detail=detail)
+        try:
+            async with aclosing(journal.entries(since=since, until=until)) as entries:
+                with _in_utf8(sys.stdout) as out:
+                    await write(entries, out)
+        except BaseException as failure:
+            why = {"failure": type(failure).__name__}
+            await journal.write("cli", "command line", "audit-export", "failed", request_id, detail=why)
+            if isinstance(failure, OSError) and not isinstance(failure, BrokenPipeError):
+                raise Unfinished(f"The export is not whole: {failure.strerror or why['failure']}.") from failure
+            raise
     return 0
 
 
-async def _lines_of_json(entries: AsyncIterator[SealedEntry]) -> None:
+@contextmanager
+def _in_utf8(out: TextIO) -> Iterator[TextIO]:
+    """Whatever the locale; at the end everything has been taken by whoever reads it."""
+    if isinstance(out, io.TextIOWrapper):
+        out.reconfigure(encoding="utf-8", errors="backslashreplace")
+    yield out
+    out.flush()
+
+
+async def _lines_of_json(entries: AsyncIterator[SealedEntry], out: TextIO) -> None:
     async for sealed in entries:
-        print(json.dumps(_columns(sealed), ensure_ascii=False))
+        out.write(json.dumps(_columns(sealed), ensure_ascii=False) + "\n")
 
 
-async def _table(entries: AsyncIterator[SealedEntry]) -> None:
-    rows = csv.writer(sys.stdout)
+async def _table(entries: AsyncIterator[SealedEntry], out: TextIO) -> None:
+    rows = csv.writer(out)
     rows.writerow(COLUMNS)
     async for sealed in entries:
         rows.writerow([harmless(value) for value in _columns(sealed).values()])

@@ -7,7 +7,7 @@ transaction of the change (`done`, `fulfil`), and the edge writes it at the end 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -194,7 +194,7 @@ class Journal:
 
     async def entries(
         self, *, since: datetime | None = None, until: datetime | None = None
-    ) -> AsyncIterator[SealedEntry]:
+    ) -> AsyncGenerator[SealedEntry]:
         """The whole trail, or what was written from `since` until before `until`, oldest first."""
         async with self._database.reading(steady=True) as session:
             async for sealed in audit.everything(session, since=since, until=until):

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -275,6 +276,33 @@ async def test_the_trail_as_lines_of_json_and_the_export_is_in_it(shell: Shell) 
     assert [entry["actor"] for entry in entries] == ["U0", "U1", "cli"]
     assert entries[0]["target_name"] == "Ünïcode\u2028Farm"
     assert entries[2]["action"] == "audit-export"
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+async def test_an_export_is_utf_8_whatever_the_terminal_is(plain_shell: Shell, form: str) -> None:
+    await plain_shell.wrote(1, target_name="農場")
+    code, out, err = await plain_shell.runs("audit", "export", "--format", form, PYTHONIOENCODING="latin-1")
+    assert (code, err) == (0, "")
+    assert "農場" in out
+
+
+async def test_an_export_that_nobody_took_to_its_end_is_recorded_as_failed(plain_shell: Shell) -> None:
+    await plain_shell.wrote(1)
+    export = f"{sys.executable} -m bot audit export --format jsonl > /dev/full"
+    process = await asyncio.create_subprocess_shell(
+        export,
+        cwd=plain_shell.program.folder,
+        env=dict(plain_shell.program.environment),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, err = await process.communicate()
+    assert (process.returncode, err.decode()) == (1, "The export is not whole: No space left on device.\n")
+    _, out, _ = await plain_shell.runs("audit", "export", "--format", "jsonl")
+    begun, failed, _ = [entry for line in out.splitlines() if (entry := json.loads(line))["action"] == "audit-export"]
+    assert (begun["outcome"], failed["outcome"]) == ("done", "failed")
+    assert begun["request_id"] == failed["request_id"]
+    assert json.loads(failed["detail"]) == {"failure": "OSError"}
+    assert (await plain_shell.runs("audit", "verify"))[0] == 0
 
 
 async def test_a_lost_key_is_a_sentence(plain_shell: Shell) -> None:
