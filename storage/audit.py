@@ -118,8 +118,8 @@ async def is_written(session: AsyncSession, request_id: str, actor: str, action:
     return await session.scalar(query.limit(1)) is not None
 
 
-async def after(session: AsyncSession, seq: int, limit: int) -> list[SealedEntry]:
-    """Entries behind that number, oldest first."""
+async def after(session: AsyncSession, seq: int | None, limit: int) -> list[SealedEntry]:
+    """Entries behind that number, oldest first; None: from whatever number there is on."""
     # Columns, not rows: a trail may have millions of entries, and whole objects take three times as long.
     rows = await session.execute(_walk(seq).limit(limit))
     return [SealedEntry(row[0], AuditEntry(*row[3:]), row[1], row[2]) for row in rows]
@@ -129,7 +129,7 @@ async def everything(
     session: AsyncSession, page: int = PAGE, *, since: datetime | None = None, until: datetime | None = None
 ) -> AsyncIterator[SealedEntry]:
     """The trail in order, read in pages: all of it, or what was written from `since` until before `until`."""
-    seq = -1
+    seq: int | None = None
     while rows := await after(session, seq, page):
         for row in rows:
             if (since is None or row.entry.at >= since) and (until is None or row.entry.at < until):
@@ -158,9 +158,9 @@ async def head(session: AsyncSession) -> tuple[int, str]:
     return (row.seq, row.mac) if row else (0, GENESIS)
 
 
-def _walk(seq: int) -> Select[Any]:
-    query = select(AuditRow.seq, AuditRow.previous, AuditRow.mac, *_ENTRY)
-    return query.where(AuditRow.seq > seq).order_by(AuditRow.seq)
+def _walk(seq: int | None) -> Select[Any]:
+    query = select(AuditRow.seq, AuditRow.previous, AuditRow.mac, *_ENTRY).order_by(AuditRow.seq)
+    return query if seq is None else query.where(AuditRow.seq > seq)
 
 
 def _columns(entry: AuditEntry) -> dict[str, object]:
