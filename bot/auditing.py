@@ -90,6 +90,8 @@ async def verify(options: argparse.Namespace, settings: Settings) -> int:
         print(f"The audit trail is not what was written: {verdict.fault}. {verdict.rows} entries before it are.")
         return 1
     print(f"The audit trail is whole: {verdict.rows} entries.")
+    if verdict.idle:
+        print(f"Anchors of entries whose time was over, so that nothing is left to hold them against: {verdict.idle}.")
     if sys.stderr.isatty():
         print(f"It took {time.monotonic() - began:.1f} s.", file=sys.stderr)
     return 0

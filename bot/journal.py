@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequenc
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.appending import Appending
 from bot.sealing import Anchor, Seal, committed
-from bot.verifying import Progress, Verdict, Verification, no_progress
+from bot.verifying import Progress, Proved, Verdict, Verification, no_progress
 from storage import audit
 from storage.database import Database, at_end
 from storage.records import AuditEntry, Grower, SealedEntry
@@ -206,3 +206,7 @@ class Journal:
         It is held against the file of anchors, and against those that somebody `noted` elsewhere.
         """
         return await Verification(self._database, self.seal, self._anchors, noted).run(progress)
+
+    async def oldest(self, before: datetime, slack: timedelta, batch: int) -> list[Proved]:
+        """As `Verification.oldest`, held against the file of anchors. Raises Broken."""
+        return await Verification(self._database, self.seal, self._anchors).oldest(before, slack, batch)

@@ -10,7 +10,7 @@ import structlog
 
 from bot.journal import Journal
 from bot.messages import needs
-from bot.verifying import ERASE
+from bot.verifying import ERASE, Proved
 from storage import audit, audit_keeping, growers, notices
 from storage.database import Database
 from storage.records import AuditCheckpoint, Grower
@@ -45,26 +45,27 @@ class Retention:
         self._kept = timedelta(days=days) if days else None
 
     async def remove_old(self) -> int:
-        """Remove what is older than the policy allows; returns how many entries. Nothing without a policy."""
+        """Remove what is older than the policy allows; returns how many entries. Nothing without a policy.
+
+        Everything that would go is proved before. Raises Broken when it is not what was written: then nothing goes.
+        """
         if self._kept is None:
             return 0
-        removed = 0
-        while batch := await self._remove(self._clock() - self._kept, at_once=removed > 0):
-            removed += batch
-        return removed
+        moment = self._clock() - self._kept
+        proved = await self._journal.oldest(moment, SLACK, BATCH)
+        return sum([await self._remove(last, moment) for last in proved])
 
-    async def _remove(self, moment: datetime, *, at_once: bool) -> int:
+    async def _remove(self, last: Proved, moment: datetime) -> int:
+        """Replace the entries up to this one by a checkpoint, unless somebody else has done so already."""
         async with self._database.transaction() as session:
             await audit.locked_head(session)
-            if not at_once and await audit_keeping.last_before(session, moment - SLACK, 1) is None:
+            standing = await audit_keeping.checkpoint(session)
+            if standing is not None and standing.seq >= last.seq:
                 return 0
-            last = await audit_keeping.last_before(session, moment, BATCH)
-            if last is None:
-                return 0
-            now, (seq, mac) = self._clock(), last
-            seal = self._journal.seal.of_checkpoint(seq, mac, now)
-            removed = await audit_keeping.replace_by(session, AuditCheckpoint(seq, mac, now, seal))
-            detail = {"entries": removed, "through": seq, "before": moment.isoformat(timespec="seconds")}
+            now = self._clock()
+            seal = self._journal.seal.of_checkpoint(last.seq, last.mac, now)
+            removed = await audit_keeping.replace_by(session, AuditCheckpoint(last.seq, last.mac, now, seal))
+            detail = {"entries": removed, "through": last.seq, "before": moment.isoformat(timespec="seconds")}
             await self._journal.record(session, "job:retention", "job", "audit-retention", "done", "", detail=detail)
         return removed
 

@@ -24,6 +24,7 @@ from bot.monitor import SWEEP
 from bot.people import PEOPLE
 from bot.replicas import Place
 from bot.silence import FRESHNESS, SILENCE, TOLD_AT
+from bot.verifying import Broken
 from bot.watchdog import SLACK_OF_A_SWEEP, Watchdog
 from storage import sweeps
 
@@ -99,7 +100,7 @@ class Timer:
         await self._keep_the_trail()
 
     async def _keep_the_trail(self) -> None:
-        await self._bot.retention.remove_old()
+        # An anchor first: what is removed is held against the file.
         try:
             await self._bot.anchors.drop()
         except OSError as failure:
@@ -107,6 +108,13 @@ class Timer:
             await self._bot.announcer.tell_operators(needs.not_anchored())
         else:
             await self._bot.announcer.all_clear(needs.ANCHOR)
+        try:
+            await self._bot.retention.remove_old()
+        except Broken as broken:
+            log.error("old entries of the audit trail are kept: they are not what was written", fault=str(broken))
+            await self._bot.announcer.tell_operators(needs.not_proved(str(broken)))
+        else:
+            await self._bot.announcer.all_clear(needs.TRAIL)
 
     async def round(self) -> None:
         """Do what has fallen due. Every replica looks; compare-and-set in the database makes it happen once.

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import anchors
 from bot.anchors import UnreadableAnchors
@@ -28,10 +32,22 @@ def no_progress(done: int, of: int) -> None:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found: `rows` sound entries, and the first one that is not what it was, in words."""
+    """What was found: `rows` sound entries, and the first one that is not what it was, in words.
+
+    `idle` anchors are of entries that retention has removed: nothing is left that they could be held against.
+    """
 
     rows: int
     fault: str | None = None
+    idle: int = 0
+
+
+@dataclass(frozen=True)
+class Proved:
+    """The last of a batch of entries at the beginning of the trail, all of which are what they were."""
+
+    seq: int
+    mac: str
 
 
 @dataclass
@@ -81,17 +97,36 @@ class Verification:
             await self._walk(walk, progress)
         except (Broken, UnreadableAnchors) as broken:
             return Verdict(walk.rows, str(broken))
-        return Verdict(walk.rows)
+        return Verdict(walk.rows, idle=len(walk.anchors))
+
+    async def oldest(self, before: datetime, slack: timedelta, batch: int) -> list[Proved]:
+        """The ends of batches of the entries from before this time, oldest first; none while all are just before it.
+
+        Raises Broken when one of them is not what it was, or is not the one that was anchored.
+        """
+        walk, ends = Walk(0, audit.GENESIS), list[Proved]()
+        try:
+            await self._read_anchors(walk)
+            async with self._database.reading(steady=True) as session:
+                await self._start(walk, session)
+                async for sealed in audit.everything(session):
+                    # Held before its time is believed.
+                    self._hold(walk, sealed)
+                    if sealed.entry.at >= (before if ends else before - slack):
+                        break
+                    del ends[(walk.rows - 1) // batch :]
+                    ends.append(Proved(sealed.seq, sealed.mac))
+        except UnreadableAnchors as unreadable:
+            raise Broken(str(unreadable)) from unreadable
+        return ends
 
     async def _walk(self, walk: Walk, progress: Progress) -> None:
         # The end is read before the walk and after it: what is written meanwhile is no fault.
         seq, mac = await self._end()
-        filed = anchors.read(self._anchor_file) if self._anchor_file is not None else []
-        walk.anchors = anchors.by_entry([*filed, *self._noted])
+        await self._read_anchors(walk)
         async with self._database.reading(steady=True) as session:
             total = await audit.count(session)
-            self._begin(walk, await audit_keeping.checkpoint(session))
-            walk.erasures = _erasures(await audit_keeping.erasures(session, ERASE))
+            await self._start(walk, session)
             met = (seq, mac) == (walk.last, walk.previous)
             async for sealed in audit.everything(session):
                 self._hold(walk, sealed)
@@ -100,6 +135,18 @@ class Verification:
                     progress(walk.rows, total)
         progress(walk.rows, walk.rows)
         await self._look_at_the_end(walk, seq, met)
+
+    async def _read_anchors(self, walk: Walk) -> None:
+        filed = await asyncio.to_thread(anchors.read, self._anchor_file) if self._anchor_file is not None else []
+        walk.anchors = anchors.by_entry([*filed, *self._noted])
+
+    async def _start(self, walk: Walk, session: AsyncSession) -> None:
+        self._begin(walk, await audit_keeping.checkpoint(session))
+        said = await audit_keeping.erasures(session, ERASE)
+        walk.erasures = _erasures([sealed for sealed in said if self._is_ours(sealed)])
+
+    def _is_ours(self, sealed: SealedEntry) -> bool:
+        return hmac.compare_digest(sealed.mac, self._seal.of_entry(sealed.seq, sealed.entry, sealed.previous))
 
     def _begin(self, walk: Walk, checkpoint: AuditCheckpoint | None) -> None:
         if checkpoint is None:
@@ -111,13 +158,15 @@ class Verification:
 
     def _hold(self, walk: Walk, sealed: SealedEntry) -> None:
         number = walk.last + 1
+        if sealed.seq <= 0:
+            raise Broken(f"entry {sealed.seq} was put in: the first one has the number 1")
         if sealed.seq < number:
             raise Broken(f"entry {sealed.seq} was put in: everything up to {walk.last} had been removed by retention")
         if sealed.seq != number:
             raise Broken(f"entry {number} is missing: the next one is number {sealed.seq}")
         if sealed.previous != walk.previous:
             raise Broken(f"entry {number} does not follow entry {number - 1}")
-        if not hmac.compare_digest(sealed.mac, self._seal.of_entry(sealed.seq, sealed.entry, sealed.previous)):
+        if not self._is_ours(sealed):
             raise Broken(f"entry {number} was changed or written by somebody else")
         self._hold_words(walk, sealed)
         self._hold_anchor(walk, sealed.seq, sealed.mac)
@@ -162,7 +211,7 @@ class Verification:
 
 
 def _erasures(entries: list[SealedEntry]) -> Erasures:
-    """Read ahead of the walk, which holds these entries too, each in its place."""
+    """Read ahead of the walk, which comes to these entries later, or not at all."""
     erasures = Erasures()
     for sealed in entries:
         if sealed.entry.target is not None:
@@ -171,6 +220,5 @@ def _erasures(entries: list[SealedEntry]) -> Erasures:
             numbers = json.loads(sealed.entry.detail or "{}").get("typed", [])
             erasures.typed.update((int(number), sealed.seq) for number in numbers)
         except (ValueError, TypeError, AttributeError):
-            # Not as we write it: its mac will say so when the walk comes there.
             continue
     return erasures

@@ -17,6 +17,7 @@ from bot.messages.vocabulary import unreachable as words
 from storage.records import Grower
 
 BLIND, LOGIN, CONTRACT, ANCHOR, TAKEN = "blind", "leaf-login", "leaf-contract", "audit-anchor", "webhook-taken"
+TRAIL = "audit-trail"
 FIELDVIEW_GIBBERISH, FIELDVIEW_CONFIGURATION = "fieldview-gibberish", "fieldview-configuration"
 """Kinds that there is one of; those below are one for each person, word or channel."""
 
@@ -265,6 +266,17 @@ def not_anchored() -> Need:
         "Check that the folder exists and has room."
     )
     return Need(ANCHOR, text)
+
+
+def not_proved(fault: str) -> Need:
+    """Old entries of the audit trail would be removed, and are not what was written."""
+    found = re.sub(r"[`<]", "'", literal(fault, 200))
+    text = (
+        f"I remove no old entries of the audit trail, as I cannot prove that they are what was written: {found}. "
+        "Somebody may have written to the database past me. Keep a copy of it as it is now, run "
+        "`fieldview-bot audit verify`, and find out who can write there. I look again after each sweep."
+    )
+    return Need(TRAIL, text)
 
 
 # Names

@@ -44,12 +44,20 @@ async def tamper(database: Database, *statements: str) -> None:
     """Somebody with all rights on the database takes the triggers away first."""
     async with database.transaction() as session:
         if database.is_sqlite:
-            for trigger in ("audit_refuses_update", "audit_refuses_delete"):
+            for trigger in ("audit_refuses_update", "audit_refuses_delete", "audit_refuses_insert"):
                 await session.execute(text(f"DROP TRIGGER IF EXISTS {trigger}"))
         else:
-            await session.execute(text("DROP TRIGGER audit_refuses_change ON audit"))
+            await session.execute(text("DROP TRIGGER IF EXISTS audit_refuses_change ON audit"))
+            await session.execute(text("ALTER TABLE audit DROP CONSTRAINT IF EXISTS ck_audit_seq_is_positive"))
         for statement in statements:
             await session.execute(text(statement))
+
+
+COPY = (
+    "INSERT INTO audit (seq, at, actor, via, action, outcome, request_id, previous, mac) "
+    "SELECT {seq}, at, actor, via, action, outcome, request_id, previous, mac FROM audit WHERE seq = 1"
+)
+"""An entry that somebody puts in at this number."""
 
 
 async def test_an_untouched_trail_is_whole(database: Database) -> None:
@@ -81,6 +89,8 @@ async def test_an_untouched_trail_is_whole(database: Database) -> None:
             5,
         ),
         (["UPDATE audit_head SET seq = 6"], "the trail ends at entry 5, but 6 were written", 5),
+        ([COPY.format(seq=0)], "entry 0 was put in: the first one has the number 1", 0),
+        ([COPY.format(seq=-7)], "entry -7 was put in: the first one has the number 1", 0),
         (["UPDATE audit SET target_name = 'Bob Farms' WHERE seq = 2"], "entry 2 was changed: the name", 1),
         (["UPDATE audit SET typed = 'Bob' WHERE seq = 3"], "entry 3 was changed: the name or the words", 2),
         (["UPDATE audit SET salt = NULL WHERE seq = 2"], "entry 2 was changed: words were put", 1),

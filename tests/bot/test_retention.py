@@ -15,6 +15,7 @@ from typing import Literal
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import logs
@@ -25,11 +26,12 @@ from bot.journal import Journal
 from bot.messages import needs
 from bot.retention import Retention
 from bot.sealing import Anchor
+from bot.verifying import Broken
 from storage import audit, audit_keeping, consents, growers, notices
 from storage.database import Database
 from storage.records import Consent, Grower
 from storage.tables import Row
-from tests.bot.test_journal import tamper
+from tests.bot.test_journal import COPY, tamper
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -200,6 +202,101 @@ async def test_the_database_lets_go_of_nothing_else(archive: Archive, deed: str)
     assert await archive.fault() is None
 
 
+@pytest.mark.parametrize("seq", [0, -7, 3])
+async def test_the_database_takes_no_entry_below_the_first_or_in_the_place_of_another(
+    archive: Archive, seq: int
+) -> None:
+    await archive.writes(ADA, BOB, ADA)
+    forged = COPY.format(seq=seq)
+    with pytest.raises(IntegrityError):
+        await run(archive.database, forged)
+    if archive.database.is_sqlite:
+        for kind in ("REPLACE", "INSERT OR IGNORE", "INSERT OR REPLACE"):
+            with pytest.raises(IntegrityError, match="append-only"):
+                await run(archive.database, forged.replace("INSERT", kind, 1))
+    assert await archive.fault() is None
+    assert await archive.words() == [ADA.name, BOB.name, ADA.name]
+
+
+async def test_a_checkpoint_is_not_replaced_by_another_of_its_number(archive: Archive) -> None:
+    await archive.writes(ADA)
+    archive.clock.now += 40 * DAY
+    await archive.retention.remove_old()
+    kind = "REPLACE" if archive.database.is_sqlite else "INSERT"
+    forged = f"{kind} INTO audit_checkpoints (seq, mac, at, seal) SELECT seq, mac, at, mac FROM audit_checkpoints"  # noqa: S608
+    with pytest.raises(IntegrityError):
+        await run(archive.database, forged)
+    assert await archive.fault() is None
+
+
+LONG_AGO = "UPDATE audit SET at = '2025-01-01 00:00:00.000000{zone}' WHERE seq <= 3"
+
+
+@pytest.mark.parametrize(
+    ("days", "deed", "fault"),
+    [
+        (0, LONG_AGO, "entry 1 was changed or written by somebody else"),
+        (40, "UPDATE audit SET actor = 'U9' WHERE seq = 3", "entry 3 was changed or written by somebody else"),
+        (40, "UPDATE audit SET target_name = 'Bob' WHERE seq = 3", "entry 3 was changed: the name or the words"),
+        (40, "DELETE FROM audit WHERE seq = 2", "entry 2 is missing"),
+        (40, COPY.format(seq=-7), "entry -7 was put in"),
+        (
+            40,
+            "INSERT INTO audit_checkpoints (seq, mac, at, seal) SELECT seq, mac, at, mac FROM audit WHERE seq = 1",
+            "their checkpoint is not ours",
+        ),
+    ],
+)
+async def test_nothing_is_removed_that_is_not_what_was_written(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch, days: int, deed: str, fault: str
+) -> None:
+    monkeypatch.setattr(policy, "BATCH", 2)
+    await archive.writes(ADA, BOB, ADA)
+    await archive.anchors.drop()
+    archive.clock.now += days * DAY
+    await archive.writes(BOB)
+    await tamper(archive.database, deed.format(zone="" if archive.database.is_sqlite else "+00:00"))
+    there = await archive.everything()
+    for _ in range(2):
+        with pytest.raises(Broken, match=fault):
+            await archive.retention.remove_old()
+    assert await archive.everything() == there, "not even the batch before it"
+    assert fault in (await archive.fault() or "")
+
+
+async def test_what_is_not_what_was_anchored_is_not_removed(archive: Archive) -> None:
+    await archive.writes(ADA, BOB, ADA)
+    await archive.anchors.drop()
+    await cut_off(archive.database, 1)
+    await archive.writes(ADA, ADA)
+    archive.clock.now += 40 * DAY
+    with pytest.raises(Broken, match="entry 3 is not the one that was anchored"):
+        await archive.retention.remove_old()
+    archive.path.unlink()
+    with pytest.raises(Broken, match="the file of anchors cannot be read"):
+        await archive.retention.remove_old()
+
+
+async def test_whose_words_were_erased_goes_when_its_time_is_over(archive: Archive) -> None:
+    await archive.writes(ADA, "ada lovelace farms")
+    archive.clock.now += 40 * DAY
+    await archive.retention.erase(ADA, "cli", "r9")
+    assert await archive.retention.remove_old() == 2
+    assert await archive.fault() is None
+
+
+async def test_an_erasure_that_somebody_else_wrote_excuses_no_words_that_are_missing(archive: Archive) -> None:
+    await archive.writes(ADA)
+    archive.clock.now += 40 * DAY
+    await archive.writes(BOB)
+    erasure = COPY.format(seq=9).replace("SELECT 9, at, actor, via, action", "SELECT 9, at, actor, via, 'erase-grower'")
+    erasure = erasure.replace("request_id,", "request_id, target,")
+    wordless = "UPDATE audit SET target_name = NULL, typed = NULL, salt = NULL WHERE seq = 1"
+    await tamper(archive.database, erasure, wordless)
+    with pytest.raises(Broken, match="entry 1 was changed: the words in it were removed"):
+        await archive.retention.remove_old()
+
+
 # Names
 
 
@@ -365,7 +462,8 @@ async def test_anchors_of_what_retention_removed_say_nothing_and_that_of_the_che
         kept = await audit_keeping.checkpoint(session)
     assert kept is not None
     assert kept.seq == 3
-    assert await archive.fault() is None
+    verdict = await archive.journal.verify()
+    assert (verdict.fault, verdict.idle) == (None, 2), "and it is said how many"
     lines = archive.path.read_text().replace(kept.mac, "f" * 64)
     archive.path.write_text(lines)
     assert "entry 3 is not the one that was anchored" in (await archive.fault() or "")

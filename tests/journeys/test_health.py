@@ -15,6 +15,7 @@ from bot.messages.needs import Need
 from bot.sandbox.leaf.alerts import LIMITED, UNAUTHENTICATED, Webhook
 from storage import outbox, subscriptions
 from storage.records import AnnouncementKind, Wishes
+from tests.bot.test_journal import tamper
 from tests.consenting import settled
 from tests.stage import Stage, eventually, set_up, text_of
 
@@ -209,3 +210,18 @@ async def test_while_slack_is_ill_each_message_keeps_its_one_job(stage: Stage) -
     stage.world.slack.faults.heal()
     await stage.world.slack.until(lambda: stage.world.slack.posted(stage.alerts), timeout=60)
     assert len(stage.world.slack.posted(stage.alerts)) == 1
+
+
+async def test_old_entries_that_somebody_rewrote_stay_and_the_operators_are_told_once(database_url: str) -> None:
+    async with set_up(database_url, audit_retention_days=30) as stage:
+        bot, slack = stage.running.bot, stage.world.slack
+        await stage.types("/fieldview access members viewer", stage.linus)
+        await tamper(bot.database, "UPDATE audit SET at = '2025-01-01 00:00:00.000000' WHERE seq = 1")
+        before = len(await stage.audit())
+        for _ in range(2):
+            await stage.running.timer.tick()
+        await stage.delivered()
+        told = [text_of(message) for message in slack.posted(stage.alerts) if "audit trail" in text_of(message)]
+        assert len(told) == 1
+        assert "entry 1 was changed or written by somebody else" in told[0]
+        assert len(await stage.audit()) >= before, "nothing is removed"

@@ -803,6 +803,9 @@ NEEDS: Mapping[Callable[..., Need], Sequence[tuple[str, Need]]] = {
     needs.plain_only: [("a message without its buttons", needs.plain_only("incident", "invalid_blocks"))],
     needs.not_taken: [("a message that Slack refuses", needs.not_taken("digest", "msg_too_long", "CNEWS"))],
     needs.not_anchored: [("the audit trail is not anchored", needs.not_anchored())],
+    needs.not_proved: [
+        ("old entries are not what was written", needs.not_proved("entry 3 was changed or written by somebody else"))
+    ],
 }
 """Examples of all that operators are told, by what makes it."""
 
