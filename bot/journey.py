@@ -249,6 +249,17 @@ class Journey:
             current = await consents.get(session, consent.id)
         return current or consent
 
+    async def of_state(self, state: str) -> Consent | None:
+        """The consent that was begun with this state, spent or not."""
+        async with self._database.reading() as session:
+            return await consents.of_attempt(session, digest(state))
+
+    async def note_foreign(self, consent: Consent, request_id: str) -> None:
+        """In writing: an answer came for this consent that was not taken, as `returned` refused it."""
+        async with self._database.transaction() as session:
+            why = {"because": "foreign-answer"}
+            await self._news.record(session, consent, "consent-returned", "refused", request_id, detail=why)
+
     async def _take_code(self, session: AsyncSession, consent: Consent, code: SecretStr) -> None:
         await consents.move(
             session,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from pydantic import SecretStr
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -14,6 +15,7 @@ from bot.journey import Return
 from handlers.browser import BrowserCookie
 from handlers.consent import PRIVATE, invitation_of
 from handlers.pages import Failure, Pages
+from handlers.refusals import Refusals
 from storage.records import Consent, ConsentState, Trouble
 
 LONGEST = 4096
@@ -32,20 +34,40 @@ class Callback:
         self._bot = bot
         self._pages = pages
         self._cookie = BrowserCookie(public_url)
+        self._refusals = Refusals(bot.clock)
 
     async def receive(self, request: Request) -> Response:
-        """GET from FieldView: 303 to a page without code and state; another one when this browser began nothing."""
+        """GET from FieldView: 303 to a page without code and state; another one when this browser began nothing.
+
+        Raises HTTPException for HEAD, by which a scanner would spend the state.
+        """
+        if request.method != "GET":
+            raise HTTPException(405, headers={"Allow": "GET"})
         state, code, error = (_one(request, name) for name in ("state", "code", "error"))
         browser = self._cookie.read(request)
-        if state is None or not browser or _is_ambiguous(request):
+        if state is None:
             return RedirectResponse(ELSEWHERE, 303, headers=PRIVATE)
         try:
+            if not browser or _is_ambiguous(request):
+                raise ConsentForeign
             await self._bot.journey.returned(
                 state, browser, SecretStr(code) if code else None, error, request.scope["request_id"]
             )
         except ConsentForeign:
+            await self._note(state, request.scope["request_id"])
             return RedirectResponse(ELSEWHERE, 303, headers=PRIVATE)
         return RedirectResponse(DONE, 303, headers=PRIVATE)
+
+    async def _note(self, state: str, request_id: str) -> None:
+        """The row of an answer that was not taken: one for each consent in a while, however often it comes."""
+        consent = await self._bot.journey.of_state(state)
+        if consent is None or not self._refusals.is_news(consent.id, "consent-returned"):
+            return
+        try:
+            await self._bot.journey.note_foreign(consent, request_id)
+        except Exception:
+            self._refusals.forget(consent.id, "consent-returned")
+            raise
 
     async def show_foreign(self, request: Request) -> Response:
         """GET: 403, this browser began nothing that FieldView could have answered to."""

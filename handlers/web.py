@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 import structlog
@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from bot.alerts import Alerts
 from bot.bot import Bot
@@ -35,6 +35,17 @@ LARGEST_BODY = 1_000_000
 
 BODY_WITHIN = 15.0
 """Seconds in which a body has to be here: who sends a byte now and then holds a place for nothing."""
+
+SECRET_BEARING = ("/connect", "/oauth")
+"""Below these, addresses hold secrets of a grower's: links, states, codes."""
+
+GUARDS = (
+    (b"cache-control", b"no-store"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+)
+"""What every answer there says, unless it says something else about the same."""
 
 
 @dataclass(frozen=True)
@@ -86,14 +97,18 @@ def web_app(site: Site) -> Edge:
 
 def _refused(pages: Pages) -> Callable[[Request, Exception], Awaitable[Response]]:
     async def answer(request: Request, refusal: Exception) -> Response:
-        status = refusal.status_code if isinstance(refusal, HTTPException) else 400
-        headers = refusal.headers if isinstance(refusal, HTTPException) else None
+        if not isinstance(refusal, HTTPException):
+            return _said(400)
         asks_for_page = "text/html" in request.headers.get("accept", "") or request.url.path.startswith("/connect/")
-        if status == 404 and asks_for_page:
+        if refusal.status_code == 404 and asks_for_page:
             return pages.for_request(request).unknown()
-        return JSONResponse({"error": _WORDS.get(status, "refused")}, status, dict(headers or {}))
+        return _said(refusal.status_code, refusal.headers)
 
     return answer
+
+
+def _said(status: int, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    return JSONResponse({"error": _WORDS.get(status, "refused")}, status, dict(headers or {}))
 
 
 def crashed(pages: Pages) -> Callable[[Request, Exception], Awaitable[Response]]:
@@ -117,12 +132,12 @@ _WORDS = {
 
 class Edge:
     """Outermost: a request id for the logs, limits on bodies, nothing that another site's page sends, over TLS the
-    promise to stay with it, and no traceback but in the log."""
+    promise to stay with it, no address kept or passed on that holds a secret, and no traceback but in the log."""
 
     def __init__(self, app: Starlette, public_url: str) -> None:
         self._app = app
         self._public_url = public_url
-        self._promise = [(b"strict-transport-security", HSTS.encode())] if public_url.startswith("https://") else []
+        self._promise = ((b"strict-transport-security", HSTS.encode()),) if public_url.startswith("https://") else ()
 
     @property
     def routes(self) -> list[Route]:
@@ -134,57 +149,75 @@ class Edge:
             return await self._app(scope, receive, send)
         reference = uuid.uuid4().hex[:12]
         scope["request_id"] = reference
+        send = self._with_headers(scope, send)
         with structlog.contextvars.bound_contextvars(request_id=reference):
             try:
-                await self._answer(scope)(scope, _limited(scope, receive), self._with_promise(send))
+                if scope["method"] not in ("GET", "HEAD"):
+                    if not is_own_click(Request(scope), self._public_url):
+                        refusal = JSONResponse({"error": "this was not sent from our own page"}, 403)
+                        return await refusal(scope, receive, send)
+                    receive = await _whole(scope, receive)
+                await self._app(scope, receive, send)
+            except HTTPException as refused:
+                await _said(refused.status_code, refused.headers)(scope, receive, send)
             except ClientDisconnect:
                 log.info("a client went away in mid-sentence", route=_route(scope))
             except Exception:
                 # Starlette has answered it already, with `crashed`.
                 log.exception("a request crashed", route=_route(scope))
 
-    def _answer(self, scope: Scope) -> ASGIApp:
-        """Whatever changes something and comes from a browser has to come from our own page."""
-        changes = scope["method"] not in ("GET", "HEAD")
-        if changes and not is_own_click(Request(scope), self._public_url):
-            return JSONResponse({"error": "this was not sent from our own page"}, 403)
-        return self._app
+    def _with_headers(self, scope: Scope, send: Send) -> Send:
+        ours = (*self._promise, *(GUARDS if _holds_secrets(scope["path"]) else ()))
 
-    def _with_promise(self, send: Send) -> Send:
-        async def promising(message: Message) -> None:
+        async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 given = list(message.get("headers", []))
-                promised = any(name.lower() == b"strict-transport-security" for name, _ in given)
-                message = {**message, "headers": given if promised else [*given, *self._promise]}
+                names = {name.lower() for name, _ in given}
+                message = {**message, "headers": [*given, *(each for each in ours if each[0] not in names)]}
             await send(message)
 
-        return promising
+        return sending
 
 
-def _limited(scope: Scope, receive: Receive) -> Receive:
-    """The body of the request: 413 when it is too large, 408 when it does not come, 415 when it is compressed."""
-    size, complete = 0, False
-    deadline = asyncio.get_running_loop().time() + BODY_WITHIN
-    packed = any(name == b"content-encoding" and value.lower() != b"identity" for name, value in scope["headers"])
+def _holds_secrets(path: str) -> bool:
+    """Whether the path is one of those, or was meant to be: with slashes or capitals that no route takes."""
+    return f"/{path.lstrip('/').lower()}".startswith(SECRET_BEARING)
 
-    async def limited() -> Message:
-        nonlocal size, complete
-        if complete:
-            return await receive()
-        if packed:
-            raise HTTPException(415)
+
+async def _whole(scope: Scope, receive: Receive) -> Receive:
+    """The body, all of it, before anybody acts on the request. Raises HTTPException, so that nothing is carried out:
+    415 when it is compressed, 413 when it is too large, 408 when it does not come. Raises ClientDisconnect."""
+    headers = Request(scope).headers
+    packed = any(coding.lower() != "identity" for coding in headers.getlist("content-encoding"))
+    if packed:
+        raise HTTPException(415)
+    promised = headers.get("content-length", "")
+    size, body = int(promised) if promised.isdecimal() and len(promised) < 20 else 0, bytearray()
+    deadline, more = asyncio.get_running_loop().time() + BODY_WITHIN, True
+    while True:
+        if max(size, len(body)) > LARGEST_BODY:
+            raise HTTPException(413)
+        if not more:
+            break
         try:
             async with asyncio.timeout_at(deadline):
                 message = await receive()
         except TimeoutError:
             raise HTTPException(408, headers={"Connection": "close"}) from None
-        size += len(message.get("body", b""))
-        complete = not message.get("more_body", False)
-        if size > LARGEST_BODY:
-            raise HTTPException(413)
-        return message
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    given = False
 
-    return limited
+    async def again() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": bytes(body), "more_body": False}
+
+    return again
 
 
 def _route(scope: Scope) -> str:

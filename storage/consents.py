@@ -266,6 +266,13 @@ async def spend_attempt(
     )
 
 
+async def of_attempt(session: AsyncSession, state_hash: str) -> Consent | None:
+    """The consent that was begun with this `state`, used up or not."""
+    begun = select(ConsentRow).join(AttemptRow, AttemptRow.consent_id == ConsentRow.id)
+    row = await session.scalar(begun.where(AttemptRow.state_hash == state_hash))
+    return row.to_record() if row else None
+
+
 async def note_attempt(session: AsyncSession, state_hash: str, *, took_code: bool) -> None:
     """Whether what this attempt came back with was taken."""
     await session.execute(update(AttemptRow).where(AttemptRow.state_hash == state_hash).values(took_code=took_code))

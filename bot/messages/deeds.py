@@ -57,6 +57,7 @@ _NOT_DONE = {
     "second": "but somebody had been first",
     "changed": "but the account had changed since it was shown",
     "pressed-again": "by a second click, which did nothing",
+    "foreign-answer": "and it was not taken",
 }
 """Why it was not done though nobody refused it."""
 
@@ -395,6 +396,12 @@ def _silence_over(whom: str, detail: Detail) -> str:
     return f"took back what was said of {count(int(detail.get('growers') or 0), 'grower')} without new data"
 
 
+def _returned(whom: str, detail: Detail) -> str:
+    if detail.get("because") == "foreign-answer":
+        return "had an answer from FieldView that came in another browser, too late or once more"
+    return "agreed at FieldView"
+
+
 _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
     "connect": _asked,
     "disconnect": _disconnected,
@@ -472,7 +479,7 @@ _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
         f"forgot the approval of {whom or 'a grower'} for another account, as nobody had decided"
     ),
     "consent-begun": lambda whom, detail: "opened the link and went on to FieldView",
-    "consent-returned": lambda whom, detail: "agreed at FieldView",
+    "consent-returned": _returned,
     "consent-denied": lambda whom, detail: "came back from FieldView without agreeing",
     "consent-declined": lambda whom, detail: "said no",
     "consent-completed": _plain("gave Leaf the connection of", whom="a grower"),

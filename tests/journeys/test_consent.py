@@ -229,8 +229,50 @@ async def test_an_answer_works_once(stage: Stage) -> None:
         await stage.until_status(ADA, "healthy")
         before = await times(stage, "consent-returned")
         await ada.sent_away(await ada.opens(callback))
-    assert await times(stage, "consent-returned") == before == 1
+    assert await times(stage, "consent-returned") == before + 1 == 2
+    assert (await stage.audit())[-1].outcome == "refused"
     assert await times(stage, "consent-completed") == 1
+
+
+async def test_foreign_answers_leave_one_row_for_a_while(stage: Stage) -> None:
+    """Somebody tries an answer of FieldView's that is not theirs, and others that nobody began."""
+    async with browser(stage) as ada, browser(stage) as stranger:
+        callback = stage.world.fieldview.approve(await ada.begins(await asked(stage)), ADA)
+        await settled(stage)
+        before = await stage.audit()
+        for cookie in ("", "fieldview-consent=" + "x" * 43, "fieldview-consent=" + "y" * 43):
+            await stranger.sent_away(await stranger.client.get(callback, headers={"Cookie": cookie}))
+        await stranger.sent_away(await stranger.opens(f"/oauth/fieldview/callback?state={'z' * 43}&code=x"))
+        [row] = (await stage.audit())[len(before) :]
+        assert (row.action, row.outcome, row.target_name) == ("consent-returned", "refused", "Ada Lovelace Farms")
+        stage.world.clock.advance(timedelta(minutes=11))
+        await stranger.sent_away(await stranger.opens(callback))
+        assert [row.action for row in await stage.audit()].count("consent-returned") == 2
+        told = text_of(await stage.types("/fieldview history Ada Lovelace Farms"))
+        assert "came in another browser, too late or once more, and it was not taken" in told
+        assert (await ada.opens(callback)).headers["location"] == DONE, "and it is still hers"
+
+
+async def test_a_scanner_that_asks_for_the_head_of_the_callback_spends_nothing(stage: Stage) -> None:
+    async with browser(stage) as ada:
+        callback = stage.world.fieldview.approve(await ada.begins(await asked(stage)), ADA)
+        await settled(stage)
+        before = await remembered(stage)
+        assert (await ada.client.head(callback)).status_code == 405
+        assert await remembered(stage) == before
+        assert (await ada.opens(callback)).headers["location"] == DONE
+
+
+async def test_a_hostile_body_is_refused_before_anything_is_carried_out(stage: Stage) -> None:
+    link = await asked(stage)
+    await settled(stage)
+    before = await remembered(stage)
+    async with browser(stage) as ada:
+        for path in ("", "/decline", "/renew"):
+            packed = await ada.client.post(link + path, content=b"\x1f\x8b\x08", headers={"Content-Encoding": "gzip"})
+            large = await ada.client.post(link + path, content=b"x" * 10_000_000)
+            assert (packed.status_code, large.status_code) == (415, 413)
+    assert await remembered(stage) == before
 
 
 async def test_two_answers_at_the_same_moment_count_as_one(stage: Stage) -> None:
@@ -417,13 +459,12 @@ async def test_a_grower_who_says_no_is_asked_no_more(stage: Stage) -> None:
     link = await asked(stage)
     async with browser(stage) as ada:
         declined = await ada.client.post(f"{link}/decline")
-        assert declined.status_code == 200
-        assert NOTHING_CHANGED in declined.text
+        assert (declined.status_code, declined.headers["location"]) == (303, link.removeprefix(stage.url))
         again = await ada.opens(link)
         assert again.status_code == 410
         assert NOTHING_CHANGED in again.text
         assert (await ada.client.post(link)).status_code == 410
-        assert (await ada.client.post(f"{link}/decline")).status_code == 200
+        assert (await ada.client.post(f"{link}/decline")).status_code == 303
     await stage.delivered()
     [told] = await stage.dm(stage.grace)
     assert "Ada Lovelace Farms" in text_of(told)
@@ -455,13 +496,11 @@ async def test_a_link_runs_out_by_the_clock(stage: Stage) -> None:
         assert (await ada.opens(link)).status_code == 200
         stage.world.clock.advance(timedelta(seconds=60))
         before = await remembered(stage)
-        for answer in (
-            await ada.opens(link),
-            await ada.client.post(link),
-            await ada.client.post(f"{link}/decline"),
-        ):
+        for answer in (await ada.opens(link), await ada.client.post(link)):
             assert answer.status_code == 410
             assert RUN_OUT in answer.text
+        late = await ada.client.post(f"{link}/decline")
+        assert (late.status_code, late.headers["location"]) == (303, link.removeprefix(stage.url))
         assert await remembered(stage) == before
 
 

@@ -363,7 +363,8 @@ async def test_a_grower_who_said_no_and_thinks_better_of_it_asks_for_a_new_link(
     await settled(stage)
     link = await asked(stage)
     async with browser(stage) as ada:
-        page = await ada.client.post(f"{link}/decline")
+        await ada.client.post(f"{link}/decline")
+        page = await ada.opens(link)
         assert "I have changed my mind" in page.text
         assert f'action="{httpx.URL(link).path}/renew"' in page.text
         for _ in range(2):

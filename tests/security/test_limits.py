@@ -13,7 +13,7 @@ from starlette.requests import Request
 from bot.app import Tuning
 from handlers.limits import Rates, address_of
 from tests.consenting import asked
-from tests.stage import set_up
+from tests.stage import Stage, set_up
 
 FEW = Tuning(page_rates=Rates(of_address=5, looks_at_link=4, presses_of_link=2))
 HERE = "127.0.0.1/32"
@@ -91,6 +91,41 @@ async def test_over_tls_every_answer_promises_to_stay_with_it(sqlite_url: str, s
         for path in ("/healthz", "/connect/x", "/nowhere", "/oauth/fieldview/callback", "/oauth/fieldview/done"):
             promise = (await client.get(path)).headers.get_list("strict-transport-security")
             assert promise == (["max-age=63072000; includeSubDomains"] if secure else []), path
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/connect/x", 404),
+        ("DELETE", "/connect/x", 405),
+        ("GET", "/connect/x/decline", 405),
+        ("GET", "/connect/x/y/z", 404),
+        ("GET", "//connect/x", 404),
+        ("GET", "/CONNECT/x", 404),
+        ("GET", "/connect/", 404),
+        ("POST", "/connect/x/decline", 404),
+        ("GET", "/oauth/fieldview/callback?state=a&code=b", 303),
+        ("HEAD", "/oauth/fieldview/callback?state=a&code=b", 405),
+        ("POST", "/oauth/fieldview/callback?state=a&code=b", 405),
+        ("GET", "/oauth/fieldview/callback/?state=a&code=b", 404),
+        ("GET", "/oauth/fieldview/elsewhere", 403),
+        ("POST from elsewhere", "/connect/x", 403),
+        ("POST packed", "/connect/x", 415),
+    ],
+)
+async def test_every_answer_at_a_secret_address_whatever_its_status_is_neither_kept_nor_passed_on(
+    stage_on_sqlite: Stage, method: str, path: str, status: int
+) -> None:
+    more = {"POST from elsewhere": {"Sec-Fetch-Site": "cross-site"}, "POST packed": {"Content-Encoding": "gzip"}}
+    async with httpx.AsyncClient(base_url=stage_on_sqlite.url, trust_env=False, timeout=30) as client:
+        address = f"{stage_on_sqlite.url}{path}"
+        answer = await client.request(method.partition(" ")[0], address, headers=more.get(method))
+    assert answer.status_code == status
+    assert answer.headers.get_list("cache-control") == ["no-store"]
+    assert answer.headers.get_list("referrer-policy") == ["no-referrer"]
+    [policy] = answer.headers.get_list("content-security-policy")
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
 
 
 @pytest.mark.parametrize("path", ["/slack/events", "/leaf/alerts", "/connect/x", "/connect/x/decline", "/healthz"])
