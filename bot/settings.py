@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
 
-from cryptography.fernet import Fernet
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
@@ -25,6 +24,7 @@ FIELDVIEW_SCOPES = (
 """What Leaf needs to read from FieldView. Source: Leaf's FieldView tutorial."""
 
 
+_FERNET_KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
 _SLACK_SUBJECT = re.compile(r"[USW][A-Z0-9]{2,31}")
 
 
@@ -183,14 +183,11 @@ class Settings(BaseSettings):
     @field_validator("encryption_keys")
     @classmethod
     def _are_fernet_keys(cls, value: SecretStr) -> SecretStr:
-        for key in value.get_secret_value().split(","):
-            try:
-                Fernet(key.strip())
-            except ValueError:
-                raise ValueError(
-                    "must be comma-separated Fernet keys (44 characters of URL-safe base64 each)"
-                ) from None
-        return value
+        # Fernet itself takes no notice of what stands behind a whole key, be it a wrong separator and every other key.
+        keys = re.split(r"\s*[,\n]\s*", value.get_secret_value().strip())
+        if not all(map(_FERNET_KEY.fullmatch, keys)):
+            raise ValueError("must be comma-separated Fernet keys (44 characters of URL-safe base64 each)")
+        return SecretStr(",".join(keys))
 
     @field_validator("database_url")
     @classmethod

@@ -207,6 +207,41 @@ def test_every_secret_may_stand_in_a_file(given: pytest.MonkeyPatch, tmp_path: P
     assert {"leaf_password", "encryption_keys", "database_url", "leaf_webhook_secret"} <= expected.keys()
 
 
+FIRST, SECOND = NEEDED["ENCRYPTION_KEYS"], "QW5vdGhlciBrZXkgb2YgdGhpcnR5LXR3byBieXRlcyE="
+
+
+@pytest.mark.parametrize("between", ["\n", "\r\n", ",\n", ",", " , "])
+def test_every_key_of_a_file_is_a_key_whether_commas_or_lines_part_them(
+    given: pytest.MonkeyPatch, tmp_path: Path, between: str
+) -> None:
+    given.delenv("ENCRYPTION_KEYS")
+    (tmp_path / "keys").write_bytes(f"{FIRST}{between}{SECOND}\n".encode())
+    given.setenv("ENCRYPTION_KEYS_FILE", str(tmp_path / "keys"))
+    assert plain(load().encryption_keys) == f"{FIRST},{SECOND}"
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        f"{FIRST};{SECOND}",
+        f"{FIRST} {SECOND}",
+        f"{FIRST}{SECOND}",
+        f"{FIRST}rubbish",
+        f"{FIRST},",
+        FIRST[:-1],
+        FIRST.replace("c", "+", 1),
+        f"{FIRST},{SECOND}x",
+    ],
+)
+def test_what_is_not_a_key_to_the_letter_is_refused_and_not_left_out(given: pytest.MonkeyPatch, keys: str) -> None:
+    """A wrong separator would drop every key but the first, and what those sealed could be opened no more."""
+    given.setenv("ENCRYPTION_KEYS", keys)
+    [line] = faults()
+    assert line.startswith("ENCRYPTION_KEYS must be comma-separated Fernet keys")
+    assert FIRST[:8] not in line
+    assert SECOND[:8] not in line
+
+
 def test_a_file_is_named_in_the_env_file_too(given: pytest.MonkeyPatch, tmp_path: Path) -> None:
     given.delenv("LEAF_PASSWORD")
     (tmp_path / "secret").write_text("from a file")
