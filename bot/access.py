@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.errors import BotError, ChannelUnreachable, NotAllowed, ProviderRejected
+from bot.pace import Pace, Unpaced
 from bot.slack.client import Channel, Person, SlackClient
 from bot.standing import Standing
 from storage import access_rules
@@ -19,6 +20,12 @@ from storage.records import MEMBERS, AccessRule, Role
 
 NAMED = 3
 """Admins that a refusal names at most."""
+
+LOOKED_THROUGH = 100
+"""Members of a channel that are looked at one by one; Slack lets about a hundred a minute be asked for."""
+
+AT_ONCE = 10
+"""How many of them are asked for at the same time."""
 
 TRY_AGAIN = "Try again in a minute."
 
@@ -61,7 +68,7 @@ class Access:
         fresh = needed is Role.ADMIN
         try:
             person, _ = await asyncio.gather(
-                self._insider(user, team, home_team, fresh=fresh), self._place_is_ours(channel)
+                self._insider(user, team, home_team, fresh=fresh), self._place_is_ours(channel, fresh=fresh)
             )
             role, doubt = await self._role(person, rules, fresh=fresh)
         except NotAllowed as refused:
@@ -79,13 +86,14 @@ class Access:
     async def require_reach(self, user: str, channel: str, asked_in: str | None) -> None:
         """Only admins reach into channels that they have not joined. Raises NotAllowed, also when Slack does not say.
 
-        Slack lets nobody type in a channel without being in it.
+        Slack lets nobody type in a channel without being in it. Who is an admin is asked anew.
         """
         if channel == asked_in:
             return
         why = f"It takes an admin, or somebody who has joined <#{channel}>."
         try:
-            if await self.role_of(user) is Role.ADMIN or await self._standing.is_in_channel(user, channel, fresh=True):
+            is_admin = await self.role_of(user, fresh=True) is Role.ADMIN
+            if is_admin or await self._standing.is_in_channel(user, channel, fresh=True):
                 return
         except ChannelUnreachable:
             why += " I cannot see that channel: invite me to it with `/invite`."
@@ -109,9 +117,32 @@ class Access:
             return Sight(in_doubt=True)
         return Sight(name=found.name) if is_admin else Sight()
 
-    async def role_of(self, user: str) -> Role:
-        """The role of somebody who was admitted. Raises BotError when Slack does not answer."""
-        return (await self._role(await self._standing.person(user), await self._rules(), fresh=False))[0]
+    async def guests_in(self, channel: str, lookups: Pace = Unpaced()) -> int | None:  # noqa: B008 - has no state
+        """How many guests, or people of other workspaces, have joined the channel and read it.
+
+        None when that is not known: it has more members than `LOOKED_THROUGH`, or Slack does not answer.
+        """
+
+        async def is_guest(member: str) -> bool:
+            await lookups.turn()
+            return (await self._standing.person(member)).is_outsider
+
+        try:
+            members = await self._standing.members(channel, LOOKED_THROUGH)
+            if members is None:
+                return None
+            guests = 0
+            for begin in range(0, len(members), AT_ONCE):
+                some = members[begin : begin + AT_ONCE]
+                guests += sum(await asyncio.gather(*map(is_guest, some)))
+        except BotError:
+            return None
+        return guests
+
+    async def role_of(self, user: str, *, fresh: bool = False) -> Role:
+        """The role of somebody who was admitted; `fresh` asks anew. Raises BotError when Slack does not answer."""
+        person = await self._standing.person(user, fresh=fresh)
+        return (await self._role(person, await self._rules(), fresh=fresh))[0]
 
     async def still_covers(self, person: Person, needed: Role) -> bool:
         """Whether somebody who was let in before has at least this role now. Raises BotError when Slack leaves it open:
@@ -132,18 +163,18 @@ class Access:
             person = await self._standing.person(user, fresh=fresh)
         except BotError as failure:
             raise NotAllowed("use this bot", why=f"Slack does not tell me who you are. {TRY_AGAIN}") from failure
-        if home_team not in (person.teams or {team}):
+        if home_team not in person.teams:
             raise NotAllowed("use this bot", "somebody of the workspace it is installed in")
         if person.is_outsider or person.is_bot or person.is_gone:
             raise NotAllowed("use this bot as a guest", "a full member of this workspace")
         return person
 
-    async def _place_is_ours(self, channel: str | None) -> None:
+    async def _place_is_ours(self, channel: str | None, *, fresh: bool) -> None:
         """A direct message is read by whoever asks: the answer is shown to nobody else."""
         if channel is None or channel.startswith("D"):
             return
         try:
-            found = await self._standing.channel(channel)
+            found = await self._standing.channel(channel, fresh=fresh)
         except BotError as failure:
             raise NotAllowed(
                 "use this bot",

@@ -327,7 +327,8 @@ def _services(
     directory = Directory(database, leaf, slack, journal, learning, clock)
     access = Access(database, slack, settings.first_admins)
     subscribing = Subscribing(database, slack, journal, clock, settings.alert_channel, access)
-    people = People(database, slack, announcer, journal, clock)
+    lookups = pace_for(database, "slack-lookups", tuning.rates.lookups)
+    people = People(database, slack, access, announcer, journal, clock, settings.alert_channel, lookups)
     data_watch = DataWatch(database, leaf, data, clock, settings.leaf_requests_per_second)
     first_data = FirstDataWatch(database, data, announcer, journal, clock)
     silences = Silences(database, data_watch, archive, data, announcer, journal, clock, rules_of(settings))
@@ -368,7 +369,7 @@ def _services(
         journal=journal,
         queue=jobs,
         clock=clock,
-        lookups=pace_for(database, "slack-lookups", tuning.rates.lookups),
+        lookups=lookups,
     )
     journey = Journey(database=database, vault=vault, fieldview=fieldview, news=news, queue=jobs, clock=clock)
     completion = Completion(
@@ -424,7 +425,7 @@ def _services(
     if secret:
         alerts = Alerts(database, jobs, secret, leaf, settings.alerts_address, clock, announcer)
         jobs.register(TEND, alerts.tend_job, Lane.PATIENT)
-    selfcheck = SelfCheck(database, leaf, slack, vault, clock, premises(settings, running=True), jobs.backlog)
+    selfcheck = SelfCheck(database, leaf, slack, vault, clock, premises(settings, running=True))
     bot = Bot(
         database=database,
         slack=slack,

@@ -7,12 +7,13 @@ from datetime import datetime
 
 import structlog
 
+from bot.access import Access
 from bot.announcer import Announcer
 from bot.errors import ChannelUnreachable, ProviderError, UsageError
 from bot.journal import Deed, Journal
 from bot.messages import needs
-from bot.messages.needs import ALERTS_NAMED, NAMED, Need, left
-from bot.pace import pace_for
+from bot.messages.needs import ALERTS_NAMED, NAMED, Need, guests, left
+from bot.pace import Pace, pace_for
 from bot.slack.client import Person, SlackClient
 from storage import care, consents, escalations, growers, notices, owners, subscriptions
 from storage.database import Database
@@ -42,21 +43,30 @@ async def teammate(slack: SlackClient, user: str) -> Person:
 
 class People:
     """Notices once a day who has left the workspace, or is only a guest now, while growers, open links, alerts,
-    snoozes, escalations or subscriptions depend on them. Alerts that they had taken up wait for somebody again."""
+    snoozes, escalations or subscriptions depend on them; and which channels that hear of growers guests have joined.
+
+    Alerts that somebody who left had taken up wait for somebody again.
+    """
 
     def __init__(
         self,
         database: Database,
         slack: SlackClient,
+        access: Access,
         announcer: Announcer,
         journal: Journal,
         clock: Callable[[], datetime],
+        alert_channel: str | None,
+        lookups: Pace,
     ) -> None:
         self._database = database
         self._slack = slack
+        self._access = access
         self._announcer = announcer
         self._journal = journal
         self._clock = clock
+        self._alert_channel = alert_channel
+        self._lookups = lookups
         self._pace = pace_for(database, "slack:people", PER_SECOND)
 
     async def look(self, day: str) -> float | None:
@@ -76,7 +86,25 @@ class People:
         except ProviderError as failure:
             log.warning("slack could not be asked who is still here", day=day, detail=failure.detail)
             return 600.0
+        await self._look_for_guests()
         return None
+
+    async def _look_for_guests(self) -> None:
+        """Tell the operators once of each channel; what is not known changes nothing."""
+        async with self._database.reading() as session:
+            channels = {each.channel for each in await subscriptions.everyone(session)}
+            told = {notice.kind for notice in await notices.standing(session)}
+        channels |= {self._alert_channel} if self._alert_channel else set()
+        for over in told - {guests(channel) for channel in channels}:
+            if over.startswith(guests("")):
+                await self._announcer.all_clear(over)
+        for channel in sorted(channels):
+            found = await self._access.guests_in(channel, self._lookups)
+            if found:
+                need = needs.guests_read(channel, by_settings=channel == self._alert_channel)
+                await self._announcer.tell_operators(need)
+            elif found == 0:
+                await self._announcer.all_clear(guests(channel))
 
     async def _look_at(self, user: str) -> None:
         try:

@@ -408,7 +408,8 @@ class Draft:
 @dataclass(frozen=True)
 class Subscribed:
     """The outcome. `newly` is False when the channel was subscribed and worked; `was` is what it wanted until now, if
-    that was something else; `by_default`: the channel gets every alert anyway. `growers` is how many it is about."""
+    that was something else; `by_default`: the channel gets every alert anyway. `growers` is how many it is about;
+    `guests_unknown`: nobody could tell whether guests read there."""
 
     channel: str
     newly: bool
@@ -416,6 +417,7 @@ class Subscribed:
     wishes: Wishes = EVERYTHING
     was: Wishes | None = None
     growers: int = 0
+    guests_unknown: bool = False
 
 
 @dataclass(frozen=True)
@@ -423,7 +425,7 @@ class Subscriptions:
     """Every channel that is subscribed, and the one that gets everything by the settings, as far as somebody may see.
 
     `hidden` are the names of private channels whose members alone see more; of those `in_doubt` Slack does not say.
-    `of_nobody` is what channels wish to hear of and no grower is among.
+    `of_nobody` is what channels wish to hear of and no grower is among; in those `with_guests` guests were found last.
     """
 
     listed: Sequence[Subscription]
@@ -431,6 +433,7 @@ class Subscriptions:
     hidden: Sequence[str] = ()
     in_doubt: int = 0
     of_nobody: frozenset[Whose] = frozenset()
+    with_guests: frozenset[str] = frozenset()
 
 
 Case = tuple[Incident, Grower]

@@ -14,11 +14,12 @@ from bot import workhours
 from bot.access import Access, Sight
 from bot.errors import BotError, ChannelUnreachable, UsageError
 from bot.journal import Journal
+from bot.messages import needs
 from bot.people import teammate
 from bot.rehearsal import rehearse
 from bot.reports import Draft, Subscribed, Subscriptions
 from bot.slack.client import Channel, SlackClient
-from storage import growers, owners, subscriptions, tags
+from storage import growers, notices, owners, subscriptions, tags
 from storage.database import Database
 from storage.records import EVERYBODYS, EVERYTHING, Subscription, Whose, Wishes
 
@@ -51,6 +52,10 @@ class Subscribing:
         A channel that was lost and is back wants what it wanted, unless somebody says otherwise.
         """
         await self.reachable(channel)
+        guests = await self._access.guests_in(channel)
+        if guests:
+            are = "A guest is" if guests == 1 else f"{guests:,} guests are"
+            raise UsageError(f"{are} in that channel, and would read growers’ names. Choose a channel without guests.")
         if wishes and wishes.owner:
             await teammate(self._slack, wishes.owner)
         now = self._clock()
@@ -68,7 +73,8 @@ class Subscribing:
             told = {"wishes": _told(wants)} if wants != EVERYTHING or wants != had else {}
             await self._journal.fulfil(session, channel=channel, before=not newly, after=True, **told)
         was = had if before and wants != had else None
-        return Subscribed(channel, newly, channel == self._alert_channel, wants, was, number)
+        by_default = channel == self._alert_channel
+        return Subscribed(channel, newly, by_default, wants, was, number, guests_unknown=guests is None)
 
     async def unsubscribe(self, channel: str) -> bool:
         """No more alerts here; False when there were none."""
@@ -83,6 +89,7 @@ class Subscribing:
             found = await subscriptions.everyone(session)
             wished = {each.wishes.whose for each in found} - {EVERYBODYS}
             known = await _known(session) if wished else set()
+            told = {notice.kind for notice in await notices.standing(session)}
         channels = {each.channel for each in found} | ({self._alert_channel} if self._alert_channel else set())
         sights = await asyncio.gather(*(self._access.sight(user, channel) for channel in channels))
         seen = dict(zip(channels, sights, strict=True))
@@ -92,6 +99,7 @@ class Subscribing:
             hidden=sorted(sight.name for sight in sights if sight.name),
             in_doubt=sum(sight.in_doubt for sight in sights),
             of_nobody=frozenset(wished - known),
+            with_guests=frozenset(channel for channel in channels if needs.guests(channel) in told),
         )
 
     async def begin(self, channel: str | None, user: str) -> Draft:

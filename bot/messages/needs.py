@@ -207,6 +207,21 @@ def _channels(channels: Sequence[str]) -> str:
     return listing([*named, *([f"{len(channels) - NAMED:,} more"] if len(channels) > NAMED else [])])
 
 
+def guests(channel: str) -> str:
+    """The kind that tells that guests read what is posted in this channel."""
+    return f"guests:{channel}"
+
+
+def guests_read(channel: str, *, by_settings: bool) -> Need:
+    """Guests have joined a channel that hears of growers; `by_settings`: it is the alert channel of the settings."""
+    end = "choose another `ALERT_CHANNEL`" if by_settings else "type `/fieldview unsubscribe` there"
+    text = (
+        f"Guests of this workspace are in <#{channel}> and read the names of growers in my alerts there. "
+        f"Take them out of that channel, or {end}."
+    )
+    return Need(guests(channel), text)
+
+
 def unreachable(place: str, reason: str, *, personal: bool) -> Need:
     """Slack takes nothing for this place any more; `personal`: what was meant for it is told nowhere else."""
     then = f"What was meant for {'it' if _is_channel(place) else 'them'} comes here."

@@ -73,9 +73,13 @@ def subscribed(done: Subscribed) -> Message:
         _of_nobody(done.wishes.whose) if done.wishes.whose != EVERYBODYS and not done.growers else None,
         _before(done.was) if done.was is not None else None,
         default if done.by_default else None,
+        _GUESTS_UNKNOWN if done.guests_unknown else None,
     ]
     choose = actions(button("Choose what it hears…", "subscribe-options", done.channel))
     return Message("This channel gets FieldView alerts.", (section(*lines), choose))
+
+
+_GUESTS_UNKNOWN = "🟡 I could not see whether guests are in it: they would read growers’ names there. Have a look."
 
 
 def subscription_greeting(by: str, wishes: Wishes = EVERYTHING) -> Message:
@@ -113,6 +117,7 @@ def subscriptions(all_of_them: Subscriptions) -> Message:
     usage = "`/fieldview subscribe` in a channel subscribes it; `/fieldview subscribe options` chooses what it hears."
     always = "is the alert channel of this bot’s settings: it gets every alert at once."
     lines = [f"{place(default)} {always}"] if default else []
+    lines += [_GUESTS] if default in all_of_them.with_guests else []
     lines += _not_listed(all_of_them)
     if not listed:
         head = "No channel that you can see is subscribed."
@@ -121,7 +126,8 @@ def subscriptions(all_of_them: Subscriptions) -> Message:
     blocks: list[Block] = [section(f"*{head}*", *lines)]
     for each in listed[:LISTED]:
         of_nobody = [_of_nobody(each.wishes.whose)] if each.wishes.whose in all_of_them.of_nobody else []
-        blocks.append(row(button("Change…", "subscribe-options", each.channel), *_listed(each), *of_nobody))
+        guests = [_GUESTS] if each.channel in all_of_them.with_guests else []
+        blocks.append(row(button("Change…", "subscribe-options", each.channel), *_listed(each), *guests, *of_nobody))
     if len(listed) > LISTED:
         blocks.append(quiet(f"…and {count(len(listed) - LISTED, 'more', 'more')}."))
     private = "A private channel is listed for its members only."
@@ -138,6 +144,8 @@ def _not_listed(some: Subscriptions) -> list[str]:
         lines.append(f"🟡 I left out {number}: Slack does not tell me who may see them. Try again in a minute.")
     return lines
 
+
+_GUESTS = "🟡 Guests were in it when I looked last, and they read growers’ names there."
 
 _MENDED = "Once that has changed, `/fieldview subscribe` there brings it back."
 

@@ -44,6 +44,9 @@ REFUSED = {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "t
 SHARED = ("is_ext_shared", "is_pending_ext_shared", "is_org_shared")
 """Slack's words for a channel that people from outside this workspace read, or may soon."""
 
+GUEST = ("is_restricted", "is_ultra_restricted")
+"""Slack's words for guests of several channels and of one; there for full members, too."""
+
 GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
 SCOPES = frozenset(
     {
@@ -188,6 +191,7 @@ class SlackClient:
         )
 
     async def person(self, user: str) -> Person:
+        """Raises ProviderGibberish when Slack leaves open whether that is a guest, or of which workspace they are."""
         answer = await self._call("users.info", self.web.users_info(user=user), user)
         return _person(answer["user"])
 
@@ -226,6 +230,13 @@ class SlackClient:
             is_shared=any(map(found.get, SHARED)),
             is_private=bool(found.get("is_private")),
         )
+
+    async def members(self, channel: str, most: int) -> list[str] | None:
+        """Who has joined the channel; None when they are more than that, or Slack does not say."""
+        page = self.web.conversations_members(channel=channel, limit=most)
+        answer = await self._call("conversations.members", page, channel)
+        found, more = answer.get("members"), (answer.get("response_metadata") or {}).get("next_cursor")
+        return [str(user) for user in found] if isinstance(found, list) and not more else None
 
     async def is_in_channel(self, channel: str, user: str) -> bool:
         """Whether the person has joined the channel."""
@@ -392,6 +403,13 @@ def _retry_after(response: Any) -> float:
 
 
 def _person(user: Mapping[str, Any]) -> Person:
+    """Raises ProviderGibberish when it is not said whether that is a guest, or of which workspace they are.
+
+    Slack says so of everybody but those who were deactivated, who are let in nowhere anyway.
+    """
+    is_said = user.get("team_id") and all(isinstance(user.get(flag), bool) for flag in GUEST)
+    if not (is_said or user.get("deleted")):
+        raise ProviderGibberish("Slack", detail="a person: not whether this is a guest, or not of which workspace")
     profile: Mapping[str, Any] = user.get("profile") or {}
     enterprise: Mapping[str, Any] = user.get("enterprise_user") or {}
     return Person(
@@ -399,7 +417,7 @@ def _person(user: Mapping[str, Any]) -> Person:
         name=str(profile.get("real_name") or user.get("real_name") or user.get("name") or user["id"]),
         email=profile.get("email") or None,
         is_admin=bool(user.get("is_admin") or user.get("is_owner") or user.get("is_primary_owner")),
-        is_outsider=bool(user.get("is_restricted") or user.get("is_ultra_restricted") or user.get("is_stranger")),
+        is_outsider=any(map(user.get, (*GUEST, "is_stranger"))),
         is_bot=bool(user.get("is_bot")),
         is_gone=bool(user.get("deleted")),
         zone=user.get("tz") or None,

@@ -141,13 +141,14 @@ async def test_slacks_reason_for_a_refusal_is_kept(desk: Desk) -> None:
 
 async def test_people_and_channels(desk: Desk) -> None:
     guest = desk.slack.add_user("gus", "Gus Guest", "gus@example.com", guest="single")
+    assert (await desk.client.person(guest)).is_outsider
     desk.slack.deactivate(guest)
     found = await desk.client.person_by_email("grace@example.com")
     assert found == await desk.client.person(desk.grace)
     assert found is not None
     assert (found.name, found.is_admin, found.is_outsider, found.is_gone) == ("Grace Okafor", True, False, False)
     person = await desk.client.person(guest)
-    assert (person.is_outsider, person.is_gone) == (True, True)
+    assert (person.is_colleague, person.is_gone) == (False, True)
     assert await desk.client.person_by_email("nobody@example.com") is None
     with pytest.raises(ChannelUnreachable):
         await desk.client.person("U0NOBODY")
@@ -157,6 +158,18 @@ async def test_people_and_channels(desk: Desk) -> None:
     workspace = await desk.client.workspace()
     assert workspace.name == "Green Acres"
     assert "chat:write" in workspace.scopes
+
+
+@pytest.mark.parametrize("left_out", ["team_id", "is_restricted", "is_ultra_restricted"])
+@pytest.mark.parametrize("as_null", [True, False])
+async def test_who_slack_does_not_say_is_no_guest_is_nobody_we_know(desk: Desk, left_out: str, as_null: bool) -> None:
+    """Whoever asks for somebody is told that Slack leaves it open, and never that they are a full member."""
+    said = desk.slack.user(desk.grace).to_api("T1", with_email=True)
+    said.pop(left_out)
+    desk.slack.faults.answer(JSONResponse({"ok": True, "user": said | ({left_out: None} if as_null else {})}), times=1)
+    with pytest.raises(ProviderGibberish):
+        await desk.client.person(desk.grace)
+    assert not (await desk.client.person(desk.grace)).is_outsider
 
 
 @asynccontextmanager

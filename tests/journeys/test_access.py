@@ -198,6 +198,25 @@ async def test_only_who_has_joined_a_channel_or_an_admin_decides_what_it_hears(s
     assert [outcome for _, outcome in await stage.deeds()] == done
 
 
+async def test_who_is_no_admin_any_more_reaches_into_no_channel_that_they_have_not_joined(
+    stage_on_sqlite: Stage,
+) -> None:
+    stage, slack = stage_on_sqlite, stage_on_sqlite.world.slack
+    slack.add_channel("finance", [stage.grace])
+    await stage.types("/fieldview status", stage.linus)
+    slack.user(stage.linus).is_admin = False
+    assert "joined" in text_of(await stage.types("/fieldview subscribe #finance", stage.linus))
+    assert await stage.deeds() == [("status", "done"), ("subscribe", "refused")]
+
+
+async def test_what_takes_an_admin_is_refused_at_once_where_others_came_in_a_moment_ago(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await stage.types("/fieldview status")
+    stage.world.slack.share(stage.growers)
+    assert "outside this workspace" in text_of(await stage.types("/fieldview access", stage.linus))
+    assert await stage.deeds() == [("status", "done"), ("access", "refused")]
+
+
 @pytest.mark.parametrize("within", [False, True], ids=["another organisation", "another workspace"])
 async def test_an_alert_channel_that_becomes_shared_is_told_nothing_more_and_another_place_is(
     database_url: str, monkeypatch: pytest.MonkeyPatch, within: bool

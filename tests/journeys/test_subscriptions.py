@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import bot.access
 from bot.people import PEOPLE
 from bot.sandbox.leaf import LeafUser
 from bot.sandbox.slack.workspace import Message
@@ -493,6 +494,63 @@ async def test_a_channel_that_keeps_to_the_growers_of_somebody_who_left_is_notic
         return "nobody needs to act any more" in text_of(notice)
 
     await eventually(is_over)
+
+
+def comes_as_guest(stage: Stage, channel: str) -> str:
+    slack = stage.world.slack
+    guest = slack.add_user("gus", "Gus Guest", "gus@elsewhere.example", guest="multi")
+    slack.invite(channel, guest)
+    return guest
+
+
+async def test_a_channel_that_a_guest_reads_is_not_subscribed(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    guest = comes_as_guest(stage, stage.growers)
+    assert "A guest is in that channel, and would read growers’ names" in text_of(
+        await stage.types("/fieldview subscribe")
+    )
+    assert (await stage.deeds())[-1] == ("subscribe", "refused")
+    stage.world.slack.kick(stage.growers, guest)
+    stage.running.bot.access._standing._known.clear()  # a minute later
+    told = text_of(await stage.types("/fieldview subscribe"))
+    assert "gets alerts from now on" in told
+    assert "could not see" not in told
+
+
+@pytest.mark.parametrize("how", ["slack does not say", "too many members"])
+async def test_where_guests_cannot_be_looked_for_whoever_subscribes_is_told(
+    stage_on_sqlite: Stage, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    stage = stage_on_sqlite
+    if how == "too many members":
+        monkeypatch.setattr(bot.access, "LOOKED_THROUGH", 1)
+    else:
+        stage.world.slack.faults.outage("conversations.members")
+    told = text_of(await stage.types("/fieldview subscribe"))
+    assert "gets alerts from now on" in told
+    assert "I could not see whether guests are in it" in told
+
+
+async def test_a_guest_who_comes_into_a_channel_later_is_noticed_within_a_day(stage_on_sqlite: Stage) -> None:
+    """Operators hear of it once; it stands in the list and in the self-check until the guest has left."""
+    stage = stage_on_sqlite
+    await stage.types("/fieldview subscribe")
+    guest = comes_as_guest(stage, stage.growers)
+    for day in ("one", "two"):
+        stage.running.bot.access._standing._known.clear()
+        await stage.running.jobs._jobs[PEOPLE](day)
+    await stage.delivered()
+    [notice] = [each for each in stage.world.slack.posted(stage.alerts) if "Guests" in text_of(each)]
+    assert f"are in <#{stage.growers}> and read the names of growers" in text_of(notice)
+    assert "/fieldview unsubscribe" in text_of(notice)
+    assert "Guests were in it" in text_of(await stage.types("/fieldview subscriptions"))
+    assert "🟡 *Notice:*" in text_of(await stage.types("/fieldview health"))
+    stage.world.slack.kick(stage.growers, guest)
+    stage.running.bot.access._standing._known.clear()
+    await stage.running.jobs._jobs[PEOPLE]("three")
+    await stage.delivered()
+    assert "nobody needs to act any more" in text_of(notice)
+    assert "Guests were in it" not in text_of(await stage.types("/fieldview subscriptions"))
 
 
 async def test_from_the_home_a_channel_is_chosen_without_typing(stage_on_sqlite: Stage) -> None:

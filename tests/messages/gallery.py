@@ -561,6 +561,7 @@ def stories() -> Iterator[tuple[str, Shown]]:
         an_entry("first-data", detail='{"farms": 2, "fields": 31, "again": true}'),
         an_entry("acknowledge", outcome="refused", detail='{"because": "over"}'),
         an_entry("acknowledge", outcome="refused", detail='{"pressed": "again"}'),
+        an_entry("consent-returned", actor="grower", outcome="refused", detail='{"because": "foreign-answer"}'),
         an_entry("status", target=None, target_name=None),
         an_entry("status", outcome="failed"),
         an_entry("disconnect", detail='{"asked": true}'),
@@ -794,6 +795,10 @@ NEEDS: Mapping[Callable[..., Need], Sequence[tuple[str, Need]]] = {
         ("somebody left with an alert", needs.somebody_left(**LEFT, **ALONE, alerts=[GROWER])),
         ("somebody is a guest now", needs.somebody_left(**LEFT | {"as_guest": True}, **ALONE | {"leads": ["CTEAM"]})),
     ],
+    needs.guests_read: [
+        ("guests in a channel", needs.guests_read("CNEWS", by_settings=False)),
+        ("guests in the alert channel", needs.guests_read("CALERTS", by_settings=True)),
+    ],
     needs.unreachable: [
         ("a channel is lost", needs.unreachable("CGONE", "is_archived", personal=False)),
         ("a channel is shared", needs.unreachable("CSHARED", OUTSIDERS, personal=False)),
@@ -827,6 +832,8 @@ WISHES = Wishes("UMARIA", (Topic.BROKEN, Topic.ILL), Delivery.BOTH, 7, "America/
 
 def subscriptions() -> Iterator[tuple[str, Shown]]:
     yield "subscribed", messages.subscribed(Subscribed("CNEWS", newly=True, by_default=False))
+    unseen = Subscribed("CNEWS", newly=True, by_default=False, guests_unknown=True)
+    yield "subscribed, and guests may read it", messages.subscribed(unseen)
     yield "subscribed before", messages.subscribed(Subscribed("CNEWS", newly=False, by_default=True))
     chosen = Subscribed("CNEWS", newly=False, by_default=False, wishes=WISHES, was=EVERYTHING, growers=12)
     yield "subscribed otherwise", messages.subscribed(chosen)
@@ -852,6 +859,8 @@ def subscriptions() -> Iterator[tuple[str, Shown]]:
     of_nobody = frozenset(each.wishes.whose for each in empty)
     unused = Subscriptions([made, by_tag, *empty], of_nobody=of_nobody)
     yield "subscriptions, some of nobody yet", messages.subscriptions(unused)
+    guests = Subscriptions([made, chose], "CALERTS", with_guests=frozenset({"CNEWS", "CALERTS"}))
+    yield "subscriptions, some with guests", messages.subscriptions(guests)
     yield "subscriptions, one", messages.subscriptions(Subscriptions([chose]))
     yield "subscriptions, none", messages.subscriptions(Subscriptions([]))
     yield "subscriptions, none but the settings'", messages.subscriptions(Subscriptions([], "CALERTS"))

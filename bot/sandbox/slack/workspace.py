@@ -58,6 +58,17 @@ class User:
         profile = {"real_name": self.real_name, "display_name": self.name, "title": self.title}
         if with_email and not self.is_bot:
             profile["email"] = self.email
+        if self.deleted:
+            # Of a deactivated account Slack says no more, not even whether it was a guest's or an admin's.
+            return {
+                "id": self.id,
+                "team_id": self.team or team_id,
+                "name": self.name,
+                "deleted": True,
+                "profile": profile,
+                "is_bot": self.is_bot,
+                "is_app_user": False,
+            }
         return {
             "id": self.id,
             "team_id": self.team or team_id,
@@ -69,10 +80,11 @@ class User:
             "profile": profile,
             "is_admin": self.is_admin,
             "is_owner": False,
+            "is_primary_owner": False,
             "is_bot": self.is_bot,
             "is_restricted": self.guest is not None,
             "is_ultra_restricted": self.guest == "single",
-            "is_stranger": self.stranger,
+            **({"is_stranger": True} if self.stranger else {}),
             "is_app_user": False,
         }
 
