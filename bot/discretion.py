@@ -1,4 +1,4 @@
-"""What somebody may read in the audit trail: a private channel is named to its members, and its name to admins."""
+"""What somebody may read of channels: a private one is named to its members, and its name to admins."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from bot.access import Access
+from bot.slack.client import Channel
 from storage.records import AuditEntry
 
 UNNAMED = "a private channel"
@@ -32,6 +33,12 @@ async def as_seen_by(user: str, entries: Sequence[AuditEntry], access: Access) -
     return (
         [_told(entry, detail, words) for entry, detail in zip(entries, details, strict=True)] if words else [*entries]
     )
+
+
+async def name_before(user: str, channel: Channel, access: Access) -> str:
+    """What a channel is called before this person."""
+    sight = await access.sight(user, channel.id)
+    return f"#{channel.name}" if sight.is_open or sight.name else UNNAMED
 
 
 def _read(detail: str | None) -> Any:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
@@ -20,7 +22,7 @@ from typing import Any, Protocol
 import structlog
 from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions, Serializer
 from pydantic import SecretStr
-from sqlalchemy import event
+from sqlalchemy import BigInteger, String, case, column, event, func, inspect, select, table
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -201,14 +203,6 @@ class Jobs:
         if hurried:
             await asyncio.wait(hurried, timeout=COURTESY)
 
-    async def backlog(self) -> tuple[int, int]:
-        """How many jobs run and how many wait for their turn or their time."""
-        counts = []
-        for statuses in (["PENDING"], ["ENQUEUED", "DELAYED"]):
-            found = await DBOS.list_workflows_async(status=statuses, limit=10_000, load_input=False, load_output=False)
-            counts.append(len(found))
-        return counts[0], counts[1]
-
     async def keys_under_way(self, job: str, *, begun_after: datetime) -> set[str]:
         """Under which keys this job waits for its turn or its time, or runs since then: what runs longer may hang."""
         listed = partial(DBOS.list_workflows_async, name=job, limit=10_000, load_input=False, load_output=False)
@@ -359,6 +353,39 @@ class Jobs:
             log.warning("the database did not answer; jobs begin a little later", failure=type(failure).__name__)
         finally:
             self._hastening = None
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """How many jobs run and how many wait for their turn or their time; for how long the oldest of those has been due,
+    and the oldest of these been running."""
+
+    running: int
+    waiting: int
+    late: timedelta
+    running_for: timedelta
+
+
+async def backlog(database: Database) -> Backlog | None:
+    """What the engine has to do, read from its tables, so that it need not run here; None before it ever ran."""
+    schema = None if database.url.get_backend_name() == "sqlite" else "dbos"
+    created, delayed = column("created_at", BigInteger), column("delay_until_epoch_ms", BigInteger)
+    started, status = column("started_at_epoch_ms", BigInteger), column("status", String)
+    status_of_jobs = table("workflow_status", status, created, delayed, started, schema=schema)
+    due = case((delayed > created, delayed), else_=created)
+    async with database.reading() as session:
+        connection = await session.connection()
+        if not await connection.run_sync(lambda sync: inspect(sync).has_table("workflow_status", schema=schema)):
+            return None
+        counted = select(func.count(), func.min(due), func.min(started)).select_from(status_of_jobs)
+        waits = (await session.execute(counted.where(status.in_(("ENQUEUED", "DELAYED"))))).one()
+        runs = (await session.execute(counted.where(status == "PENDING"))).one()
+    return Backlog(runs[0], waits[0], late=_since(waits[1]), running_for=_since(runs[2]))
+
+
+def _since(moment: int | None) -> timedelta:
+    """How long ago that was, by the machine's clock, in whose milliseconds the engine counts."""
+    return timedelta(0) if moment is None else max(timedelta(0), timedelta(seconds=time.time() - moment / 1000))
 
 
 def _queue(lane: Lane) -> str:

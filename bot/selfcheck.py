@@ -12,20 +12,25 @@ from urllib.parse import urlsplit
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot import anchors
+from bot import anchors, jobs, reachability
 from bot.announcer import OUTSIDERS
 from bot.errors import BotError, ChannelUnreachable, ProviderRefusedUs
 from bot.journal import KEY_NAME
 from bot.leaf import registration
 from bot.leaf.client import LeafClient
 from bot.leaf.registration import Standing
+from bot.messages.text import listing
 from bot.messages.times import ago, in_utc, lasting
 from bot.reports import Finding, Level
-from bot.slack.client import OPTIONAL_SCOPES, SCOPES, SlackClient
+from bot.slack.client import OPTIONAL_SCOPES, SCOPES, Channel, SlackClient
 from bot.vault import Vault
-from storage import notices, outbox, subscriptions, sweeps
+from storage import notices, outbox, sealed_columns, subscriptions, sweeps
 from storage.database import Database, SchemaState, schema_state
 from storage.records import Subscription
+from storage.sealed_columns import SEALED
+
+Called = Callable[[Channel], Awaitable[str]]
+"""What a channel is called before somebody who may not know its name."""
 
 GREEN, YELLOW, RED = Level.GREEN, Level.YELLOW, Level.RED
 
@@ -49,8 +54,17 @@ KEEP_ANCHORS = (
     "Keep the log elsewhere, or set AUDIT_ANCHOR_FILE or AUDIT_ANCHOR_CHANNEL: they show a trail that was cut off."
 )
 
-OLD_MESSAGE = timedelta(minutes=3)
-"""A message owed for longer is not just on its way."""
+OLD_MESSAGE, LONG_OWED = timedelta(minutes=3), timedelta(hours=1)
+"""A message owed for longer is not just on its way; one owed for so long has reached nobody in time."""
+
+LATE, TOO_LATE = timedelta(minutes=5), timedelta(hours=1)
+"""A job that has been due for longer does not just wait for others; one for so long is not done at all."""
+
+LONG_RUN = timedelta(hours=1)
+"""A job that runs for longer may hang."""
+
+SAMPLE = 50
+"""Secrets of each kind that are opened to see whether the keys still do."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +94,6 @@ class SelfCheck:
         vault: Vault,
         clock: Callable[[], datetime],
         premises: Premises,
-        backlog: Callable[[], Awaitable[tuple[int, int]]] | None = None,
     ) -> None:
         self._database = database
         self._leaf = leaf
@@ -88,19 +101,24 @@ class SelfCheck:
         self._vault = vault
         self._clock = clock
         self._premises = premises
-        self._backlog = backlog
 
-    async def findings(self) -> list[Finding]:
-        """Every line, the outside services asked at the same time; what depends on something ill is left out."""
-        database, slack, leaf = await asyncio.gather(self._database_part(), self._slack_part(), self._leaf_part())
-        return [self._public_address(), *database, *slack, *leaf]
+    async def findings(self, called: Called | None = None) -> list[Finding]:
+        """Every line, the outside services asked at the same time; what depends on something ill is left out.
 
-    def _public_address(self) -> Finding:
+        Channels are named as they are `called` before whoever reads it: without, that is an operator at the machine.
+        """
+        address, database, slack, leaf = await asyncio.gather(
+            self._public_address(), self._database_part(), self._slack_part(called), self._leaf_part()
+        )
+        return [address, *database, *slack, *leaf]
+
+    async def _public_address(self) -> Finding:
         host, redirect = urlsplit(self._premises.public_url).netloc, self._premises.redirect_uri
         words = f"growers reach the bot at `{host}`; FieldView must have `{redirect}` registered to the letter"
         if self._premises.is_local:
             return Finding("Public address", YELLOW, f"{words}. That is this machine only", "Fine for a trial.")
-        return Finding("Public address", GREEN, words)
+        reach = await reachability.look(self._premises.public_url, running=self._premises.running)
+        return Finding("Public address", reach.level, f"{words}. From here: {reach.words}", reach.remedy)
 
     # Our own part
 
@@ -119,14 +137,24 @@ class SelfCheck:
         if state is SchemaState.NEWER:
             words = f"{name} answers, but a newer version of this program has been here"
             version = Finding("Database", YELLOW, words, "Finish the update: this process is of the old version.")
-        own = [await self._keys(), await self._anchors(), await self._sweep(), await self._outbox()]
-        return [version, *own, *await self._engine()]
+        own = [await self._keys(), await self._anchors(), await self._sweep(), await self._outbox(), await self._jobs()]
+        return [version, *own, *await self._notices()]
 
     async def _keys(self) -> Finding:
         if not await self._vault.opens(self._database, KEY_NAME):
             words = "no key in ENCRYPTION_KEYS opens what this database holds"
             return Finding("Keys", RED, words, "Put back the key it was made with.")
-        return Finding("Keys", GREEN, "open what is stored")
+        tried, lost = 0, []
+        for sealed in SEALED:
+            async with self._database.reading() as session:
+                sample = await sealed_columns.page(session, sealed, "", SAMPLE)
+            tried += len(sample)
+            if not all(self._vault.can_open(text) for _, text in sample):
+                lost.append(sealed.name)
+        if lost:
+            words = f"no key in ENCRYPTION_KEYS opens all the {listing(lost)} that are stored"
+            return Finding("Keys", RED, words, "Put back the key that they were sealed with.")
+        return Finding("Keys", GREEN, f"open what is stored ({tried:,} tried)" if tried else "nothing is stored yet")
 
     async def _anchors(self) -> Finding:
         """Where the trail's anchors are, and the last one in the file beside the trail."""
@@ -175,24 +203,40 @@ class SelfCheck:
         words = f"{depth:,} still to be delivered, the oldest for {lasting(waiting)}"
         if waiting < OLD_MESSAGE:
             return Finding("Messages", GREEN, words)
-        return Finding("Messages", YELLOW, words, "They follow when Slack takes them; nothing is lost.")
+        if not self._premises.running:
+            return Finding("Messages", YELLOW, words, "They follow when the bot runs and Slack takes them.")
+        if waiting < LONG_OWED:
+            return Finding("Messages", YELLOW, words, "They follow when Slack takes them; nothing is lost.")
+        return Finding("Messages", RED, words, "Nobody reads them so far: see Slack below, then the bot's log.")
 
-    async def _engine(self) -> list[Finding]:
-        """Work of the engine, and what operators were told and is not over."""
-        findings = []
-        if self._backlog is not None:
-            running, waiting = await self._backlog()
-            findings.append(Finding("Jobs", GREEN, f"{running:,} running, {waiting:,} waiting"))
+    async def _jobs(self) -> Finding:
+        """Work of the engine: by its own clock, which is that of the machine."""
+        found = await jobs.backlog(self._database)
+        if found is None:
+            return Finding("Jobs", GREEN, "none yet")
+        words = f"{found.running:,} running, {found.waiting:,} waiting"
+        if found.late >= LATE:
+            words += f", one of them due for {lasting(found.late)} already"
+        elif found.running_for >= LONG_RUN:
+            words += f", one of them running for {lasting(found.running_for)}"
+        else:
+            return Finding("Jobs", GREEN, words)
+        if not self._premises.running:
+            return Finding("Jobs", YELLOW, words, "Is the bot running?")
+        level = RED if found.late >= TOO_LATE else YELLOW
+        return Finding("Jobs", level, words, "If that does not pass, read the bot's log and start it anew.")
+
+    async def _notices(self) -> list[Finding]:
+        """What operators were told and is not over."""
         async with self._database.reading() as session:
             standing = await notices.standing(session)
-        findings += [
+        return [
             Finding("Notice", YELLOW, f"since {in_utc(notice.raised_at)}: {notice.text}") for notice in standing[:10]
         ]
-        return findings
 
     # Slack
 
-    async def _slack_part(self) -> list[Finding]:
+    async def _slack_part(self, called: Called | None) -> list[Finding]:
         try:
             workspace = await self._slack.workspace()
         except ProviderRefusedUs as refused:
@@ -203,7 +247,7 @@ class SelfCheck:
         findings = [_scopes(workspace.name, workspace.scopes), *_skew(workspace.skew)]
         places = await self._places()
         if self._premises.alert_channel:
-            findings.append(await self._channel(ALERTS, self._premises.alert_channel))
+            findings.append(await self._channel(called, ALERTS, self._premises.alert_channel))
         elif not places:
             words = "nobody gets alerts: there is no ALERT_CHANNEL, and no channel is subscribed"
             findings.append(Finding("Channels", YELLOW, words, "Type `/fieldview subscribe` in a channel."))
@@ -216,8 +260,8 @@ class SelfCheck:
                 Finding("Channels", YELLOW, words, "Type `/fieldview subscribe` in a channel for all of it.")
             )
         if self._premises.anchor_channel:
-            findings.append(await self._channel(ANCHORS, self._premises.anchor_channel))
-        return [*findings, *await self._subscriptions(places)]
+            findings.append(await self._channel(called, ANCHORS, self._premises.anchor_channel))
+        return [*findings, *await self._subscriptions(called, places)]
 
     async def _places(self) -> list[Subscription]:
         try:
@@ -226,14 +270,14 @@ class SelfCheck:
         except (SQLAlchemyError, OSError):
             return []  # what the database lacks stands in its own line
 
-    async def _subscriptions(self, places: list[Subscription]) -> list[Finding]:
+    async def _subscriptions(self, called: Called | None, places: list[Subscription]) -> list[Finding]:
         """One line for all that work, one for each that does not."""
-        found = [await self._channel("Channel", place.channel, place.broken_reason) for place in places]
+        found = [await self._channel(called, "Channel", place.channel, place.broken_reason) for place in places]
         well = sum(finding.level is GREEN for finding in found)
         summary = [Finding("Channels", GREEN, f"{well} of {len(found)} subscribed can be posted to")] if found else []
         return summary + [finding for finding in found if finding.level is not GREEN]
 
-    async def _channel(self, subject: str, channel: str, broken: str | None = None) -> Finding:
+    async def _channel(self, called: Called | None, subject: str, channel: str, broken: str | None = None) -> Finding:
         setting = OF_SETTINGS.get(subject)
         remedy = (
             f"Check {setting} and invite the bot there with /invite."
@@ -247,21 +291,20 @@ class SelfCheck:
             return Finding(subject, RED, f"{name} cannot be seen any more (`{lost.reason}`)", remedy)
         except BotError as failure:
             return Finding(subject, YELLOW, f"{name} could not be looked at: {failure}")
+        name = f"#{found.name}" if called is None else await called(found)
         if found.is_archived:
-            return Finding(subject, RED, f"#{found.name} is archived: nothing can be posted there", remedy)
+            return Finding(subject, RED, f"{name} is archived: nothing can be posted there", remedy)
         if not found.is_member:
-            return Finding(subject, RED, f"#{found.name} cannot be posted to: the bot is not in it", remedy)
+            return Finding(subject, RED, f"{name} cannot be posted to: the bot is not in it", remedy)
         if found.is_shared and subject != ANCHORS:
-            words = (
-                f"#{found.name} is read by people from outside this workspace: nothing about growers is written there"
-            )
+            words = f"{name} is read by people from outside this workspace: nothing about growers is written there"
             return Finding(subject, RED, words, "Take another channel for alerts.")
         if broken:
             read = "people from outside this workspace read it once"
             once = read if broken == OUTSIDERS else f"Slack once said `{broken}`"
-            words = f"#{found.name} gets no alerts: {once}. They go elsewhere instead"
+            words = f"{name} gets no alerts: {once}. They go elsewhere instead"
             return Finding(subject, RED, words, "Type `/fieldview subscribe` there, and it gets them again.")
-        return Finding(subject, GREEN, f"#{found.name}")
+        return Finding(subject, GREEN, name)
 
     # Leaf
 
@@ -307,7 +350,10 @@ class SelfCheck:
 
 
 def _scopes(workspace: str, granted: frozenset[str]) -> Finding:
-    missing = SCOPES - granted if granted else frozenset()
+    if not granted:
+        words = f"installed in {workspace}; Slack does not say with which permissions"
+        return Finding("Slack", YELLOW, words, "Hold the app's scopes against manifest.yml.")
+    missing = SCOPES - granted
     without = ", ".join(f"`{scope}`" for scope in sorted(missing))
     if missing - OPTIONAL_SCOPES:
         words = f"installed in {workspace}, but without {without}"

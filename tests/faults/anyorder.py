@@ -95,9 +95,6 @@ class PaperJobs(Jobs):
     async def forget_finished(self, before: datetime) -> int:
         return 0
 
-    async def backlog(self) -> tuple[int, int]:
-        return 0, len(self.waiting)
-
     async def keys_under_way(self, job: str, *, begun_after: datetime) -> set[str]:
         return {key for key in self.waiting if self.known[key][0] == job}
 

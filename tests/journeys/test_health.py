@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+from sqlalchemy import text, update
+from starlette.responses import JSONResponse
 
 from bot.announcer import DELIVER
 from bot.messages.needs import Need
 from bot.sandbox.leaf.alerts import LIMITED, UNAUTHENTICATED, Webhook
+from bot.vault import Vault
 from storage import outbox, subscriptions
 from storage.records import AnnouncementKind, Wishes
+from storage.tables import ConsentRow
 from tests.bot.test_journal import tamper
-from tests.consenting import settled
+from tests.consenting import asked, settled
 from tests.stage import Stage, eventually, set_up, text_of
 
 
@@ -94,8 +100,50 @@ async def stops_looking(stage: Stage) -> None:
 
 
 async def gets_stuck(stage: Stage) -> None:
+    await owes(stage, timedelta(minutes=9))
+
+
+async def is_stuck_for_long(stage: Stage) -> None:
+    await owes(stage, timedelta(hours=2))
+
+
+async def owes(stage: Stage, since: timedelta) -> None:
     async with stage.running.bot.database.transaction() as session:
-        await outbox.want(session, AnnouncementKind.INCIDENT, "x", "C1", stage.world.clock() - timedelta(minutes=9))
+        await outbox.want(session, AnnouncementKind.INCIDENT, "x", "C1", stage.world.clock() - since)
+
+
+async def loses_a_key_of_a_token(stage: Stage) -> None:
+    await asked(stage)
+    other = Vault(SecretStr(Fernet.generate_key().decode())).seal(SecretStr("token"))
+    async with stage.running.bot.database.transaction() as session:
+        await session.execute(update(ConsentRow).values(refresh_token=other))
+
+
+async def says_nothing_of_scopes(stage: Stage) -> None:
+    said = {"ok": True, "team_id": stage.world.slack.workspace.team["id"], "team": "Green Acres", "user_id": "U1"}
+    stage.world.slack.faults.answer(JSONResponse(said), "auth.test")
+
+
+async def leaves_a_job_lying(stage: Stage) -> None:
+    await leaves(stage, timedelta(minutes=10))
+
+
+async def leaves_a_job_lying_for_long(stage: Stage) -> None:
+    await leaves(stage, timedelta(hours=2))
+
+
+async def leaves(stage: Stage, due_for: timedelta) -> None:
+    """A job that is due in a lane which nobody looks through."""
+    async with stage.running.bot.database.transaction() as session:
+        due = int((time.time() - due_for.total_seconds()) * 1000)
+        row = {"id": "lost", "due": due}
+        await session.execute(
+            text(
+                "INSERT INTO workflow_status (workflow_uuid, status, name, queue_name, created_at, updated_at, "
+                "application_version) VALUES (:id, 'ENQUEUED', 'lost', 'nobodys', :due, :due, '0')"
+            ),
+            row,
+        )
 
 
 async def is_updated_by_another(stage: Stage) -> None:
@@ -115,6 +163,11 @@ async def is_updated_by_another(stage: Stage) -> None:
         (loses_alerts_to_another, "Alerts from Leaf", "🟡", "eventRegisteredTwice", "delete that registration"),
         (stops_looking, "Watching", "🔴", "5 h", "log"),
         (gets_stuck, "Messages", "🟡", "9 min", "nothing is lost"),
+        (is_stuck_for_long, "Messages", "🔴", "2 h", "Nobody reads them"),
+        (leaves_a_job_lying, "Jobs", "🟡", "due for 10 min", "log"),
+        (leaves_a_job_lying_for_long, "Jobs", "🔴", "due for 2 h", "log"),
+        (loses_a_key_of_a_token, "Keys", "🔴", "refresh tokens", "Put back the key"),
+        (says_nothing_of_scopes, "Slack", "🟡", "does not say with which permissions", "manifest.yml"),
         (is_updated_by_another, "Database", "🟡", "newer version", "Finish the update"),
     ],
 )
@@ -144,6 +197,17 @@ async def test_a_channel_that_was_lost_and_is_back_is_mended_by_subscribing(stag
     assert "subscribe` there" in line
     await stage.types("/fieldview subscribe")
     assert "Channel" not in await health(stage)
+
+
+async def test_a_private_channel_is_named_to_its_members_and_admins_only(stage_on_sqlite: Stage) -> None:
+    stage, slack = stage_on_sqlite, stage_on_sqlite.world.slack
+    merger = slack.add_channel("merger-with-acme", [stage.linus], private=True)
+    await stage.types("/fieldview subscribe", stage.linus, merger)
+    slack.archive(merger)
+    line = (await health(stage))["Channel"]
+    assert line.startswith("🔴 a private channel is archived")
+    assert "merger" not in text_of(stage.answers(stage.grace)[-1])
+    assert "#merger-with-acme is archived" in text_of(await stage.types("/fieldview health", stage.linus))
 
 
 async def test_a_channel_that_outsiders_read_gets_nothing_and_is_not_mended_by_subscribing(
