@@ -20,6 +20,7 @@ from slack_sdk.models.views import View
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import messages
+from bot.access import TRY_AGAIN, Admitted
 from bot.background import Background
 from bot.bot import Bot
 from bot.errors import (
@@ -60,6 +61,9 @@ _ANY = re.compile(r".*", re.DOTALL)
 
 PATIENCE = 2.5
 """Seconds after which somebody who waits is told that work goes on."""
+
+GATE_WITHIN = 2.0
+"""Seconds that the gate may take before a form is sent back with what is wrong in it: Slack waits for three."""
 
 TYPED = 200
 """Characters of what was typed that the audit trail keeps when nobody was found by it."""
@@ -143,7 +147,9 @@ class SlackEdge:
         sent = payloads.submission(body)
         form = FORMS.get(sent.view)
         asked = Asked(sent, "form", form.name if form else "unknown-form", role=form.role if form else Role.VIEWER)
-        if faults := dict(form.faults(sent)) if form else {}:
+        faults = dict(form.faults(sent)) if form else {}
+        refused = await self._refusal_in_time(asked) if faults else None
+        if faults and refused is None:
             await ack(response_action="errors", errors=faults)
             self._background.spawn(
                 self._audit(asked, asked.errand(), Reply(detail={"faults": sorted(faults)}), "refused")
@@ -151,7 +157,7 @@ class SlackEdge:
             return
         # A form laid over another one is not gone back from: what it was opened for is done.
         await ack(response_action="clear")
-        self._background.spawn(self._run_submission(asked, sent, form))
+        self._background.spawn(self._run_submission(asked, sent, form, refused))
 
     async def shortcut(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
         """A shortcut of the workspace or of a message. Raises Malformed."""
@@ -233,8 +239,30 @@ class SlackEdge:
 
         await self._carry_out(Asked(used, used.via, name, answer_at, role=role), work)
 
-    async def _run_submission(self, asked: Asked, sent: Submission, form: Form | None) -> None:
+    async def _refusal_in_time(self, asked: Asked) -> NotAllowed | None:
+        """Why the gate does not let somebody pass, for an answer that Slack waits three seconds for: what takes longer
+        to find out is a refusal, too."""
+        try:
+            async with asyncio.timeout(GATE_WITHIN):
+                await self._admitted(asked)
+        except NotAllowed as refused:
+            return refused
+        except TimeoutError:
+            return NotAllowed("do this", why=f"Slack does not tell me who you are. {TRY_AGAIN}")
+        return None
+
+    async def _admitted(self, asked: Asked) -> Admitted:
+        request = asked.request
+        return await self._bot.access.admit(
+            request.user, request.team, self._workspace.team_id, asked.role, request.channel
+        )
+
+    async def _run_submission(
+        self, asked: Asked, sent: Submission, form: Form | None, refused: NotAllowed | None
+    ) -> None:
         async def work() -> Reply:
+            if refused is not None:
+                raise refused
             if form is None:
                 raise UsageError("This form is from an older version of me.", f"{COMMAND} help")
             return await form.run(sent, self._bot)
@@ -287,10 +315,7 @@ class SlackEdge:
     async def _worked(self, asked: Asked, work: Callable[[], Awaitable[Reply]]) -> tuple[Reply, str]:
         request = asked.request
         try:
-            admitted = await self._bot.access.admit(
-                request.user, request.team, self._workspace.team_id, asked.role, request.channel
-            )
-            request.asker.role = admitted.role
+            request.asker.role = (await self._admitted(asked)).role
             reply = await work()
         except BotError as problem:
             log.info("not done", reason=type(problem).__name__)

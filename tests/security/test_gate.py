@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+import handlers.slack
 from handlers.actions import ACTIONS
 from handlers.call import Reply
 from handlers.commands import COMMANDS
@@ -59,9 +60,15 @@ def entries() -> Iterator[Entry]:
         yield from (Entry(kind, name) for name in registry)
 
 
+WRONG = {"block": "This is not filled in."}
+
+
 @pytest.fixture
-async def watched(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Stage, list[str]]]:
-    """A bot whose entries do nothing but note that they were reached."""
+async def watched(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> AsyncIterator[tuple[Stage, list[str]]]:
+    """A bot whose entries do nothing but note that they were reached; `FAULTY` forms have been filled in wrong."""
+    wrong = WRONG if getattr(request, "param", None) == "faulty" else {}
     reached: list[str] = []
 
     def noting(name: str) -> Callable[..., Any]:
@@ -73,7 +80,7 @@ async def watched(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
 
     for registry in REGISTRIES.values():
         for name, entry in list(registry.items()):
-            replaced = {"run": noting(name)} | ({"faults": lambda form: {}} if hasattr(entry, "faults") else {})
+            replaced = {"run": noting(name)} | ({"faults": lambda form: wrong} if hasattr(entry, "faults") else {})
             monkeypatch.setitem(registry, name, dataclasses.replace(entry, **replaced))
     async with set_up(sqlite_url) as stage:
         yield stage, reached
@@ -83,7 +90,9 @@ async def does(stage: Stage, entry: Entry, who: str) -> str:
     """The person does it; returns the outcome in the audit trail."""
     before = len(await stage.audit())
     async with httpx.AsyncClient(base_url=stage.url) as http:
-        assert (await Sender(stage, http).send(entry.body(stage, who), FORM)).status_code == 200
+        answer = await Sender(stage, http).send(entry.body(stage, who), FORM)
+    assert answer.status_code == 200
+    assert next(iter(WRONG.values())) not in answer.text, "who may not send a form is not told what is wrong in it"
 
     async def noted() -> bool:
         return len(await stage.audit()) > before
@@ -108,6 +117,10 @@ async def set_members(stage: Stage, role: Role) -> None:
         await access_rules.put(session, MEMBERS, role, stage.linus, stage.world.clock())
 
 
+FAULTY = pytest.mark.parametrize("watched", ["well filled in", "faulty"], indirect=True)
+
+
+@FAULTY
 async def test_whoever_has_less_than_the_declared_role_reaches_nothing(watched: tuple[Stage, list[str]]) -> None:
     stage, reached = watched
     for below, enough in zip(list(Role)[:-1], list(Role)[1:], strict=True):
@@ -131,6 +144,7 @@ async def test_whoever_has_the_declared_role_gets_through(watched: tuple[Stage, 
                 assert reached.pop() == entry.name
 
 
+@FAULTY
 @pytest.mark.parametrize("who", ["guest", "stranger", "of another workspace", "bot", "unknown to Slack"])
 async def test_outsiders_reach_nothing_but_what_is_for_growers(watched: tuple[Stage, list[str]], who: str) -> None:
     stage, reached = watched
@@ -149,6 +163,29 @@ async def test_outsiders_reach_nothing_but_what_is_for_growers(watched: tuple[St
     for entry in entries():
         if entry.declared.role is not Role.GROWER:
             assert await does(stage, entry, outsider) == "refused", entry
+    assert reached == []
+
+
+@pytest.mark.parametrize("watched", ["faulty"], indirect=True)
+async def test_whoever_may_send_a_form_is_told_what_is_wrong_in_it(watched: tuple[Stage, list[str]]) -> None:
+    stage, reached = watched
+    for entry in entries():
+        if entry.kind == "form":
+            async with httpx.AsyncClient(base_url=stage.url) as http:
+                answer = await Sender(stage, http).send(entry.body(stage, stage.linus), FORM)
+            assert answer.json() == {"response_action": "errors", "errors": WRONG}
+    assert reached == []
+
+
+@pytest.mark.parametrize("watched", ["faulty"], indirect=True)
+async def test_a_gate_that_takes_too_long_refuses_a_form_while_slack_still_waits(
+    watched: tuple[Stage, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage, reached = watched
+    monkeypatch.setattr(handlers.slack, "GATE_WITHIN", 0.05)
+    stage.world.slack.faults.slow(1, "users.info")
+    form = next(entry for entry in entries() if entry.kind == "form")
+    assert await does(stage, form, stage.linus) == "refused"
     assert reached == []
 
 
