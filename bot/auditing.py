@@ -60,7 +60,7 @@ def add_commands(audit: argparse.ArgumentParser, settings: Load) -> None:
     forget = add("erase", erase, "Erase a grower's personal words, here and in every other table. Deeds stay.")
     forget.add_argument("grower", help="Leaf id, name, e-mail or external id")
     forget.add_argument(
-        "--also", action="append", default=[], metavar="WORD", help="an earlier name, to be erased from what was typed"
+        "--also", action="append", default=[], metavar="WORD", help="another word for them, such as a nickname"
     )
     forget.add_argument("--yes", action="store_true", help="do it: there is no way back")
 
@@ -182,6 +182,12 @@ async def erase(options: argparse.Namespace, settings: Settings) -> int:
     print(f"Erased {grower.id} from {erased.entries + erased.typed} entries and from every other table.")
     if grower.gone_at is None:
         print("Leaf still has this grower: remove them there, or the next sweep learns the name again.")
+    print("Parts of the name, misspellings and nicknames that somebody typed cannot be known: erase them with --also.")
+    if not erased.nowhere_else:
+        print(
+            "Another connection kept SQLite's log of writes from being emptied, so the file that ends in -wal may "
+            f"still hold what was erased. Say the same of {grower.id} again in a while, or when the bot is stopped."
+        )
     print("Messages in Slack, backups and files of exports and logs are not reached from here.")
     return 0
 

@@ -26,11 +26,15 @@ SLACK = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Erased:
-    """What was erased of whom: in how many entries, and how many entries had it as something typed."""
+    """What was erased of whom: in how many entries, and how many more had it as something typed.
+
+    `nowhere_else`: no copy of it is left in the files of SQLite.
+    """
 
     grower: Grower
     entries: int
     typed: int
+    nowhere_else: bool
 
 
 class Retention:
@@ -78,19 +82,20 @@ class Retention:
     async def erase(self, grower: Grower, by: str, request_id: str, also: Sequence[str] = ()) -> Erased:
         """Erase the grower's personal words from the trail and from every other table; ids and deeds stay.
 
-        `also` are more words to be erased from what was typed, such as an earlier name.
+        Sought everywhere are the names and addresses that we know them by, and `also`: more words, such as a nickname.
         """
-        words = [word for word in (grower.name, grower.email, grower.external_id, *also) if word]
-        async with self._database.transaction() as session:
-            # Before the trail, as everybody does who tells operators.
-            await notices.forget(session, needs.spellings(grower, also))
+        async with self._database.transaction(for_good=True) as session:
+            known = {grower.name, grower.email, grower.external_id, *await audit_keeping.words_of(session, grower.id)}
+            words = {word for word in (*known, *also) if word and word != audit_keeping.ERASED}
+            # Before the trail, as everybody does who tells operators, or changes anything else.
+            await notices.forget(session, needs.spellings(grower, sorted(words, key=len, reverse=True)))
+            await audit_keeping.forget_grower(session, grower.id, words)
             # Whoever appended before us is seen by what follows; whoever comes after us has a higher number.
             await audit.locked_head(session)
             entries = await audit_keeping.erase_target(session, grower.id)
             typed = await audit_keeping.erase_typed(session, words)
-            await audit_keeping.forget_grower(session, grower.id)
             detail = {"entries": entries, "typed": typed}
             await self._journal.record(
                 session, by, "command line", ERASE, "done", request_id, target=grower.id, detail=detail
             )
-        return Erased(grower, entries, len(typed))
+        return Erased(grower, entries, len(typed), await self._database.leave_no_copy())

@@ -59,8 +59,9 @@ class Erasures:
 
     def explain(self, sealed: SealedEntry) -> bool:
         """Whether an entry further on says that this one's words were erased."""
-        target = sealed.entry.target
-        said = self.typed.get(sealed.seq, 0) if target is None else self.targets.get(target, 0)
+        said = self.typed.get(sealed.seq, 0)
+        if sealed.entry.target is not None:
+            said = max(said, self.targets.get(sealed.entry.target, 0))
         return said > sealed.seq
 
 

@@ -50,12 +50,15 @@ class Database:
         self._turn = asyncio.Lock() if self.is_sqlite else nullcontext()
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncSession]:
+    async def transaction(self, *, for_good: bool = False) -> AsyncIterator[AsyncSession]:
         """Read and write: commits when the block ends, rolls back when it raises. See `at_end`.
 
-        On SQLite they come in turn, so one within another would wait for itself.
+        On SQLite they come in turn, so one within another would wait for itself. `for_good`: what is removed there is
+        overwritten in its file; see `leave_no_copy`.
         """
         async with self._turn, self._sessions() as session, session.begin():
+            if for_good and self.is_sqlite:
+                await session.connection(execution_options={"overwrites": True})
             yield session
             await _do_what_comes_last(session)
 
@@ -68,6 +71,15 @@ class Database:
             elif steady:
                 await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session
+
+    async def leave_no_copy(self) -> bool:
+        """Empty SQLite's log of writes, which keeps what was there. False while another connection is in the way."""
+        if not self.is_sqlite:
+            return True
+        async with self._turn, self._engine.connect() as connection:
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            [(busy, _, _)] = await driver.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+        return not busy
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -228,5 +240,8 @@ def prepare_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
-        reads_only = connection.get_execution_options().get("reads_only", False)
+        options = connection.get_execution_options()
+        reads_only = options.get("reads_only", False)
+        if options.get("overwrites", False):
+            connection.exec_driver_sql("PRAGMA secure_delete=ON")
         connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")

@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import text
+from sqlalchemy import event, make_url, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -27,10 +27,11 @@ from bot.messages import needs
 from bot.retention import Retention
 from bot.sealing import Anchor
 from bot.verifying import Broken
-from storage import audit, audit_keeping, consents, growers, notices
+from storage import audit, audit_keeping, bulks, consents, growers, notices
+from storage import database as connecting
 from storage.database import Database
-from storage.records import Consent, Grower
-from storage.tables import Row
+from storage.records import Bulk, BulkLine, BulkState, Consent, ConsentState, Grower, LineFate
+from storage.tables import IncidentRow, Row
 from tests.bot.test_journal import COPY, tamper
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -318,6 +319,106 @@ async def test_a_grower_is_forgotten_and_the_chain_is_whole(archive: Archive) ->
     assert await archive.fault() is None
 
 
+async def test_what_tells_of_a_grower_on_rows_of_others_is_erased_too(archive: Archive) -> None:
+    account, later = "ada.private@home.example", NOON + DAY
+    async with archive.database.transaction() as session:
+        await growers.save(session, [ADA, BOB])
+        hers = Consent("c1", ADA.id, "Ada's Old Barn", "U1", "Grace", "C1", "red-barn", NOON, later)
+        held = Consent("c2", BOB.id, BOB.name, "U1", "Grace", "C1", "blue-barn", NOON, later)
+        own = Consent("c3", BOB.id, BOB.name, "U1", "Grace", "C1", "old-barn", NOON, later)
+        for consent in (hers, held, own):
+            await consents.add(session, consent, f"hash-{consent.id}")
+        await consents.move(session, "c1", ConsentState.OPEN, ConsentState.CONNECTED, account_email=account)
+        await consents.move(session, "c2", ConsentState.OPEN, ConsentState.HELD, account_email=account)
+        await consents.move(session, "c3", ConsentState.OPEN, ConsentState.REVOKED, account_email=BOB.email)
+        lines = [
+            BulkLine(1, f"Ada Lovelace Farms;{BOB.email}", LineFate.AMBIGUOUS, note=f"Not the same: Ada, {BOB.email}."),
+            BulkLine(2, "Ada's Barn;a@x.example", LineFate.TO_INVITE, ADA.id, ADA.name, note="Nobody has a@x.example."),
+            BulkLine(3, "Nobody;ada.PRIVATE@home.example", LineFate.UNKNOWN, words=("Nobody", account)),
+            BulkLine(4, "Bob's Barn;Canada Farms", LineFate.CONNECTED, BOB.id, BOB.name, note="As he said."),
+        ]
+        await bulks.add(session, Bulk("b1", "Ada's old barn.csv", "U1", "C1", NOON, BulkState.PLANNED), lines)
+        incident = IncidentRow(
+            id="i1", grower_id=BOB.id, grower_name=BOB.name, status="broken", cause="revoked", opened_at=NOON,
+            missing_scopes=[], snooze_reason="Ada Lovelace Farms asked for it", assignment_reason="knows him",
+        )  # fmt: skip
+        session.add(incident)
+    for typed in (account, "Canada", "the Lovelace one"):
+        await archive.journal.write(
+            "U1", "button", "refuse-account", "done", "r1", target=BOB.id, target_name=BOB.name, typed=typed
+        )
+    erased = await archive.retention.erase(replace(ADA, name="Ada"), "cli", "r9", also=["Ada Lovelace Farms"])
+    assert erased.typed == 1
+    left = (await archive.everything()).replace("\\'", "'").lower()
+    for word in (account, ADA.name, "old barn", "a@x.example", "ada's"):
+        assert word.lower() not in left, word
+    assert "bob's barn;canada farms" in left, "a longer word is another one"
+    assert "as he said." in left
+    assert f"{BOB.email}" in left
+    assert "lovelace" in left, "a part of a name is known to nobody: the command says so"
+    assert await archive.fault() is None
+    await archive.retention.erase(ADA, "cli", "r9", also=["Lovelace"])
+    assert "lovelace" not in (await archive.everything()).lower()
+    assert await archive.fault() is None
+
+
+async def test_an_address_that_two_growers_share_is_not_taken_from_the_other(archive: Archive) -> None:
+    later, ids = NOON + DAY, ("c0", "c1")
+    async with archive.database.transaction() as session:
+        await growers.save(session, [ADA, BOB])
+        for id, whose in zip(ids, (ADA, BOB), strict=True):
+            consent = Consent(id, whose.id, whose.name, "U1", "Grace", "C1", f"barn-{id}", NOON, later)
+            await consents.add(session, consent, f"hash-{id}")
+            await consents.move(session, id, ConsentState.OPEN, ConsentState.CONNECTED, account_email=BOB.email)
+    await archive.retention.erase(ADA, "cli", "r9")
+    async with archive.database.reading() as session:
+        left = [await consents.get(session, id) for id in ids]
+    assert [consent and consent.account_email for consent in left] == [None, BOB.email]
+
+
+def in_files(database_url: str) -> str:
+    """What the database's files hold, whether SQLite still counts it or not."""
+    path = Path(make_url(database_url).database or "")
+    return " ".join(file.read_bytes().decode("latin-1") for file in sorted(path.parent.glob(f"{path.name}*")))
+
+
+async def test_nothing_of_a_grower_stays_in_the_files_while_the_bot_runs(sqlite_url: str) -> None:
+    bot, command = Database(sqlite_url), Database(sqlite_url)
+
+    @event.listens_for(command._engine.sync_engine, "connect")
+    def as_most_are_built(connection: Any, record: object) -> None:
+        connection.cursor().execute("PRAGMA secure_delete=OFF")
+
+    journal = Journal(bot, SecretStr("key"), Clock())
+    async with bot.transaction() as session:
+        await growers.save(session, [ADA, BOB])
+    await journal.write("U1", "command", "status", "done", "r1", target=ADA.id, target_name=ADA.name)
+    assert "Lovelace" in in_files(sqlite_url)
+    assert (await Retention(command, journal, Clock()).erase(ADA, "cli", "r9")).nowhere_else
+    assert "Lovelace" not in in_files(sqlite_url)
+    assert "L-1815" not in in_files(sqlite_url)
+    assert BOB.name in in_files(sqlite_url)
+    await bot.close()
+    await command.close()
+
+
+async def test_it_is_said_when_somebody_keeps_the_log_of_writes_from_being_emptied(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connecting, "BUSY_TIMEOUT", 0.1)
+    command, reader = Database(sqlite_url), Database(sqlite_url)
+    retention = Retention(command, Journal(command, SecretStr("key"), Clock()), Clock())
+    async with command.transaction() as session:
+        await growers.save(session, [ADA])
+    async with reader.reading() as session:
+        assert await growers.get(session, ADA.id)
+        assert not (await retention.erase(ADA, "cli", "r9")).nowhere_else
+    assert (await retention.erase(ADA, "cli", "r9")).nowhere_else
+    assert "Lovelace" not in in_files(sqlite_url)
+    await command.close()
+    await reader.close()
+
+
 async def test_notices_to_operators_forget_a_grower_by_each_name(archive: Archive) -> None:
     growth = replace(ADA, name="Ada `Lovelace`  Farms")
     told = "Linus has left and still looks after 3 growers (Ada 'Lovelace' Farms, ada's old barn and Bob's Barn)."
@@ -385,20 +486,20 @@ async def test_who_is_gone_from_leaf_can_still_be_named(archive: Archive) -> Non
 
 def test_every_column_that_may_name_a_grower_is_known_to_be_erased() -> None:
     """A new one must be added here or there."""
-    telling = re.compile(r"name|email|reason|summary|typed|\btext|detail")
+    telling = re.compile(r"name|email|reason|summary|typed|\btext|detail|note|words")
     found = {(table.name, column.name) for table in Row.metadata.tables.values() for column in table.columns}
     suspicious = {(table, column) for table, column in found if telling.search(column)}
     erased = {"growers", "leaf_events", "notices", "thread_notes"} | {
         table for table, column in suspicious if column in audit_keeping.PARTICULARS
     }
+    # What is not theirs alone is searched for their words.
+    suspicious -= {(table.__tablename__, name) for table, names in audit_keeping.MENTIONS.items() for name in names}
     harmless = {
         ("announcements", "gave_up_reason"),
         # Sealed: what is personal stands in `typed` (`journal.PERSONAL`).
         ("audit", "detail"),
         ("audit", "target_name"),
         ("audit", "typed"),
-        # What a file was called; it goes with the list, after thirty days.
-        ("bulks", "name"),
         ("consents", "asked_by_name"),
         ("paces", "name"),
         ("sealed_values", "name"),
