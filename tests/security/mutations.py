@@ -409,8 +409,8 @@ MUTATIONS = (
     Mutation(
         "the mac of an entry",
         "bot/verifying.py",
-        "if not hmac.compare_digest(sealed.mac, ",
-        "if False and not hmac.compare_digest(sealed.mac, ",
+        "if not self._is_ours(sealed):",
+        "if False:",
         (JOURNAL, "-k", "sqlite"),
     ),
     Mutation(
