@@ -73,7 +73,7 @@ async def test_the_question_about_an_account_can_be_answered_by_others(stage_on_
 async def test_an_owner_who_left_has_the_one_who_asked_and_no_channel_is_needed_for_it(stage_on_sqlite: Stage) -> None:
     stage = stage_on_sqlite
     link = await asked(stage)
-    await stage.types("/fieldview owner Ada Lovelace Farms @linus")
+    await stage.types("/fieldview owner Ada Lovelace Farms @linus", stage.linus)
     leaves(stage, "left", stage.linus)
     async with browser(stage) as ada:
         await ada.denies(await ada.begins(link))

@@ -83,7 +83,7 @@ async def farm(stage: Stage, name: str, owner: str | None = None) -> LeafUser:
     stage.world.leaf.connect(email)
     await stage.sweeps_now()
     if owner:
-        await stage.types(f"/fieldview owner {name} @{owner}")
+        await stage.types(f"/fieldview owner {name} @{owner}", stage.world.slack.user(owner).id)
     return user
 
 
