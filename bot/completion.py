@@ -148,8 +148,7 @@ class Completion:
     async def _keep(self, consent: Consent, grant: Grant) -> None:
         """The grant is ours until Leaf has it: encrypted, and the code is forgotten.
 
-        Nothing goes on to Leaf when it is for another account than the one before, or for another grower's: somebody of
-        the team decides first.
+        Nothing goes on to Leaf when `_doubt` has a reason: somebody of the team decides first.
         """
         async with self._database.transaction() as session:
             await growers.lock_accounts(session)
@@ -167,11 +166,23 @@ class Completion:
                 trouble=doubt,
             )
             if doubt and kept is not None:
-                await self._news.tell(session, kept)
-                await self._news.record(session, kept, "consent-held", "done", "")
+                await self._told_of_hold(session, kept)
+
+    async def _told_of_hold(self, session: AsyncSession, held: Consent) -> None:
+        await self._news.tell(session, held)
+        doubt = held.trouble or Trouble.OTHER_ACCOUNT
+        await self._news.below_the_card(session, held, NoteKind.ACCOUNT_HELD, self._clock(), trouble=doubt)
+        await self._news.record(session, held, "consent-held", "done", "")
 
     async def _doubt(self, session: AsyncSession, consent: Consent, account: str | None) -> Trouble | None:
-        """Why somebody must say whether this account is right; an account that FieldView does not name is let pass."""
+        """Why somebody must say whether this account is right.
+
+        Three accounts are asked about: another grower's, another one than before, and, where the connection to be
+        replaced is older than the bot and nobody knows its account, one that is not the grower's address at Leaf. An
+        account that FieldView does not name is let pass. So is one in place of an older connection where Leaf has no
+        address to hold it against: nothing tells the right one from a wrong one, and a question that comes every time,
+        without a reason, would soon be answered unread. The team is told which account it was in any case.
+        """
         connection = await connections.get(session, consent.grower_id)
         before = connection.account_email if connection else None
         as_before = bool(account and before and _is_same(before, account))
@@ -184,7 +195,10 @@ class Completion:
         is_theirs = grower is not None and _is_same(grower.email, account)
         if not is_theirs and await growers.with_account(session, account, but=consent.grower_id):
             return Trouble.SOMEBODY_ELSES
-        return Trouble.OTHER_ACCOUNT if before and not as_before else None
+        if before:
+            return None if as_before else Trouble.OTHER_ACCOUNT
+        replaces = connection is not None and not has_ended
+        return Trouble.UNFAMILIAR_ACCOUNT if replaces and grower and grower.email and not is_theirs else None
 
     async def end_holds(self) -> None:
         """Nobody decided about an account in time: its token is erased."""
@@ -194,7 +208,7 @@ class Completion:
         for consent_id in forgotten:
             await self._refuse(consent_id, held_since=before)
 
-    async def use_account(self, consent_id: str, shown: str) -> Consent:
+    async def use_account(self, consent_id: str, shown: str, by: str) -> Consent:
         """Somebody of the team says that the other account is right: on to Leaf.
 
         Raises NothingHeld, and OtherAccountHeld when the account is not the one that was shown to them.
@@ -214,16 +228,17 @@ class Completion:
                 raise NothingHeld
             await self._queue.enqueue(session, COMPLETE, consent_id, f"{COMPLETE}-{consent_id}-{uuid.uuid4().hex[:8]}")
             await self._news.tell(session, released)
+            await self._news.below_the_card(session, released, NoteKind.ACCOUNT_DECIDED, self._clock(), by, used=True)
             await self._news.fulfil(session, released, account=released.account_email)
         return released
 
-    async def refuse_account(self, consent_id: str, shown: str) -> Consent:
+    async def refuse_account(self, consent_id: str, shown: str, by: str) -> Consent:
         """Somebody says that it is wrong: the token is erased, and the link, unless another one has taken its place,
         is good for another try.
 
         Raises NothingHeld, and OtherAccountHeld.
         """
-        refused = await self._refuse(consent_id, shown)
+        refused = await self._refuse(consent_id, shown, by)
         if refused is None:
             raise NothingHeld
         return refused
@@ -237,7 +252,9 @@ class Completion:
         if held.doubt_mark != shown:
             raise OtherAccountHeld(held, await growers.get(session, held.grower_id))
 
-    async def _refuse(self, consent_id: str, shown: str = "", *, held_since: datetime | None = None) -> Consent | None:
+    async def _refuse(
+        self, consent_id: str, shown: str = "", by: str | None = None, *, held_since: datetime | None = None
+    ) -> Consent | None:
         """`held_since`: nobody has decided since before then, and a job refuses."""
         by_job = held_since is not None
         async with self._database.transaction() as session:
@@ -255,6 +272,10 @@ class Completion:
             refused = await consents.move(session, consent_id, ConsentState.HELD, then, **values)
             if held is not None and refused is not None:
                 await self._news.tell(session, refused)
+                still = {"link_works": self._clock() < held.expires_at, "replaced": held.replaced_at is not None}
+                await self._news.below_the_card(
+                    session, refused, NoteKind.ACCOUNT_DECIDED, self._clock(), by, used=False, **still
+                )
                 if by_job:
                     await self._news.record(session, refused, "consent-hold-ended", "done", "")
                 else:
@@ -348,8 +369,7 @@ class Completion:
             trouble=Trouble.OTHER_ACCOUNT,
         )
         if held is not None:
-            await self._news.tell(session, held)
-            await self._news.record(session, held, "consent-held", "done", "")
+            await self._told_of_hold(session, held)
 
     async def _given(self, consent: Consent, token: SecretStr, current: Credential | None) -> Credential:
         """Leaf gets the token, in place of what it has."""

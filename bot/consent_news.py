@@ -47,11 +47,18 @@ class ConsentNews:
         return (grower.owner if grower else None) or consent.asked_by
 
     async def below_the_card(
-        self, session: AsyncSession, consent: Consent, what: NoteKind, at: datetime, **detail: str | bool
+        self,
+        session: AsyncSession,
+        consent: Consent,
+        what: NoteKind,
+        at: datetime,
+        by: str | None = None,
+        /,
+        **detail: str | bool,
     ) -> None:
         """What became of a link that should repair an incident is told in the thread of the incident's card."""
         if consent.incident_id:
-            note = ThreadNote(what, at, detail=detail)
+            note = ThreadNote(what, at, by, detail)
             await self._announcer.note_in_threads(session, AnnouncementKind.INCIDENT, consent.incident_id, note)
 
     async def renewal_asked(self, session: AsyncSession, consent: Consent) -> None:

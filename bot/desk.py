@@ -56,9 +56,8 @@ class Desks:
     async def _pile(self, session: AsyncSession, overview: Overview, pile: Pile) -> list[DeskRow]:
         match pile:
             case Pile.NEEDING:
-                needing = overview.needing_someone
-                out = await consents.working_of(session, self._clock(), [grower.id for grower, _ in needing])
-                return [DeskRow(grower, connection=known, consent=out.get(grower.id)) for grower, known in needing]
+                out = overview.consents
+                return [DeskRow(grower, known, out.get(grower.id)) for grower, known in overview.needing_someone]
             case Pile.WAITING:
                 asked = await consents.waiting_ones(session, self._clock(), LISTED, overview.whose)
                 return [DeskRow(grower, consent=consent) for grower, consent in asked]

@@ -87,7 +87,7 @@ class Escalating:
             async with self._database.reading() as session:
                 since = now - timedelta(minutes=escalation.minutes)
                 waiting = [
-                    (incident, await consents.latest_for_incident(session, incident.id))
+                    (incident, await consents.foremost_for_incident(session, incident.id))
                     for incident in await escalations.candidates(session, escalation.channel, since, now)
                 ]
             for incident, link in waiting:

@@ -85,15 +85,17 @@ class Health:
         """All growers at a glance, or only those, from what the last sweep left us."""
         async with self._database.reading() as session:
             last = await sweeps.last_finished(session)
+            needing = await connections.needing_someone(session, LISTED, whose)
             return Overview(
                 counts=await connections.counts(session, whose),
-                needing_someone=await connections.needing_someone(session, LISTED, whose),
+                needing_someone=needing,
                 waiting_for_consent=await consents.waiting(session, self._clock(), whose),
                 as_of=last.finished_at if last else None,
                 whose=whose,
                 silent=await silences.standing(session, whose),
                 snoozed=await care.with_snooze(session, whose),
                 undecided=await consents.undecided(session, whose),
+                consents=await consents.foremost_of(session, [grower.id for grower, _ in needing]),
             )
 
     async def connection(self, grower: Grower) -> Connection | None:
@@ -109,7 +111,7 @@ class Health:
             connection = await connections.get(session, grower.id)
             last = await sweeps.last_finished(session)
             incident = await incidents.open_of_grower(session, grower.id)
-            consent = await consents.latest_of_grower(session, grower.id)
+            consent = await consents.foremost_of_grower(session, grower.id)
             silence = await silences.open_of_grower(session, grower.id)
             first = await first_data.get(session, consent.id) if consent else None
             own = await tags.of(session, grower.id)

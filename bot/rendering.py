@@ -171,7 +171,7 @@ class Rendering:
             if incident.flapping_since is not None:
                 changes = await connections.flaps(session, incident.grower_id, self._clock())
             connection = await connections.get(session, incident.grower_id)
-            consent = await consents.latest_for_incident(session, incident.id)
+            consent = await consents.foremost_for_incident(session, incident.id)
             tally = await storms.around(session, incident_id) if storm_id and incident.recovered_at is None else None
             ill = await storms.ill(session) if tally else []
         if grower is None:

@@ -83,6 +83,7 @@ class Overview:
     `silent` are healthy by status, but nothing comes in; they are not among those who need someone.
     `snoozed` are the ids of growers whose alert bothers nobody for a while; they are among them.
     `undecided` have agreed with a FieldView account that somebody of the team has to confirm.
+    `consents` are the foremost ones of those who need someone, by grower: see `storage.consents.foremost_of`.
     """
 
     counts: Mapping[CredentialStatus, int]
@@ -93,6 +94,7 @@ class Overview:
     silent: Sequence[tuple[Grower, Silence]] = ()
     snoozed: frozenset[str] = frozenset()
     undecided: int = 0
+    consents: Mapping[str, Consent] = field(default_factory=dict)
 
 
 class Pile(StrEnum):

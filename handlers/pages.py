@@ -234,7 +234,7 @@ class Pages:
         return self._message(f"failed_{reason}", status, _Tone.ASKING, action_url=retry_url, headers=headers)
 
     def wrong_account(self, invitation: Invitation, *, again_url: str | None = None) -> HTMLResponse:
-        """Approved with another FieldView account than the last time; nothing is changed until the team has decided.
+        """Approved with a FieldView account that is in doubt; nothing is changed until the team has decided.
 
         `again_url` takes the wish to start again with the account from before.
         """

@@ -20,6 +20,9 @@ LATER_LINKS = 100
 
 UNFINISHED = (ConsentState.OPEN, ConsentState.EXCHANGING, ConsentState.HELD, ConsentState.DELIVERING)
 
+_HELD = ConsentRow.state == ConsentState.HELD
+_FOREMOST = (_HELD.desc(), ConsentRow.created_at.desc())
+
 
 async def add(session: AsyncSession, consent: Consent, token_hash: str) -> None:
     session.add(
@@ -104,6 +107,25 @@ async def latest_of_grower(session: AsyncSession, grower_id: str) -> Consent | N
     return row.to_record() if row else None
 
 
+async def foremost_of(session: AsyncSession, grower_ids: Sequence[str]) -> dict[str, Consent]:
+    """The consent that says how it stands with each of these growers who has one: what is held, else the newest."""
+    found: dict[str, Consent] = {}
+    for start in range(0, len(grower_ids), 500):
+        of_these = ConsentRow.grower_id.in_(grower_ids[start : start + 500])
+        place = func.row_number().over(partition_by=ConsentRow.grower_id, order_by=_FOREMOST).label("place")
+        ranked = select(ConsentRow.id, place).where(of_these).subquery()
+        first = select(ranked.c.id).where(ranked.c.place == 1)
+        found |= {
+            row.grower_id: row.to_record()
+            for row in await session.scalars(select(ConsentRow).where(ConsentRow.id.in_(first)))
+        }
+    return found
+
+
+async def foremost_of_grower(session: AsyncSession, grower_id: str) -> Consent | None:
+    return (await foremost_of(session, [grower_id])).get(grower_id)
+
+
 async def latest_connected(session: AsyncSession, grower_id: str) -> Consent | None:
     """The newest consent that led to a connection."""
     row = await session.scalar(
@@ -156,10 +178,10 @@ async def working_of(session: AsyncSession, at: datetime, grower_ids: Sequence[s
     return found
 
 
-async def latest_for_incident(session: AsyncSession, incident_id: str) -> Consent | None:
-    """The newest link that was made to repair this incident."""
+async def foremost_for_incident(session: AsyncSession, incident_id: str) -> Consent | None:
+    """Of the consents that should repair this incident the one that is held, else the newest."""
     row = await session.scalar(
-        select(ConsentRow).where(ConsentRow.incident_id == incident_id).order_by(ConsentRow.created_at.desc()).limit(1)
+        select(ConsentRow).where(ConsentRow.incident_id == incident_id).order_by(*_FOREMOST).limit(1)
     )
     return row.to_record() if row else None
 
@@ -341,9 +363,6 @@ async def waiting(session: AsyncSession, at: datetime, whose: Whose = EVERYBODYS
 async def undecided(session: AsyncSession, whose: Whose = EVERYBODYS) -> int:
     """How many growers (of those) agreed with an account about which the team has to decide."""
     return await _growers(session, whose, _HELD)
-
-
-_HELD = ConsentRow.state == ConsentState.HELD
 
 
 async def _growers(session: AsyncSession, whose: Whose, which: ColumnElement[bool]) -> int:

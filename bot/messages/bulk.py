@@ -67,7 +67,7 @@ _ANSWERS = {
     ConsentState.CONNECTED: "connected",
     ConsentState.EXCHANGING: "agreed, Leaf is being told",
     ConsentState.DELIVERING: "agreed, Leaf is being told",
-    ConsentState.HELD: "agreed with another FieldView account",
+    ConsentState.HELD: "agreed, the FieldView account is to be confirmed",
     ConsentState.DECLINED: "said no",
     ConsentState.REVOKED: "link taken back",
     ConsentState.FAILED: "did not go through",

@@ -48,7 +48,7 @@ Turn = tuple[str, str]
 _TEAM = "your team"
 
 
-def next_repair(consent: Consent, now: datetime, *, in_vain: bool = False) -> Turn | None:
+def next_repair(consent: Consent, grower: Grower, now: datetime, *, in_vain: bool = False) -> Turn | None:
     """Whose turn it is in a repair that has a link already; None where the words of the cause hold as they are."""
     if needs_operator(consent):
         return "an operator of this bot", REPAIR_BLOCKED
@@ -57,8 +57,7 @@ def next_repair(consent: Consent, now: datetime, *, in_vain: bool = False) -> Tu
     if consent.state is ConsentState.DECLINED:
         return _TEAM, "Talk to the grower before you send another reconnect link."
     if consent.state is ConsentState.HELD:
-        decides = mention(consent.asked_by, consent.asked_by_name)
-        return decides, f"{decides} says whether this FieldView account is right."
+        return decider(consent, grower), "Say whether this FieldView account is right: use it, or refuse it."
     if consent.state in UNDER_WAY:
         return "nobody", "Nothing to do: the grower has agreed."
     if is_forgotten(consent):
@@ -77,7 +76,7 @@ def _unused(consent: Consent) -> Turn:
             return _TEAM, "Ask the grower whether they meant it. The same link still works."
         case "code-refused" | "answer-lost" | "fieldview-down":
             return _TEAM, "Ask the grower to press the same link again. It still works."
-        case "other-account" | "somebody-elses-account" as doubt if not consent.sent_to:
+        case "other-account" | "unfamiliar-account" | "somebody-elses-account" as doubt if not consent.sent_to:
             return _TEAM, f"Ask the grower to sign in with {_right_account(doubt)}. The same link still works."
     if not (consent.sent_to or consent.opened_at or consent.begun_at):
         return "whoever has the link", "Pass it on to the grower. As far as I can tell, it has not been opened yet."
@@ -92,17 +91,35 @@ def _trouble(consent: Consent) -> str | None:
     return None if consent.trouble == "undelivered" and consent.opened_at else consent.trouble
 
 
+_UNUSED = {
+    "other-account": "The other",
+    "unfamiliar-account": "The",
+    "somebody-elses-account": "The other grower’s",
+}
+
+
 def _right_account(doubt: str) -> str:
     return "the account from before" if doubt == "other-account" else "their own account"
 
 
-def standing(consent: Consent, now: datetime) -> str:
+def decider(consent: Consent, grower: Grower | None) -> str:
+    """Who has to say whether the account of a held approval is right: the grower's owner, or whoever asked."""
+    return mention(grower.owner) if grower and grower.owner else mention(consent.asked_by, consent.asked_by_name)
+
+
+def decider_unmarked(consent: Consent, grower: Grower | None) -> str:
+    """The same where a mention would be an id: an owner's name is known only when it is who asked."""
+    is_owners = grower is not None and grower.owner not in (None, consent.asked_by)
+    return "the grower’s owner" if is_owners else escape(consent.asked_by_name)
+
+
+def standing(consent: Consent, now: datetime, grower: Grower | None = None) -> str:
     """How the consent stands, in a sentence or two. Points in time only: on a living message durations grow stale."""
     asked, link = mention(consent.maker, consent.asked_by_name), link_name(consent)
     match consent.state:
         case ConsentState.OPEN if is_forgotten(consent):
             works = "ran out" if now >= consent.expires_at else "works until"
-            agreed = "The grower agreed with another FieldView account, but nobody decided in time, so I forgot it."
+            agreed = "The grower agreed with a FieldView account about which nobody decided in time, so I forgot it."
             return f"{agreed} The {link} {asked} sent {works} {moment(consent.expires_at)}."
         case ConsentState.OPEN if consent.replaced_at:
             return (
@@ -115,9 +132,8 @@ def standing(consent: Consent, now: datetime) -> str:
         case ConsentState.OPEN:
             return f"{_sent(consent, asked)}; {_begun(consent)} It works until {moment(consent.expires_at)}."
         case ConsentState.HELD:
-            agreed = f"The grower agreed, but with {_account_kind(consent)}{_named(consent.account_email)}."
-            decides = mention(consent.asked_by, consent.asked_by_name)
-            return f"{agreed} {decides} has to say whether that is right."
+            agreed = f"The grower agreed, but with {account_kind(consent.trouble)}{_named(consent.account_email)}."
+            return f"{agreed} {decider(consent, grower)} has to say whether that is right."
         case ConsentState.EXCHANGING | ConsentState.DELIVERING:
             return f"The grower agreed, and Leaf is being told. {_held_up(consent)}".strip()
         case ConsentState.CONNECTED:
@@ -177,9 +193,15 @@ def _asked_to_remind(consent: Consent) -> str:
     return f"I asked {often(consent.reminders)} that somebody remind them."
 
 
-def _account_kind(consent: Consent) -> str:
-    is_anothers = consent.trouble == "somebody-elses-account"
-    return "the FieldView account of another grower" if is_anothers else "another FieldView account"
+def account_kind(doubt: str | None) -> str:
+    """The account of a held approval, by what is in doubt about it."""
+    return _KINDS.get(doubt or "", "another FieldView account")
+
+
+_KINDS = {
+    "somebody-elses-account": "the FieldView account of another grower",
+    "unfamiliar-account": "a FieldView account that I do not know",
+}
 
 
 def _named(account: str | None) -> str:
@@ -270,7 +292,7 @@ def consent_outcome(
     show = button("Show status", "show-status", consent.grower_id)
     code_word = f"Code word of this link: {escape(consent.code_word)}"
     text = alone if "<@" in then else unmarked(f"{alone} {then}")
-    lines = (f"{sign} *{head}*", told_apart(grower), then)
+    lines = (f"{sign} *{head}*", told_apart(grower), then, _both_asked(consent, grower))
     return Message(text, (section(*lines), actions(*_offers(consent, now), show), quiet(code_word)))
 
 
@@ -280,6 +302,14 @@ def _offers(consent: Consent, now: datetime) -> list[ButtonElement]:
     if consent.state is ConsentState.OPEN and consent.trouble == "undelivered" and not ran_out(consent, now):
         return [button("Show me the link", "show-link", consent.id, style="primary")]
     return [button("Send a new link", "send-link", consent.grower_id)] if _may_ask_again(consent, now) else []
+
+
+def _both_asked(consent: Consent, grower: Grower | None) -> str | None:
+    """Two who are asked the same know of each other."""
+    if consent.state is not ConsentState.HELD or grower is None or grower.owner in (None, consent.asked_by):
+        return None
+    asked = mention(consent.asked_by, consent.asked_by_name)
+    return f"{mention(grower.owner)} looks after this grower, {asked} answers for the link: whoever is first decides."
 
 
 def decision(consent: Consent) -> list[ButtonElement]:
@@ -331,6 +361,8 @@ def _outcome(
         case ConsentState.HELD if consent.trouble == "somebody-elses-account":
             head = f"{name} signed in with the FieldView account of {_another_grower(whose)}."
             return "🟠", head, _anothers(consent)
+        case ConsentState.HELD if consent.trouble == "unfamiliar-account":
+            return "🟠", f"{name} signed in with a FieldView account that I do not know.", _unfamiliar(consent, grower)
         case ConsentState.HELD:
             return "🟠", f"{name} signed in with another FieldView account.", _another(consent, connection)
         case ConsentState.REVOKED if consent.revoked_by:
@@ -370,6 +402,17 @@ def _anothers(consent: Consent) -> str:
     return (
         f"It was {escape(consent.account_email or 'one without a name')}. Nothing is changed at Leaf until you decide: "
         "use it only if both share one FieldView account, and ask the grower if you are not sure. "
+        "If nobody decides within three days, I forget this approval."
+    )
+
+
+def _unfamiliar(consent: Consent, grower: Grower | None) -> str:
+    not_theirs = ""
+    if grower and account_doubt(consent.account_email, grower):
+        not_theirs = f"; this one is not the address that Leaf has for them ({escape(grower.email or '')})"
+    return (
+        f"It was {escape(consent.account_email or 'one without a name')}. I do not know which account it was before"
+        f"{not_theirs}. Nothing is changed at Leaf until you decide: ask the grower if you are not sure. "
         "If nobody decides within three days, I forget this approval."
     )
 
@@ -445,9 +488,8 @@ def _unfinished(consent: Consent, name: str, now: datetime) -> Outcome:
         case "undelivered":
             then = f"Slack does not take my message to them. {works} Send it to them yourself."
             return "🟠", f"{name} does not have the link yet.", then
-        case "other-account" | "somebody-elses-account" as doubt:
-            whose = "The other" if doubt == "other-account" else "The other grower’s"
-            then = f"{whose} FieldView account was not used, and nothing was changed at Leaf. {works}"
+        case "other-account" | "unfamiliar-account" | "somebody-elses-account" as doubt:
+            then = f"{_UNUSED[doubt]} FieldView account was not used, and nothing was changed at Leaf. {works}"
             if consent.sent_to:
                 return "⚪", f"{name} is asked to sign in with {_right_account(doubt)}.", then
             return "⚪", f"{name} has to sign in with {_right_account(doubt)}.", f"{then} Ask them to."

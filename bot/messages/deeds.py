@@ -460,8 +460,8 @@ _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
     "revoke-link": _plain("took back the link of", whom="a grower"),
     "choose-language": _plain("chose the language for", whom="a grower"),
     "stop-reminders": lambda whom, detail: "asked not to be reminded",
-    "use-account": _plain("accepted another FieldView account of", whom="a grower"),
-    "refuse-account": _plain("refused another FieldView account of", whom="a grower"),
+    "use-account": _plain("accepted the FieldView account of", whom="a grower"),
+    "refuse-account": _plain("refused the FieldView account of", whom="a grower"),
     "consent-opened": lambda whom, detail: "opened the link, as far as a browser tells",
     "consent-reminded": lambda whom, detail: (
         f"asked {mention(str(detail['through']))} to remind {whom or 'a grower'}"
@@ -474,9 +474,11 @@ _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
     ),
     "consent-replaced": lambda whom, detail: f"ended the link of {whom or 'a grower'} that a newer one had replaced",
     "consent-renewal-asked": lambda whom, detail: "asked for a new link",
-    "consent-held": _plain("held an approval for another FieldView account of", whom="a grower"),
+    "consent-held": lambda whom, detail: (
+        f"held the approval of {whom or 'a grower'} until somebody says whether the FieldView account is right"
+    ),
     "consent-hold-ended": lambda whom, detail: (
-        f"forgot the approval of {whom or 'a grower'} for another account, as nobody had decided"
+        f"forgot the approval of {whom or 'a grower'}, as nobody had decided about the FieldView account"
     ),
     "consent-begun": lambda whom, detail: "opened the link and went on to FieldView",
     "consent-returned": _returned,
@@ -519,8 +521,8 @@ _WANTED: Mapping[str, str] = {
     "end-snooze": "end the snooze of",
     "show-link": "look at the link of",
     "revoke-link": "take back the link of",
-    "use-account": "accept another FieldView account of",
-    "refuse-account": "refuse another FieldView account of",
+    "use-account": "accept the FieldView account of",
+    "refuse-account": "refuse the FieldView account of",
 }
 """What was not done, because somebody may not or for another reason: the words of the deed would say that it was."""
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from slack_sdk.models.blocks import Block
 
 from bot.messages.charts import Chart
+from bot.messages.consents import account_kind
 from bot.messages.pieces import Message, actions, grower_menu, named, paragraphs, quiet, section
 from bot.messages.silences import silence_line
 from bot.messages.subscriptions import whose
@@ -112,7 +113,7 @@ def _waiting(grower: Grower, consent: Consent, now: datetime) -> str:
 
 
 def _held(grower: Grower, consent: Consent) -> str:
-    return f"• {named(grower)}: agreed with another FieldView account; asked by {mention(consent.asked_by)}"
+    return f"• {named(grower)}: agreed with {account_kind(consent.trouble)}; asked by {mention(consent.asked_by)}"
 
 
 def _load(load: Load) -> str:

@@ -19,13 +19,14 @@ from slack_sdk.models.blocks import (
 from slack_sdk.models.views import View
 
 from bot.messages.casework import care_lines
-from bot.messages.consents import UNDER_WAY, decision, next_repair, standing
+from bot.messages.consents import UNDER_WAY, decision, is_waiting, needs_operator, standing
 from bot.messages.pieces import Message, actions, button, heading, more, named, quiet, section
 from bot.messages.silences import silence_of
-from bot.messages.status import age, in_need, needs, silent, snoozed, tally, undecided, waiting
+from bot.messages.status import age, in_need, needs, silent, snoozed, still_matters, tally, undecided, waiting
 from bot.messages.text import count
 from bot.messages.times import lasting
 from bot.messages.vocabulary import cause_of
+from bot.messages.who_must_act import turn
 from bot.reports import Desk, DeskRow, Look, Pile
 from storage.records import ConsentState
 
@@ -141,10 +142,10 @@ def _row(row: DeskRow, now: datetime) -> list[Block]:
     if row.connection:
         words = cause_of(row.connection)
         down = lasting(now - row.connection.changed_at)
-        repair = next_repair(row.consent, now) if row.consent and words.asks_grower else None
-        lines.append(f"For {down}: {words.short}. Who must act: {repair[0] if repair else words.who}.")
-    if row.consent:
-        lines.append(standing(row.consent, now))
+        who, _ = turn(words, grower, row.connection, row.consent, now)
+        lines.append(f"For {down}: {words.short}. Who must act: {who}.")
+    if row.consent and (row.connection is None or still_matters(row.consent, row.connection.status, now)):
+        lines.append(standing(row.consent, now, grower))
     if row.silence:
         lines += silence_of(row.silence, now)
     if alert:
@@ -156,7 +157,7 @@ def _deeds(row: DeskRow, now: datetime) -> ActionsBlock:
     grower, alert = row.grower.id, row.incident
     is_snoozed = alert is not None and alert.care.is_snoozed(now)
     return actions(
-        *_sending(row),
+        *_sending(row, now),
         button("Acknowledge", "acknowledge", alert.id) if alert and not alert.care.acknowledged_by else None,
         button("End the snooze", "end-snooze", alert.id) if alert and is_snoozed else None,
         button("Show status", "show-status", grower),
@@ -168,14 +169,14 @@ def _deeds(row: DeskRow, now: datetime) -> ActionsBlock:
     )
 
 
-def _sending(row: DeskRow) -> list[ButtonElement]:
+def _sending(row: DeskRow, now: datetime) -> list[ButtonElement]:
     """The button that sends a link, plain while one is out: a newer one ends it. What is to be decided comes first."""
     consent, grower = row.consent, row.grower
     first = decision(consent) if consent and consent.state is ConsentState.HELD else []
     asks = row.connection is None or cause_of(row.connection).asks_grower
-    if not asks or grower.gone_at or (consent and consent.state in UNDER_WAY):
+    if not asks or grower.gone_at or needs_operator(consent) or (consent and consent.state in UNDER_WAY):
         return first
-    if consent:
+    if first or (consent and is_waiting(consent, now)):
         return [*first, button("Send a new link", "send-link", grower.id)]
     return [button("Send reconnect link", "send-link", grower.id, style="primary")] if row.connection else []
 

@@ -7,14 +7,27 @@ from datetime import datetime
 from slack_sdk.models.blocks import ActionsBlock, Block
 
 from bot.messages.casework import called_upon, care_lines, case_menu
-from bot.messages.consents import UNDER_WAY, Turn, account_doubt, data_line, needs_operator, next_repair, standing
+from bot.messages.consents import (
+    Turn,
+    account_doubt,
+    data_line,
+    decider_unmarked,
+    decision,
+    needs_operator,
+    next_repair,
+    standing,
+)
 from bot.messages.pieces import Message, actions, button, called, heading, quiet, section, told_apart
 from bot.messages.storms import ONE_OF_MANY, before_any_link
-from bot.messages.text import code, count, escape, literal, mention, unmarked
+from bot.messages.text import capital, code, count, escape, literal, mention, unmarked
 from bot.messages.times import lasting, moment
 from bot.messages.vocabulary import CAUSES, explained, missing_parts, parts
+from bot.messages.who_must_act import did_not_help, is_through, turn
 from bot.reports import IncidentCard
 from storage.records import Cause, Consent, ConsentState, CredentialStatus, Incident
+
+BUTTONS = 3
+"""Beside the menu; more of them are a choice in itself."""
 
 
 def incident(card: IncidentCard, now: datetime) -> Message:
@@ -52,17 +65,18 @@ def _open(card: IncidentCard, now: datetime) -> Message:
 def _lock_screen(card: IncidentCard, now: datetime) -> str:
     """Who must act and what comes next, without mentions: where a message is only announced they would be ids."""
     if card.consent and card.consent.state is ConsentState.HELD:
-        return f"{escape(card.consent.asked_by_name)} has to decide about the FieldView account."
+        return f"{capital(decider_unmarked(card.consent, card.grower))} has to decide about the FieldView account."
     who, then = _turn(card, now)
     return unmarked(f"Who must act: {who}. {then}")
 
 
 def _flapping(card: IncidentCard, now: datetime) -> Message:
     """It comes and goes: one card for all of it, until it has been quiet for six hours."""
-    name, words = card.grower.name, CAUSES[card.incident.cause]
+    name, words, consent = card.grower.name, CAUSES[card.incident.cause], card.consent
     works = card.connection is not None and card.connection.status is CredentialStatus.HEALTHY
     state = "it works" if works else f"it does not work: {words.short}"
-    then = "Look at what happened. If it goes on, ask the grower whether they change something at FieldView."
+    is_proved = works and consent is not None and consent.state is ConsentState.CONNECTED
+    who, then = _turn_while_flapping(card, now)
     head = "FieldView comes and goes"
     blocks: list[Block] = [
         heading(f"🟠 {literal(name)}: {head}"),
@@ -70,15 +84,26 @@ def _flapping(card: IncidentCard, now: datetime) -> Message:
             told_apart(card.grower),
             f"The connection changed *{count(card.changes, 'time')}* in 24 hours. Right now {state}.",
             f"*First broken:* {moment(card.incident.opened_at)}",
-            "*Who must act:* your team, if it goes on",
+            f"*Who must act:* {who}",
             f"*Next step:* {then}",
         ),
+        *([section(_so_far(card, consent, now))] if consent and not is_proved else []),
         section(*care_lines(card.incident, card.grower, now)),
         _buttons(card, now),
         quiet("I sum it up in the thread every 6 hours. After 6 hours without a change, I say here how it ended."),
     ]
     text = f"{called(card.grower)}: {head}, {count(card.changes, 'change')} in 24 hours. {then}"
     return Message(f"{called_upon(card, now)}{text}", tuple(blocks))
+
+
+def _turn_while_flapping(card: IncidentCard, now: datetime) -> Turn:
+    """Who must act and the next step: as for any other incident once a link is out and not at its end."""
+    words, consent = CAUSES[card.incident.cause], card.consent
+    in_vain = did_not_help(consent, card.connection)
+    if consent and words.asks_grower and next_repair(consent, card.grower, now, in_vain=in_vain):
+        return turn(words, card.grower, card.connection, consent, now)
+    look = "Look at what happened. If it goes on, ask the grower whether they change something at FieldView."
+    return "your team, if it goes on", look
 
 
 def _not_arriving(broken: Incident) -> str:
@@ -88,55 +113,46 @@ def _not_arriving(broken: Incident) -> str:
 
 
 def _turn(card: IncidentCard, now: datetime) -> Turn:
-    """Who must act and the next step: the cause's own, unless the grower already has a link or has agreed."""
+    """Who must act and the next step."""
     words, consent = CAUSES[card.incident.cause], card.consent
-    if card.grower.gone_at:
-        return "your team", "Find out whether this grower was removed from Leaf on purpose."
     if first := _before_any_link(card, now):
         return first
-    if consent is None or not words.asks_grower:
-        return words.who, words.next
-    if _is_through(card):
-        return "nobody", "Nothing to do: the grower has agreed. I update this message when Leaf has confirmed."
-    return next_repair(consent, now, in_vain=_did_not_help(card)) or (words.who, words.next)
+    who, then = turn(words, card.grower, card.connection, consent, now)
+    if words.asks_grower and is_through(consent, card.connection):
+        then += " I update this message when Leaf has confirmed."
+    return who, then
 
 
 def _before_any_link(card: IncidentCard, now: datetime) -> Turn | None:
     """What the message for all who broke together says, unless this grower's repair has a next step of its own."""
-    if card.storm is None or card.grower.gone_at or not CAUSES[card.incident.cause].asks_grower or _is_through(card):
+    if (
+        card.storm is None
+        or card.grower.gone_at
+        or not CAUSES[card.incident.cause].asks_grower
+        or is_through(card.consent, card.connection)
+    ):
         return None
-    if card.consent and next_repair(card.consent, now, in_vain=_did_not_help(card)):
+    if card.consent and next_repair(
+        card.consent, card.grower, now, in_vain=did_not_help(card.consent, card.connection)
+    ):
         return None
     return before_any_link(card.storm, card.ill)
 
 
-def _is_through(card: IncidentCard) -> bool:
-    """Whether the grower has done their part, and Leaf has not yet said that it did not help."""
-    consent = card.consent
-    if consent is None or consent.state in UNDER_WAY:
-        return consent is not None
-    return consent.state is ConsentState.CONNECTED and not _did_not_help(card)
-
-
-def _did_not_help(card: IncidentCard) -> bool:
-    consent, connection = card.consent, card.connection
-    if consent is None or connection is None or consent.state is not ConsentState.CONNECTED:
-        return False
-    looked_since = consent.finished_at is None or connection.checked_at >= consent.finished_at
-    return looked_since and connection.status in (CredentialStatus.BROKEN, CredentialStatus.LIMITED)
-
-
 def _so_far(card: IncidentCard, consent: Consent, now: datetime) -> str:
-    if _did_not_help(card):
+    if did_not_help(card.consent, card.connection):
         return "The grower agreed once more, but Leaf still says that it does not work as it should."
-    return standing(consent, now)
+    return standing(consent, now, card.grower)
 
 
 def _buttons(card: IncidentCard, now: datetime) -> ActionsBlock:
     grower, consent = card.grower.id, card.consent
+    deciding = decision(consent) if consent and consent.state is ConsentState.HELD else []
     send = None
     gone = card.grower.gone_at is not None
-    if CAUSES[card.incident.cause].asks_grower and not (gone or _is_through(card) or needs_operator(consent)):
+    if CAUSES[card.incident.cause].asks_grower and not (
+        deciding or gone or is_through(card.consent, card.connection) or needs_operator(consent)
+    ):
         again = consent is not None
         send = button(
             "Send a new link" if again else "Send reconnect link",
@@ -147,7 +163,8 @@ def _buttons(card: IncidentCard, now: datetime) -> ActionsBlock:
     claim = None if card.grower.owner else button("Claim", "claim", grower)
     seen = card.incident.care.acknowledged_by is not None
     acknowledge = None if seen else button("Acknowledge", "acknowledge", card.incident.id)
-    return actions(send, acknowledge, claim, case_menu(card, now))
+    offered = [each for each in (*deciding, send, acknowledge, claim) if each]
+    return actions(*offered[:BUTTONS], case_menu(card, now))
 
 
 def _recovered(card: IncidentCard, at: datetime) -> Message:

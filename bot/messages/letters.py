@@ -32,7 +32,12 @@ def invitation_dm(letter: Letter, now: datetime) -> Message:
     return Message(words.say(_key("ask.notice", letter), **_plain_names(letter)), blocks)
 
 
-_TRIED = {"denied-at-fieldview": "denied", "other-account": "other_account", "somebody-elses-account": "not_yours"}
+_TRIED = {
+    "denied-at-fieldview": "denied",
+    "other-account": "other_account",
+    "somebody-elses-account": "not_yours",
+    "unfamiliar-account": "not_yours",
+}
 
 
 def _so_far(consent: Consent, words: Speech, asked_by: str) -> list[Block]:

@@ -40,6 +40,7 @@ from bot.messages.tagging import tags_line
 from bot.messages.text import capital, code, count, escape, literal, mention, sentence, utf16
 from bot.messages.times import ago, lasting, moment, since
 from bot.messages.vocabulary import SIGNS, STATE_MEANS, STATES, cause_of, explained, missing_parts
+from bot.messages.who_must_act import turn
 from bot.reports import Overview, StatusReport
 from storage.records import Cause, Connection, Consent, ConsentState, CredentialStatus, Grower, Role, SilenceKind
 
@@ -177,7 +178,8 @@ def _table(o: Overview, now: datetime) -> TableBlock:
     names = Counter(grower.name for grower, _ in o.needing_someone)
     for grower, connection in o.needing_someone:
         snoozed = grower.id in o.snoozed
-        row = _row(grower, connection, now, has_namesake=names[grower.name] > 1, snoozed=snoozed)
+        who, _ = turn(cause_of(connection), grower, connection, o.consents.get(grower.id), now, unmarked=True)
+        row = _row(grower, connection, who, now, has_namesake=names[grower.name] > 1, snoozed=snoozed)
         room -= sum(map(utf16, row))
         if room < 0 or len(rows) == TABLE_ROWS:
             break
@@ -185,24 +187,23 @@ def _table(o: Overview, now: datetime) -> TableBlock:
     return TableBlock(rows=[[RawTextObject(text=cell) for cell in row] for row in rows])
 
 
-def _row(grower: Grower, connection: Connection, now: datetime, *, has_namesake: bool, snoozed: bool) -> list[str]:
+def _row(
+    grower: Grower, connection: Connection, who: str, now: datetime, *, has_namesake: bool, snoozed: bool
+) -> list[str]:
     words = cause_of(connection)
     apart = [literal(text, 40) for text in particulars(grower)] if has_namesake else []
     return [
         " · ".join([literal(grower.name, 40), *apart]),
         f"{words.short} · 💤 snoozed" if snoozed else words.short,
         lasting(now - connection.changed_at),
-        words.who,
+        who,
     ]
 
 
 def connection_status(report: StatusReport, now: datetime, role: Role = Role.ADMIN) -> Message:
     """Everything known of one grower's connection, in plain words, and the buttons that this role may press."""
     status = report.connection.status if report.connection else CredentialStatus.ABSENT
-    name, who = called(report.grower), _who(report, now)
-    if report.consent and "<@" in who:
-        # On a lock screen a mention would be an id.
-        who = escape(report.consent.asked_by_name)
+    name, who = called(report.grower), _who(report, now, unmarked=True)
     lines = [*_state(report, status, now), *_particulars(report, status, now)]
     blocks = (
         section(named(report.grower)),
@@ -230,7 +231,7 @@ def _means(report: StatusReport, status: CredentialStatus) -> str:
     return STATE_MEANS[status]
 
 
-def _who(report: StatusReport, now: datetime) -> str:
+def _who(report: StatusReport, now: datetime, *, unmarked: bool = False) -> str:
     """Who must act; empty when there is nothing to be done."""
     connection = report.connection
     if connection is None or connection.status in (
@@ -239,7 +240,7 @@ def _who(report: StatusReport, now: datetime) -> str:
         CredentialStatus.ABSENT,
     ):
         return ""
-    return _turn(report, connection, now)[0]
+    return _turn(report, connection, now, unmarked=unmarked)[0]
 
 
 def _state(report: StatusReport, status: CredentialStatus, now: datetime) -> list[str]:
@@ -259,15 +260,10 @@ def _state(report: StatusReport, status: CredentialStatus, now: datetime) -> lis
     return [*lines, f"*Why:* {why}", *many, f"*Who must act:* {who}", f"*Next step:* {then}"]
 
 
-def _turn(report: StatusReport, connection: Connection, now: datetime) -> Turn:
-    """Who must act and the next step: the cause's own, unless the grower already has a link or has agreed."""
+def _turn(report: StatusReport, connection: Connection, now: datetime, *, unmarked: bool = False) -> Turn:
+    """Who must act and the next step."""
     words, consent = cause_of(connection), report.consent
-    if report.grower.gone_at:
-        return "your team", "Find out whether this grower was removed from Leaf on purpose."
-    if first := _before_any_link(report, now):
-        return first
-    repair = next_repair(consent, now) if consent and words.asks_grower else None
-    return repair or (words.who, words.next)
+    return _before_any_link(report, now) or turn(words, report.grower, connection, consent, now, unmarked=unmarked)
 
 
 def _before_any_link(report: StatusReport, now: datetime) -> Turn | None:
@@ -275,7 +271,7 @@ def _before_any_link(report: StatusReport, now: datetime) -> Turn | None:
     connection, consent = report.connection, report.consent
     if report.storm is None or connection is None or not cause_of(connection).asks_grower or report.grower.gone_at:
         return None
-    if consent and next_repair(consent, now):
+    if consent and next_repair(consent, report.grower, now):
         return None
     return before_any_link(report.storm, report.ill, where="in the channel")
 
@@ -295,8 +291,8 @@ def _particulars(report: StatusReport, status: CredentialStatus, now: datetime) 
         lines.append(first_data_status(report.first, again=again))
     if report.silence and status is CredentialStatus.HEALTHY:
         lines += silence_of(report.silence, now)
-    if consent and _still_matters(consent, status, now):
-        lines.append(standing(consent, now))
+    if consent and still_matters(consent, status, now):
+        lines.append(standing(consent, now, report.grower))
     if report.incident and report.incident.recovered_at is None:
         lines += care_lines(report.incident, report.grower, now)
     elif report.grower.owner:
@@ -308,7 +304,8 @@ def _particulars(report: StatusReport, status: CredentialStatus, now: datetime) 
     return lines
 
 
-def _still_matters(consent: Consent, status: CredentialStatus, now: datetime) -> bool:
+def still_matters(consent: Consent, status: CredentialStatus, now: datetime) -> bool:
+    """Whether how this consent stands is worth a line where a connection stands so."""
     if consent.state in (*UNDER_WAY, ConsentState.HELD) or is_waiting(consent, now):
         return True
     return status is not CredentialStatus.HEALTHY and consent.state not in (

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from bot.messages.consents import account_kind
 from bot.messages.pieces import Message, section
 from bot.messages.storms import CALLED
 from bot.messages.text import capital, count, escape, listing, mention
@@ -40,6 +41,11 @@ def _told(note: ThreadNote, names: Mapping[str, str], *, moment: Callable[[datet
             after = "The same link can be used again." if detail.get("link_works") else "It takes a new link."
             after = "A newer link has taken its place." if detail.get("replaced") else after
             return f"{capital(trouble(detail.get('trouble')))}. {after}"
+        case NoteKind.ACCOUNT_HELD:
+            kind = account_kind(detail.get("trouble"))
+            return f"The grower agreed, but with {kind}. Leaf hears nothing of it until somebody says that it is right."
+        case NoteKind.ACCOUNT_DECIDED:
+            return _decided(who if note.by else None, detail)
         case NoteKind.ACKNOWLEDGED:
             return f"{who} is taking care of this."
         case NoteKind.SNOOZED:
@@ -60,6 +66,15 @@ def _told(note: ThreadNote, names: Mapping[str, str], *, moment: Callable[[datet
             return f"It changed {count(int(detail.get('changes', 0)), 'time')} in the last 6 hours. {state}"
         case NoteKind.RECOVERED:
             return _recovered(detail)
+
+
+def _decided(by: str | None, detail: Mapping[str, Any]) -> str:
+    if detail.get("used"):
+        return f"{by or 'Somebody'} says that this FieldView account is right. Leaf is being told."
+    what = f"{by} refused this FieldView account" if by else "Nobody decided about this FieldView account in time"
+    after = "The same link can be used again." if detail.get("link_works") else "It takes a new link."
+    after = "A newer link has taken its place." if detail.get("replaced") else after
+    return f"{what}, so its approval is erased. {after}"
 
 
 def _called(detail: Mapping[str, Any], by: str) -> str:

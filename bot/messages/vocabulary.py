@@ -196,6 +196,7 @@ TROUBLES = {
     "somebody-elses-account": "it was another grower’s FieldView account",
     "works-without": "FieldView works without it",
     "disconnected": "the connection was ended",
+    "unfamiliar-account": "your team did not accept the FieldView account",
 }
 
 

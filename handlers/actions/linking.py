@@ -66,7 +66,7 @@ async def use_account(click: Click, bot: Bot) -> Reply:
     """The other FieldView account is right."""
     consent_id, shown = messages.question_shown(click.value)
     grower = await _about(click, bot, consent_id)
-    consent = await bot.completion.use_account(consent_id, shown)
+    consent = await bot.completion.use_account(consent_id, shown, click.user)
     return Reply(messages.account_decided(consent, grower, used=True))
 
 
@@ -74,7 +74,7 @@ async def refuse_account(click: Click, bot: Bot) -> Reply:
     """The other FieldView account is wrong."""
     consent_id, shown = messages.question_shown(click.value)
     grower = await _about(click, bot, consent_id)
-    consent = await bot.completion.refuse_account(consent_id, shown)
+    consent = await bot.completion.refuse_account(consent_id, shown, click.user)
     return Reply(messages.account_decided(consent, grower, used=False))
 
 

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 class ConsentState(StrEnum):
     """Where a consent stands. OPEN may have been begun any number of times; the last four are final.
 
-    HELD: FieldView agreed, but for another account than before or for another grower's, and somebody has to say whether
-    that is right.
+    HELD: FieldView agreed, but for another account than before, for another grower's or for one that nobody here knows,
+    and somebody has to say whether that is right.
     """
 
     OPEN = "open"
@@ -38,6 +38,7 @@ class Trouble(StrEnum):
     LEAF_REFUSED = "leaf-refused"
     OTHER_ACCOUNT = "other-account"
     SOMEBODY_ELSES = "somebody-elses-account"
+    UNFAMILIAR_ACCOUNT = "unfamiliar-account"
     UNDECIDED = "nobody-decided"
     UNDELIVERED = "undelivered"
     WORKS_WITHOUT = "works-without"

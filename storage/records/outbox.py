@@ -78,6 +78,8 @@ class NoteKind(StrEnum):
     LINK_OPENED = "link-opened"
     LINK_DECLINED = "link-declined"
     LINK_FAILED = "link-failed"
+    ACCOUNT_HELD = "account-held"
+    ACCOUNT_DECIDED = "account-decided"
     ACKNOWLEDGED = "acknowledged"
     SNOOZED = "snoozed"
     SNOOZE_OVER = "snooze-over"

@@ -29,6 +29,7 @@ from tests.consenting import (
     works_again,
 )
 from tests.journeys.test_audit_rows import killed
+from tests.journeys.test_home import opens
 from tests.stage import ADA, Stage, buttons_of, eventually, link_in, set_up, text_of
 
 BOB = "bob@elsewhere.example"
@@ -223,7 +224,7 @@ async def test_two_decide_and_the_first_one_counts(stage: Stage, held: Message) 
     assert (await slack.click(stage.grace, held.channel, held.ts, "use-account")).ok
     await stage.until_status(ADA, "healthy")
     with pytest.raises(NothingHeld):
-        await bot.completion.refuse_account(consent.id, consent.doubt_mark)
+        await bot.completion.refuse_account(consent.id, consent.doubt_mark, stage.linus)
     assert (await consent_of(stage)).state == "connected"
 
 
@@ -249,7 +250,7 @@ async def test_a_button_that_does_not_say_which_account_was_shown_decides_nothin
     of_an_older_version = (await consent_of(stage)).id
     for decide in (stage.running.bot.completion.use_account, stage.running.bot.completion.refuse_account):
         with pytest.raises(OtherAccountHeld):
-            await decide(*messages.question_shown(of_an_older_version))
+            await decide(*messages.question_shown(of_an_older_version), stage.grace)
     assert (await consent_of(stage)).state == "held"
 
 
@@ -554,19 +555,122 @@ async def test_an_account_without_a_name_does_not_make_the_next_one_the_first(st
     await until_state(stage, "held", "other-account")
 
 
-async def test_a_strangers_account_is_pointed_out_where_none_was_known(stage_on_sqlite: Stage) -> None:
-    """Leaf had the Satos' connection before the bot came: no account is on record to compare with."""
-    stage = stage_on_sqlite
+async def linus_is_answered_with_bob(stage: Stage) -> tuple[Message, Message]:
+    """Grace looks after Ada, whose connection broke; Linus sends the link, and Bob signs in. The card, and Ada's DM."""
     stage.world.fieldview.add_account(BOB, "Bob", "Stranger")
+    await stage.connects()
+    await stage.world.leaf.revoke(ADA)
+    await stage.until_status(ADA, "broken")
+    await stage.delivered()
+    card = (await stage.posted(stage.alerts))[-1]
+    await stage.presses(card, "send-link", stage.linus)
+    [_, letter] = await stage.dm(stage.ada, 2)
+    async with browser(stage) as bob:
+        await bob.consents(link_in(letter), BOB)
+    await until_state(stage, "held", "other-account")
+    await stage.delivered()
+    return card, letter
+
+
+async def test_the_owner_decides_on_the_card_though_a_colleague_sent_the_link(stage: Stage) -> None:
+    card, _ = await linus_is_answered_with_bob(stage)
+    grace, linus, slack = f"<@{stage.grace}>", f"<@{stage.linus}>", stage.world.slack
+    assert f"*Who must act:* {grace}" in text_of(card)
+    assert f"{grace} has to say whether that is right" in text_of(card)
+    assert "The grower’s owner has to decide about the FieldView account." in card.text
+    assert buttons_of(card)[:3] == ["use-account", "refuse-account", "acknowledge"]
+    assert "send-link" not in buttons_of(card)
+    for person in (stage.grace, stage.linus):
+        [asking] = [message for message in await stage.dm(person) if "use-account" in buttons_of(message)]
+        assert f"{grace} looks after this grower, {linus} answers for the link" in text_of(asking)
+    status = await stage.types("/fieldview status Ada Lovelace Farms", stage.linus)
+    assert f"*Who must act:* {grace}" in text_of(status)
+    assert "the grower’s owner" in repr((await stage.types("/fieldview status", stage.linus)).blocks)
+    await opens(stage, lambda text: f"Who must act: {grace}" in text, stage.linus)
+    await stage.presses(card, "use-account", stage.grace)
+    await stage.until_status(ADA, "healthy")
+    await stage.delivered()
+    told = "\n".join(text_of(reply) for reply in slack.thread(card))
+    assert "The grower agreed, but with another FieldView account." in told
+    assert "Grace Okafor says that this FieldView account is right." in told
+
+
+async def satos_stranger(stage: Stage, account: str = BOB) -> None:
+    """Leaf had the Satos' connection before the bot came, so no account is on record; their link is used with this."""
+    stage.world.fieldview.add_account(account, "Bob", "Stranger")
     await stage.sweeps_now()
     await stage.world.leaf.revoke(SATO)
     await stage.until_status(SATO, "broken")
     link = link_in(await stage.types("/fieldview connect Sato Family Orchards"))
     async with browser(stage) as bob:
-        await bob.consents(link, BOB)
+        await bob.consents(link, account)
+
+
+async def test_a_strangers_account_does_not_replace_a_connection_older_than_the_bot_unasked(stage: Stage) -> None:
+    await satos_stranger(stage)
+    await until_state(stage, "held", "unfamiliar-account", SATO)
+    assert given(stage) == 0, "what Leaf has is still there"
+    asking = await question(stage)
+    told = text_of(asking)
+    assert BOB in told
+    assert "I do not know which account it was before" in told
+    assert f"not the address that Leaf has for them ({SATO})" in told
+    assert "the last time" not in told
+    [card] = await stage.posted(stage.alerts)
+    status = await stage.types("/fieldview status Sato Family Orchards")
+    for shown in (card, status):
+        assert f"a FieldView account that I do not know ({BOB})" in text_of(shown)
+    await stage.presses(asking, "use-account")
     await stage.until_status(SATO, "healthy")
     await stage.delivered()
+    for shown in (card, asking):
+        assert f"Leaf knows this grower as {SATO}: make sure that both belong together" in text_of(shown)
+
+
+async def test_a_strangers_account_that_is_refused_is_told_so_truly(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await satos_stranger(stage)
+    await until_state(stage, "held", "unfamiliar-account", SATO)
+    asking = await question(stage)
+    await stage.presses(asking, "refuse-account")
+    await until_state(stage, "open", "unfamiliar-account", SATO)
+    assert await secrets_kept(stage) == []
+    await stage.delivered()
     [card] = await stage.posted(stage.alerts)
-    for told in (card, (await stage.dm(stage.grace))[-1]):
-        assert f"Leaf knows this grower as {SATO}: make sure that both belong together" in text_of(told)
-        assert BOB in text_of(told)
+    assert "is asked to sign in with their own account" in text_of(asking)
+    assert "your team did not accept the FieldView account" in text_of(card)
+    assert "from before" not in text_of(asking) + text_of(card), "nobody knows which one that was"
+
+
+async def test_their_own_address_repairs_a_connection_older_than_the_bot_unasked(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await satos_stranger(stage, SATO.title())
+    await stage.until_status(SATO, "healthy")
+
+
+async def test_where_leaf_has_no_address_nothing_is_asked_that_nobody_could_answer(stage_on_sqlite: Stage) -> None:
+    """Neither the account before nor an address is known: the account is used, and told to whoever asked."""
+    stage = stage_on_sqlite
+    hill = stage.world.leaf.add_user(name="Hill & Dale")
+    stage.world.leaf.connect(hill)
+    stage.world.fieldview.add_account(BOB, "Bob", "Hill")
+    await stage.sweeps_now()
+    await stage.world.leaf.revoke(hill)
+    await stage.sweeps_now()
+    link = link_in(await stage.types("/fieldview connect Hill & Dale"))
+    async with browser(stage) as bob:
+        await bob.consents(link, BOB)
+
+    async def told() -> bool:
+        return any(f"FieldView account: {BOB}" in text_of(message) for message in await stage.dm(stage.grace))
+
+    await eventually(told)
+
+
+async def test_a_first_connection_overwrites_nothing_and_goes_through(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    stage.world.fieldview.add_account(MANAGER, "Mo", "Manager")
+    link = await asked(stage)
+    async with browser(stage) as manager:
+        await manager.consents(link, MANAGER)
+    await stage.until_status(ADA, "healthy")

@@ -136,12 +136,15 @@ def consents() -> Iterator[tuple[str, Any]]:
     yield "open, other-account", a_consent(begun_at=before(minutes=20), trouble="other-account")
     not_theirs = "somebody-elses-account"
     yield f"open, {not_theirs}", a_consent(begun_at=before(minutes=20), trouble=not_theirs)
+    unfamiliar = "unfamiliar-account"
+    yield f"open, {unfamiliar}", a_consent(begun_at=before(minutes=20), trouble=unfamiliar)
     yield "open, nobody-decided", a_consent(begun_at=before(minutes=20), trouble="nobody-decided")
     forgotten = a_consent(begun_at=before(days=5), trouble="nobody-decided", expires_at=before(hours=1))
     yield "open, nobody-decided and run out", forgotten
     yield "open, undelivered", a_consent(sent_to=None, trouble="undelivered")
     yield "held", a_consent(state=ConsentState.HELD, **other)
     yield f"held, {not_theirs}", a_consent(state=ConsentState.HELD, trouble=not_theirs, **other)
+    yield f"held, {unfamiliar}", a_consent(state=ConsentState.HELD, trouble=unfamiliar, **other)
     yield "taken back", a_consent(state=ConsentState.REVOKED, revoked_by="ULINUS")
     yield "open, run out", a_consent(expires_at=before(hours=1))
     for trouble in TROUBLES[:5]:
@@ -173,6 +176,9 @@ def incidents() -> Iterator[tuple[str, Shown]]:
     yield "incident, in a storm, few left", messages.incident(a_card(storm=few_left), NOW)
     flapping = an_incident(flapping_since=before(hours=3))
     yield "incident, flapping", messages.incident(a_card(incident=flapping, changes=6), NOW)
+    for state, consent in consents():
+        card = a_card(incident=flapping, changes=6, consent=consent)
+        yield f"incident, flapping, repair {state}", messages.incident(card, NOW)
     working = a_card(incident=flapping, changes=5, connection=a_connection())
     yield "incident, flapping, works right now", messages.incident(working, NOW)
     settled = replace(flapping, opened_at=before(hours=20), recovered_at=before(hours=6), ended_by="leaf")
@@ -443,6 +449,9 @@ def links() -> Iterator[tuple[str, Shown]]:
     yield "account refused, link replaced", messages.account_decided(replaced, used=False)
     held = a_consent(state=ConsentState.HELD, trouble="other-account", account_email="bob@elsewhere.example")
     yield "account changed since", messages.problem(OtherAccountHeld(held))
+    theirs = a_grower(owner="UJONAS")
+    yield "incident, an account for its owner to decide", messages.incident(a_card(grower=theirs, consent=held), NOW)
+    yield "outcome, held, asked of two", messages.consent_outcome(held, NOW, a_connection(), grower=theirs)
     anothers = replace(held, trouble="somebody-elses-account")
     yield "account changed since, somebody else's", messages.problem(OtherAccountHeld(anothers))
 
@@ -476,6 +485,10 @@ def states() -> Iterator[tuple[str, Shown]]:
     yield "overview", messages.overview(an_overview(), NOW)
     yield "overview, one snoozed", messages.overview(an_overview(snoozed=frozenset({"g-2"})), NOW)
     well = an_overview(counts={CredentialStatus.HEALTHY: 1}, needing_someone=[], waiting_for_consent=0)
+    undecided = a_consent(state=ConsentState.HELD, trouble="other-account")
+    failed = a_consent(state=ConsentState.FAILED, trouble="leaf-refused")
+    in_work = an_overview(consents={GROWER.id: undecided, "g-2": failed})
+    yield "overview, some in other hands", messages.overview(in_work, NOW)
     yield "overview, all well", messages.overview(well, NOW)
     nobody = an_overview(counts={}, needing_someone=[], waiting_for_consent=0)
     yield "overview, nobody yet", messages.overview(nobody, NOW)
@@ -519,6 +532,8 @@ def homes() -> Iterator[tuple[str, Shown]]:
     care = Care("UMARIA", before(hours=2), snoozed_by="UMARIA", snoozed_at=before(hours=1), snooze_reason="On holiday")
     snoozed = DeskRow(GROWER, known, incident=an_incident(care=care))
     yield "home, snoozed", home(replace(quiet, rows=[snoozed]))
+    undecided = DeskRow(a_grower(owner="UJONAS"), broken_by(Cause.GROWER_MUST_ACT), a_consent(state=ConsentState.HELD))
+    yield "home, broken and to be decided", home(a_desk(rows=[undecided]))
     waits = a_desk(look=Look("all", Pile.WAITING), rows=[DeskRow(GROWER, consent=a_consent())])
     yield "home, waiting", home(waits)
     held = replace(waits, rows=[DeskRow(GROWER, consent=a_consent(state=ConsentState.HELD))])
@@ -1004,6 +1019,8 @@ def threads() -> Iterator[tuple[str, Shown]]:
     details: dict[NoteKind, dict[str, Any]] = {
         NoteKind.REASON_CHANGED: {"cause": Cause.SCOPE_MISSING, "missing_scopes": ["asPlanted:read"]},
         NoteKind.LINK_FAILED: {"trouble": "code-refused", "link_works": True},
+        NoteKind.ACCOUNT_HELD: {"trouble": "unfamiliar-account"},
+        NoteKind.ACCOUNT_DECIDED: {"used": True},
         NoteKind.SNOOZED: {"until": (NOW + timedelta(hours=4)).isoformat()},
         NoteKind.SNOOZE_OVER: {"person": "UJONAS"},
         NoteKind.CALLED: {"person": "UJONAS"},
@@ -1018,6 +1035,10 @@ def threads() -> Iterator[tuple[str, Shown]]:
         yield f"thread, recovered by {by}", messages.thread_reply([note], NOW, NAMES)
     failed = ThreadNote(NoteKind.LINK_FAILED, NOW, detail={"trouble": "leaf-refused"})
     yield "thread, link failed for good", messages.thread_reply([failed], NOW, NAMES)
+    for decider, replaced in (("UMARIA", False), ("UMARIA", True), ("", False)):
+        detail = {"used": False, "link_works": True, "replaced": replaced}
+        decided = ThreadNote(NoteKind.ACCOUNT_DECIDED, NOW, decider or None, detail)
+        yield f"thread, account not used, {decider}, {replaced}", messages.thread_reply([decided], NOW, NAMES)
     over = ThreadNote(NoteKind.SNOOZE_OVER, NOW, detail={"person": "UMARIA"})
     yield "thread, snooze over by itself", messages.thread_reply([over], NOW, NAMES)
     yield "thread, snooze over and nobody is left", messages.thread_reply([replace(over, detail={})], NOW, NAMES)

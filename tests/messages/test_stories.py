@@ -36,6 +36,7 @@ from storage.records import (
     LeafEvent,
     Role,
 )
+from tests.messages.gallery import consents
 from tests.messages.people import (
     FLOW,
     GROWER,
@@ -809,3 +810,35 @@ def test_a_form_is_filled_with_what_was_typed() -> None:
 def test_a_notice_to_the_operators_ends() -> None:
     assert "⚠️ This bot needs an operator" in seen(messages.operator_notice(a_notice(), NOW))
     assert "It lasted 3 h" in seen(messages.operator_notice(a_notice(over_at=NOW), NOW))
+
+
+@pytest.mark.parametrize(("state", "consent"), list(consents()), ids=lambda each: each if isinstance(each, str) else "")
+def test_card_status_table_and_home_say_the_same_of_who_must_act(state: str, consent: Consent) -> None:
+    grower, connection = a_grower(owner="UJONAS"), broken_by(Cause.GROWER_MUST_ACT)
+    card = messages.incident(a_card(grower=grower, connection=connection, consent=consent), NOW)
+    [who] = re.findall(r"Who must act: (.+)", seen(card))
+    status = messages.connection_status(a_report(connection, grower=grower, consent=consent), NOW)
+    assert f"Who must act: {who}" in seen(status)
+    home = messages.home(a_desk(rows=[DeskRow(grower, connection, consent)]), is_admin=False, now=NOW)
+    assert f"Who must act: {who}." in seen(home)
+    table = messages.overview(an_overview(needing_someone=[(grower, connection)], consents={grower.id: consent}), NOW)
+    in_words = "the grower’s owner" if state.startswith("held") else who
+    assert in_words in seen(table)
+
+
+def test_a_card_that_comes_and_goes_tells_of_the_link() -> None:
+    flapping = an_incident(flapping_since=before(hours=3))
+    card = a_card(incident=flapping, changes=6)
+    assert "your team, if it goes on" in seen(messages.incident(card, NOW))
+    sent = seen(messages.incident(replace(card, consent=a_consent()), NOW))
+    assert "not opened yet" in sent
+    assert "Who must act: the grower" in sent
+    assert "Next step: Wait for the grower" in sent
+    held = a_consent(state=ConsentState.HELD, trouble="other-account")
+    asked = messages.incident(replace(card, consent=held), NOW)
+    assert "Who must act: @UMARIA" in seen(asked)
+    assert action_ids(asked)[:2] == ["use-account", "refuse-account"]
+    done = a_consent(state=ConsentState.CONNECTED, finished_at=before(minutes=9))
+    works = seen(messages.incident(replace(card, consent=done, connection=a_connection()), NOW))
+    assert "Leaf is checking" not in works, "it has, and it works right now"
+    assert "your team, if it goes on" in works

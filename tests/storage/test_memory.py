@@ -312,14 +312,18 @@ async def test_the_consents_of_a_grower(database: Database) -> None:
     async with database.reading() as session:
         assert [each.id for each in await consents.open_of_grower(session, ADA.id)] == ["c2", "c1"]
         newest = await consents.latest_of_grower(session, ADA.id)
-        repairing = await consents.latest_for_incident(session, "i1")
-        assert await consents.latest_for_incident(session, "i2") is None
+        repairing = await consents.foremost_for_incident(session, "i1")
+        assert await consents.foremost_for_incident(session, "i2") is None
         assert await consents.waiting(session, NOON) == 1
         assert await consents.waiting(session, NOON + HOUR) == 0
         assert await consents.being_handed_over(session, ADA.id) is None
         assert await consents.sealed_refresh_token(session, "c1") == ("sealed", None, True)
     assert newest is not None
     assert repairing is not None
+    await write(database, lambda session: consents.move(session, "c1", ConsentState.OPEN, ConsentState.HELD))
+    async with database.reading() as session:
+        foremost = await consents.foremost_of(session, [ADA.id, "nobody"])
+    assert (newest.id, {of: each.id for of, each in foremost.items()}) == ("c2", {ADA.id: "c1"})
     assert (newest.id, repairing.id) == ("c2", "c2")
     await write(database, lambda session: consents.move(session, "c1", ConsentState.OPEN, ConsentState.DELIVERING))
     async with database.reading() as session:
