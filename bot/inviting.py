@@ -212,6 +212,12 @@ class Inviting:
         async with self._database.reading() as session:
             return await consents.working(session, self._clock(), grower_id=grower.id if grower else None)
 
+    async def held(self, grower: Grower) -> Consent | None:
+        """The approval of this grower about which somebody has to decide."""
+        async with self._database.reading() as session:
+            consent = await consents.foremost_of_grower(session, grower.id)
+        return consent if consent and consent.state is ConsentState.HELD else None
+
     async def get(self, consent_id: str) -> Consent:
         """Raises ConsentUnknown."""
         async with self._database.reading() as session:

@@ -22,15 +22,20 @@ async def invited(
     grower: Grower,
     *,
     even_if_healthy: bool,
+    even_if_held: bool = False,
     even_if_ill: bool = False,
     even_if_many: bool = False,
     again: bool = True,
     replace: bool = False,
 ) -> Reply:
-    """A consent link for the grower, unless there is no need for one, FieldView or Leaf could not take it now, or many
-    broke together and the team looks into that first; not `again` when there is one of just now.
+    """A consent link for the grower, unless an approval waits for a decision, there is no need for a link, FieldView or
+    Leaf could not take it now, or many broke together and the team looks into that first; not `again` when there is one
+    of just now.
     """
     request.about(grower)
+    if not even_if_held and (held := await bot.inviting.held(grower)):
+        waits = messages.decision_waits(held, grower, bot.clock())
+        return Reply(waits, replace=replace, detail={"link": "undecided"})
     connection = await bot.health.connection(grower)
     if connection and connection.status is CredentialStatus.HEALTHY and not even_if_healthy:
         already = messages.already_connected(grower, connection, bot.clock())

@@ -42,7 +42,7 @@ from bot.messages.home import answer_modal, closed_home, home
 from bot.messages.incidents import incident
 from bot.messages.invitations import already_connected, chosen_language, invitation
 from bot.messages.letters import invitation_dm, invitation_dm_closed, reminder
-from bot.messages.links import account_decided, link_just_sent, link_taken_back, links, renewal_asked
+from bot.messages.links import account_decided, decision_waits, link_just_sent, link_taken_back, links, renewal_asked
 from bot.messages.ownership import (
     escalation_ended,
     escalation_set,
@@ -113,6 +113,7 @@ __all__ = [
     "consent_outcome",
     "crash",
     "create_grower_modal",
+    "decision_waits",
     "digest",
     "disconnect_cancelled",
     "disconnect_modal",

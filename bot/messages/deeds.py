@@ -204,6 +204,8 @@ def _asked(whom: str, detail: Detail) -> str:
         return f"asked to connect {whom}, who had just got a link"
     if detail.get("link") == "not needed":
         return f"asked to connect {whom}, who is connected already"
+    if detail.get("link") == "undecided":
+        return f"was told, before asking {whom}, that an approval waits for a decision"
     if detail.get("link") == "held back":
         return f"was warned before asking {whom}: FieldView or Leaf was ill"
     if detail.get("to"):

@@ -39,7 +39,7 @@ def links(
         # Of one grower the line above has said which.
         below = told_apart((known or {}).get(consent.grower_id)) if grower is None else None
         lines = (f"*{escape(consent.grower_name)}*", below)
-        blocks += [section(*lines, standing(consent, now)), _buttons(consent)]
+        blocks += [section(*lines, standing(consent, now, (known or {}).get(consent.grower_id))), _buttons(consent)]
     if len(open_links) > LISTED:
         blocks += _turning(len(open_links), grower, page)
     return Message(f"{head}.", tuple(blocks))
@@ -70,13 +70,33 @@ def link_just_sent(consent: Consent, now: datetime, grower: Grower | None = None
     name = called(grower, consent.grower_name)
     head = f"{name} has a {link_name(consent)} already, so I made no second one."
     blocks = (
-        section(f"*{head}*", standing(consent, now)),
+        section(f"*{head}*", standing(consent, now, grower)),
         actions(
             button("Show me the link", "show-link", consent.id) if consent.state is ConsentState.OPEN else None,
             button("Make a new one anyway", "renew-link", consent.id),
         ),
     )
     return Message(f"{head} {asked} was first.", blocks)
+
+
+def decision_waits(held: Consent, grower: Grower, now: datetime) -> Message:
+    """Before a link is sent to a grower who has agreed already, with an account that somebody has to confirm."""
+    what = "waits for a decision"
+    then = (
+        "A new link does not answer that: the approval stays until somebody decides, or the grower connects through "
+        "the new link. I sent none."
+    )
+    blocks = (
+        section(
+            f"🟠 *An approval of {escape(grower.name)} {what}.*", told_apart(grower), standing(held, now, grower), then
+        ),
+        actions(
+            *decision(held),
+            button("Send it anyway", "send-link-anyway", grower.id),
+            button("Show status", "show-status", grower.id),
+        ),
+    )
+    return Message(f"An approval of {called(grower)} {what}. I sent no link.", blocks)
 
 
 def link_taken_back(consent: Consent, grower: Grower | None = None) -> Message:

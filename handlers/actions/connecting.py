@@ -23,9 +23,18 @@ async def connect_anyway(click: Click, bot: Bot) -> Reply:
 
 
 async def send_link_anyway(click: Click, bot: Bot) -> Reply:
-    """FieldView or Leaf is ill, or many broke together, and the grower shall be asked all the same."""
-    grower, replace = await bot.directory.by_id(click.value), click.is_ephemeral
-    return await invited(bot, click, grower, even_if_healthy=True, even_if_ill=True, even_if_many=True, replace=replace)
+    """Whatever stood in the way, which whoever presses has read: the grower shall be asked all the same."""
+    grower = await bot.directory.by_id(click.value)
+    return await invited(
+        bot,
+        click,
+        grower,
+        even_if_healthy=True,
+        even_if_held=True,
+        even_if_ill=True,
+        even_if_many=True,
+        replace=click.is_ephemeral,
+    )
 
 
 async def ask_whom(click: Click, bot: Bot) -> Reply:

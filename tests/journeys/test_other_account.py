@@ -595,6 +595,32 @@ async def test_the_owner_decides_on_the_card_though_a_colleague_sent_the_link(st
     assert "Grace Okafor says that this FieldView account is right." in told
 
 
+async def test_before_another_link_goes_out_the_question_is_put_again(stage: Stage) -> None:
+    card, _ = await linus_is_answered_with_bob(stage)
+    stage.world.clock.advance(timedelta(minutes=20))
+    status = await stage.types("/fieldview status Ada Lovelace Farms", stage.linus)
+    for answer in (
+        await stage.presses(status, "send-link", stage.linus),
+        await stage.types("/fieldview connect Ada Lovelace Farms", stage.linus),
+    ):
+        assert "An approval of Ada Lovelace Farms waits for a decision. I sent no link." in answer.text
+        assert {"use-account", "refuse-account", "send-link-anyway"} <= set(buttons_of(answer))
+    assert len(await stage.dm(stage.ada, 2)) == 2, "she got nothing new"
+    await stage.presses(answer, "send-link-anyway", stage.linus)
+    [*_, newest] = await stage.dm(stage.ada, 3)
+    await stage.delivered()
+    assert "use-account" in buttons_of(card), "the question is still open, and is not forgotten"
+    await stage.presses(card, "refuse-account", stage.linus)
+    await stage.delivered()
+    assert "not opened yet" in text_of(card)
+    told = [reply.text for reply in stage.world.slack.thread(card)]
+    assert "Linus Berg refused this FieldView account" in told[-1]
+    assert "A newer link has taken its place" in told[-1]
+    async with browser(stage) as ada:
+        await ada.consents(link_in(newest))
+    await stage.until_status(ADA, "healthy")
+
+
 async def satos_stranger(stage: Stage, account: str = BOB) -> None:
     """Leaf had the Satos' connection before the bot came, so no account is on record; their link is used with this."""
     stage.world.fieldview.add_account(account, "Bob", "Stranger")

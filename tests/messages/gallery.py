@@ -449,6 +449,7 @@ def links() -> Iterator[tuple[str, Shown]]:
     yield "account refused, link replaced", messages.account_decided(replaced, used=False)
     held = a_consent(state=ConsentState.HELD, trouble="other-account", account_email="bob@elsewhere.example")
     yield "account changed since", messages.problem(OtherAccountHeld(held))
+    yield "a decision waits", messages.decision_waits(held, a_grower(owner="UMARIA"), NOW)
     theirs = a_grower(owner="UJONAS")
     yield "incident, an account for its owner to decide", messages.incident(a_card(grower=theirs, consent=held), NOW)
     yield "outcome, held, asked of two", messages.consent_outcome(held, NOW, a_connection(), grower=theirs)
@@ -651,6 +652,7 @@ def stories() -> Iterator[tuple[str, Shown]]:
         ),
         an_entry("storm", target=None, target_name=None),
         an_entry(detail='{"link": "held back"}'),
+        an_entry(detail='{"link": "undecided"}'),
         an_entry("bulk-abandoned", actor="job:bulk", target=None, target_name=None, detail='{"why": "left or guest"}'),
         an_entry("bulk-abandoned", actor="job:bulk", target=None, target_name=None, detail='{"why": "role lost"}'),
         an_entry("create-grower"),

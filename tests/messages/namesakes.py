@@ -107,6 +107,7 @@ NAMING: Mapping[str, Callable[[Grower], Any]] = {
     "links of one": lambda g: messages.links([], g, NOW),
     "links of one, two of them": lambda g: messages.links([of(g), of(g)], g, NOW, {g.id: g}),
     "link just sent": lambda g: messages.link_just_sent(of(g), NOW, g),
+    "a decision waits": lambda g: messages.decision_waits(of(g, state=ConsentState.HELD), g, NOW),
     "link taken back": lambda g: messages.link_taken_back(of(g, state=ConsentState.REVOKED), g),
     "new link asked for": lambda g: messages.renewal_asked(of(g), of(g), NOW, g),
     "account used": lambda g: messages.account_decided(of(g), g, used=True),
