@@ -21,7 +21,7 @@ from bot.storms import Storms
 from bot.subscribing import Subscribing
 from storage import consents, growers, handovers, incidents, outbox, owners
 from storage.database import Database
-from storage.records import AnnouncementKind, Grower, Handover, Moved
+from storage.records import AnnouncementKind, ConsentState, Grower, Handover, Moved
 
 HANDOVER_USAGE = "/fieldview handover @from @to"
 
@@ -151,6 +151,10 @@ class Ownership:
             await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id, prompt=True)
             if incident.told_at is not None and grower.owner != before.owner:
                 self._storms.moved(session, incident.id)
+        held = [each for each in await consents.open_of_grower(session, grower.id) if each.state is ConsentState.HELD]
+        for consent in held:
+            # Those who are asked about its account read who looks after the grower.
+            await self._announcer.has_news(session, AnnouncementKind.CONSENT_OUTCOME, consent.id)
         was = {"owner": before.owner, "channel": before.channel}
         now = {"owner": grower.owner, "channel": grower.channel}
         await self._journal.done(session, deed, grower, before=was, after=now)

@@ -595,6 +595,16 @@ async def test_the_owner_decides_on_the_card_though_a_colleague_sent_the_link(st
     assert "Grace Okafor says that this FieldView account is right." in told
 
 
+async def test_who_is_asked_reads_who_looks_after_the_grower_since(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await linus_is_answered_with_bob(stage)
+    [asking] = [message for message in await stage.dm(stage.linus) if "use-account" in buttons_of(message)]
+    assert f"<@{stage.grace}> looks after this grower" in text_of(asking)
+    await stage.types("/fieldview owner Ada Lovelace Farms @linus", stage.linus)
+    await stage.delivered()
+    assert "looks after this grower" not in text_of(asking), "it is Linus alone who is asked now"
+
+
 async def test_before_another_link_goes_out_the_question_is_put_again(stage: Stage) -> None:
     card, _ = await linus_is_answered_with_bob(stage)
     stage.world.clock.advance(timedelta(minutes=20))
