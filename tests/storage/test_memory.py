@@ -323,6 +323,7 @@ async def test_the_consents_of_a_grower(database: Database) -> None:
     await write(database, lambda session: consents.move(session, "c1", ConsentState.OPEN, ConsentState.HELD))
     async with database.reading() as session:
         foremost = await consents.foremost_of(session, [ADA.id, "nobody"])
+    await write(database, lambda session: consents.move(session, "c1", ConsentState.HELD, ConsentState.OPEN))
     assert (newest.id, {of: each.id for of, each in foremost.items()}) == ("c2", {ADA.id: "c1"})
     assert (newest.id, repairing.id) == ("c2", "c2")
     await write(database, lambda session: consents.move(session, "c1", ConsentState.OPEN, ConsentState.DELIVERING))
