@@ -39,6 +39,9 @@ EDITS_APART = 3.0
 UNFIT = {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"}
 """Slack's words for a message that it will show nowhere as it is; its plain text it may."""
 
+JOINERS_WAIT = 60
+"""So many times as far apart are replies that call the owners of who joined a storm: three minutes."""
+
 BUSY = 2.0
 """Seconds after which a message that somebody else is delivering is looked at again."""
 
@@ -143,15 +146,16 @@ class Announcer:
         at_end(session, (OUTBOX_RANK, kind, subject), want_update)
 
     async def note_in_threads(
-        self, session: AsyncSession, kind: AnnouncementKind, subject: str, note: ThreadNote
+        self, session: AsyncSession, kind: AnnouncementKind, subject: str, note: ThreadNote, *, if_read: bool = False
     ) -> None:
         """Owe a reply in the thread of every message about the subject, without broadcast.
 
-        It is told once the message itself is up to date; where that message is gone, nowhere.
+        It is told once the message itself is up to date; where that message is gone, nowhere. `if_read`: nor where it
+        is not written yet.
         """
 
         async def want() -> None:
-            channels = await outbox.lock_channels(session, kind, subject)
+            channels = await outbox.lock_channels(session, kind, subject, if_read=if_read)
             if not channels:
                 return
             number = await thread_notes.add(session, kind, subject, note)
@@ -181,7 +185,7 @@ class Announcer:
         if await self._waits_for_its_parent(announcement_id):
             return None
         while owed := await self._claimed(announcement_id, claimant):
-            if wait := self._more_may_follow(owed):
+            if wait := await self._more_may_follow(owed):
                 async with self._database.transaction() as session:
                     await outbox.put_off(session, owed.id)
                 return wait
@@ -263,11 +267,25 @@ class Announcer:
             parent = await outbox.above(session, owed)
         return parent is not None and parent.is_owed
 
-    def _more_may_follow(self, owed: Announcement) -> float:
+    async def _more_may_follow(self, owed: Announcement) -> float:
         """The seconds until this edit may be shown; 0 for a first post, for what must not wait, and after a pause."""
+        if owed.kind is AnnouncementKind.THREAD and (wait := await self._more_may_join(owed)):
+            return wait
         if owed.shown_at is None or not owed.ts or owed.shown < owed.prompt:
             return 0.0
         return max(0.0, (owed.shown_at + self._edits_apart - self._clock()).total_seconds())
+
+    async def _more_may_join(self, owed: Announcement) -> float:
+        """The seconds until a reply may tell who joined a storm, after its message and after the reply before."""
+        async with self._database.reading() as session:
+            parent = await outbox.above(session, owed)
+            if parent is None or parent.kind is not AnnouncementKind.STORM:
+                return 0.0
+            notes = await thread_notes.between(session, parent.kind, parent.subject, owed.shown, owed.wanted)
+        told_at = max(filter(None, (parent.attempted_at, owed.shown_at)), default=None)
+        if told_at is None or any(note.what is not NoteKind.JOINED for note in notes):
+            return 0.0
+        return max(0.0, (told_at + self._edits_apart * JOINERS_WAIT - self._clock()).total_seconds())
 
     async def _show(self, owed: Announcement) -> bool:
         await self._read_by_us_alone(owed.posted_channel or owed.channel)

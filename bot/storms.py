@@ -14,13 +14,13 @@ from bot.journal import Journal
 from bot.reports import StormList
 from storage import consents, incidents, storms
 from storage.database import Database, at_end
-from storage.records import AnnouncementKind, Grower, Storm, StormKind
+from storage.records import AnnouncementKind, Grower, NoteKind, Storm, StormKind, ThreadNote
 
 SIZE = 5
 """So many growers at once are a storm."""
 
 WINDOW = timedelta(minutes=10)
-"""How close together they are one storm, and how long after the last one another joins it."""
+"""How close together they are one storm, and how long after the last one another joins it unless it is over."""
 
 ONE_ILLNESS = timedelta(hours=1)
 """A provider that falls ill again so soon is still ill: the same message says so."""
@@ -98,11 +98,8 @@ class Storms:
     async def _gather(self, session: AsyncSession, new: Mapping[str, str | None]) -> None:
         now = self._clock()
         storm = await storms.latest(session, StormKind.GROWERS)
-        if storm is not None and storm.last_at >= now - WINDOW:
-            await storms.join(session, storm.id, new)
-            await storms.note(session, storm.id, last_at=now, over_at=None)
-            await self._announcer.has_news(session, AnnouncementKind.STORM, storm.id)
-            await self._announcer.to_newcomers(session, AnnouncementKind.STORM, storm.id, *new.values())
+        if storm is not None and storm.over_at is None and storm.last_at >= now - WINDOW:
+            await self._join(session, storm, new)
             return
         loose = await storms.loose(session, now - WINDOW)
         if len(loose) < self._size:
@@ -116,6 +113,17 @@ class Storms:
                 # Its card came first: from now on it says that it is one of many.
                 await self._announcer.has_news(session, AnnouncementKind.INCIDENT, each.incident_id)
         await self._announce(session, storm, *{each.channel for each in loose})
+
+    async def _join(self, session: AsyncSession, storm: Storm, new: Mapping[str, str | None]) -> None:
+        """The message counts them, and as Slack notifies of no edit, a reply below it calls those who own them."""
+        now = self._clock()
+        await storms.join(session, storm.id, new)
+        await storms.note(session, storm.id, last_at=now)
+        await self._announcer.has_news(session, AnnouncementKind.STORM, storm.id)
+        detail = {"growers": len(new), "people": await storms.owners(session, new)}
+        note = ThreadNote(NoteKind.JOINED, now, detail=detail)
+        await self._announcer.note_in_threads(session, AnnouncementKind.STORM, storm.id, note, if_read=True)
+        await self._announcer.to_newcomers(session, AnnouncementKind.STORM, storm.id, *new.values())
 
     async def _look_whether_over(self, session: AsyncSession, storm_id: str) -> None:
         storm = await storms.get(session, storm_id)

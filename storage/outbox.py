@@ -78,9 +78,15 @@ def thread_subject(kind: AnnouncementKind, subject: str) -> str:
     return f"{kind}:{subject}"
 
 
-async def lock_channels(session: AsyncSession, kind: AnnouncementKind, subject: str) -> list[str]:
-    """The channels that have, or are owed, a message about the subject; nobody changes them until the commit."""
-    return [row.channel for row in await _locked(session, kind, subject)]
+async def lock_channels(
+    session: AsyncSession, kind: AnnouncementKind, subject: str, *, if_read: bool = False
+) -> list[str]:
+    """The channels that have, or are owed, a message about the subject; nobody changes them until the commit.
+
+    `if_read`: without those whose first message is still to be written, and then tells of everything anyway.
+    """
+    rows = await _locked(session, kind, subject)
+    return [row.channel for row in rows if not if_read or row.shown or row.claimed_by is not None]
 
 
 async def _locked(session: AsyncSession, kind: AnnouncementKind, subject: str) -> list[AnnouncementRow]:

@@ -68,6 +68,18 @@ async def join(session: AsyncSession, storm_id: str, incident_ids: Iterable[str]
         await session.execute(insert(session, StormIncidentRow).values(rows).on_conflict_do_nothing())
 
 
+async def owners(session: AsyncSession, incident_ids: Iterable[str]) -> list[str]:
+    """Who looks after the growers of these incidents, whoever has most of them first."""
+    query = (
+        select(GrowerRow.owner, func.count())
+        .join(IncidentRow, IncidentRow.grower_id == GrowerRow.id)
+        .where(IncidentRow.id.in_(list(incident_ids)), GrowerRow.owner.is_not(None))
+        .group_by(GrowerRow.owner)
+        .order_by(func.count().desc(), GrowerRow.owner)
+    )
+    return [owner for owner, _ in await session.execute(query) if owner]
+
+
 async def of_incident(session: AsyncSession, incident_id: str) -> str | None:
     """The storm that this incident is a part of."""
     return await session.scalar(select(StormIncidentRow.storm_id).where(StormIncidentRow.incident_id == incident_id))

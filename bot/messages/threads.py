@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,9 +21,21 @@ def thread_reply(notes: Sequence[ThreadNote], now: datetime, names: Mapping[str,
 
     `names` says what whoever did it is called: a mention would notify them of their own click.
     """
+    notes = _all_who_joined(notes)
     timed = len(notes) > 1 or now - notes[0].at > 5 * MINUTE
     lines = [f"{moment(note.at)}: {_told(note, names)}" if timed else _told(note, names) for note in notes]
     return Message(_told(notes[-1], names, moment=in_utc), (section(*lines),))
+
+
+def _all_who_joined(notes: Sequence[ThreadNote]) -> Sequence[ThreadNote]:
+    """Those who joined a storm one by one, together and as the last of them did."""
+    joined = [note for note in notes if note.what is NoteKind.JOINED]
+    if len(joined) < 2:
+        return notes
+    people = list(dict.fromkeys(person for note in joined for person in note.detail.get("people") or ()))
+    together = {"growers": sum(int(note.detail["growers"]) for note in joined), "people": people}
+    others = [note for note in notes if note.what is not NoteKind.JOINED or note is joined[-1]]
+    return [replace(note, detail=together) if note is joined[-1] else note for note in others]
 
 
 def _told(note: ThreadNote, names: Mapping[str, str], *, moment: Callable[[datetime], str] = moment) -> str:
@@ -66,6 +79,9 @@ def _told(note: ThreadNote, names: Mapping[str, str], *, moment: Callable[[datet
             return f"It changed {count(int(detail.get('changes', 0)), 'time')} in the last 6 hours. {state}"
         case NoteKind.RECOVERED:
             return _recovered(detail)
+        case NoteKind.JOINED:
+            more = f"{count(int(detail['growers']), 'more grower')} came onto this list."
+            return f"{_call(detail.get('people') or ())}{more} “Show the list” names everybody."
 
 
 def _decided(by: str | None, detail: Mapping[str, Any]) -> str:
@@ -92,9 +108,12 @@ def _called_together(number: int, days: int, people: Sequence[str]) -> str:
     one = number == 1
     broken = f"{count(number, 'grower')} of this list still {'does' if one else 'do'} not work"
     ends = f"A link for {'that one' if one else 'each'}, from “Show the list”, ends these reminders."
-    whose = f"{listing([mention(person) for person in people[:CALLED]])}: " if people else ""
     taken = f"nobody has taken {'it' if one else 'them'} up"
-    return f"{whose}{broken}, {count(days, 'day')} after this began, and {taken}. {ends}"
+    return f"{_call(people)}{broken}, {count(days, 'day')} after this began, and {taken}. {ends}"
+
+
+def _call(people: Sequence[str]) -> str:
+    return f"{listing([mention(person) for person in people[:CALLED]])}: " if people else ""
 
 
 def _recovered(detail: Mapping[str, Any]) -> str:

@@ -85,6 +85,7 @@ class NoteKind(StrEnum):
     SNOOZE_OVER = "snooze-over"
     CALLED = "called"
     RECOVERED = "recovered"
+    JOINED = "joined"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 
 import pytest
@@ -42,6 +42,13 @@ async def growers_of(watch: Watch, number: int) -> list[LeafUser]:
 def all_say(watch: Watch, users: Sequence[LeafUser], status: str) -> None:
     for user in users:
         watch.world.leaf.set_status(user, status)
+
+
+async def owned(watch: Watch, whose: Mapping[str, str]) -> None:
+    """Colleagues look after growers, by the grower's id."""
+    async with watch.database.transaction() as session:
+        for grower_id, person in whose.items():
+            await owners.give(session, grower_id, person)
 
 
 # Breaking together
@@ -205,9 +212,7 @@ async def test_the_cards_that_came_first_say_who_must_act_as_the_storm_does(watc
 async def test_whose_growers_they_are_is_called_when_it_begins(alone: Watch) -> None:
     users = await growers_of(alone, 17)
     people = [f"UOWNER{number:02}" for number in range(12)]
-    async with alone.database.transaction() as session:
-        for user, person in zip(users, [*people, people[3]], strict=False):
-            await owners.give(session, user.id, person)
+    await owned(alone, {user.id: person for user, person in zip(users, [*people, people[3]], strict=False)})
     all_say(alone, users, "UNAUTHENTICATED")
     await alone.settles()
     [storm] = alone.posts()
@@ -216,6 +221,74 @@ async def test_whose_growers_they_are_is_called_when_it_begins(alone: Watch) -> 
     all_say(alone, users, "OK")
     await alone.settles()
     assert "<@" not in text_of(storm), "nobody is called for what is over"
+
+
+async def test_who_joins_later_is_called_below_the_message_in_one_reply_every_few_minutes(watch: Watch) -> None:
+    users = await growers_of(watch, 11)
+    await owned(watch, {users[number].id: f"UOWNER{number}" for number in (5, 7, 8, 9)})
+    watch.announcer._edits_apart = timedelta(seconds=3)
+    all_say(watch, users[:6], "UNAUTHENTICATED")
+    await watch.settles()
+    [storm] = watch.posts()
+
+    def replies() -> list[str]:
+        return [reply.text for reply in watch.world.slack.thread(storm)]
+
+    async def minutes_pass(number: int) -> None:
+        watch.world.clock.advance(timedelta(minutes=number))
+        await watch.delivers_again()
+
+    all_say(watch, users[6:7], "UNAUTHENTICATED")
+    await watch.settles()
+    all_say(watch, users[7:9], "UNAUTHENTICATED")
+    await watch.settles()
+    assert replies() == [], "the message is only just told"
+    await minutes_pass(4)
+    assert replies() == [
+        "<@UOWNER7> and <@UOWNER8>: 3 more growers came onto this list. “Show the list” names everybody."
+    ]
+    all_say(watch, users[9:10], "UNAUTHENTICATED")
+    await watch.settles()
+    await minutes_pass(1)
+    all_say(watch, users[10:], "UNAUTHENTICATED")
+    await watch.settles()
+    await minutes_pass(1)
+    assert len(replies()) == 1
+    await minutes_pass(2)
+    assert replies()[1:] == ["<@UOWNER9>: 2 more growers came onto this list. “Show the list” names everybody."]
+    assert "11 growers" in text_of(storm)
+    assert (watch.posts(), len(watch.posts(watch.alerts))) == ([storm], 1)
+
+
+async def test_who_joins_before_the_message_is_written_is_in_it_and_needs_no_reply(alone: Watch) -> None:
+    users = await growers_of(alone, 7)
+    all_say(alone, users[:6], "UNAUTHENTICATED")
+    await alone.sweeps()
+    all_say(alone, users[6:], "UNAUTHENTICATED")
+    await alone.settles()
+    [storm] = alone.posts()
+    assert "7 growers" in storm.versions[0].text
+    assert alone.world.slack.thread(storm) == []
+
+
+async def test_who_breaks_after_the_all_clear_has_a_card_and_many_have_a_message(watch: Watch) -> None:
+    users = await growers_of(watch, 12)
+    all_say(watch, users[:6], "UNAUTHENTICATED")
+    await watch.settles()
+    all_say(watch, users[:6], "OK")
+    await watch.settles()
+    [storm] = watch.posts()
+    watch.world.clock.advance(timedelta(minutes=2))
+    all_say(watch, users[6:7], "UNAUTHENTICATED")
+    await watch.settles()
+    assert "works again for all 6 growers" in text_of(storm)
+    _, card = watch.posts()
+    assert users[6].name in text_of(card)
+    all_say(watch, users[7:], "UNAUTHENTICATED")
+    await watch.settles()
+    *_, another = watch.posts()
+    assert "6 growers at once" in another.text
+    assert len(watch.posts()) == len(watch.posts(watch.alerts)) == 3
 
 
 async def test_nobody_need_act_while_fieldview_itself_is_ill(alone: Watch) -> None:

@@ -1028,6 +1028,7 @@ def threads() -> Iterator[tuple[str, Shown]]:
         NoteKind.CALLED: {"person": "UJONAS"},
         NoteKind.FLAPPED: {"changes": 4},
         NoteKind.RECOVERED: {"by": "repair", "seconds": 7500},
+        NoteKind.JOINED: {"growers": 1, "people": ["UJONAS"]},
     }
     notes = [ThreadNote(what, NOW, "UMARIA", details.get(what, {})) for what in NoteKind]
     for note in notes:
@@ -1059,6 +1060,8 @@ def threads() -> Iterator[tuple[str, Shown]]:
     for number, people in ((7, ("UMARIA", "UJONAS")), (1, ())):
         together = ThreadNote(NoteKind.CALLED, NOW, detail={"growers": number, "days": 7, "people": people})
         yield f"thread below a storm, nobody for a week, {number}", messages.thread_reply([together], NOW, NAMES)
+    joined = [ThreadNote(NoteKind.JOINED, NOW, detail={"growers": 2, "people": [who]}) for who in ("UMARIA", "UJONAS")]
+    yield "thread below a storm, many joined it", messages.thread_reply(joined, NOW, NAMES)
     yield "thread, several at once", messages.thread_reply(notes, NOW, NAMES)
 
 
