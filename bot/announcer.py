@@ -273,7 +273,7 @@ class Announcer:
             return wait
         if owed.shown_at is None or not owed.ts or owed.shown < owed.prompt:
             return 0.0
-        return max(0.0, (owed.shown_at + self._edits_apart - self._clock()).total_seconds())
+        return self._left_of(self._edits_apart, owed.shown_at)
 
     async def _more_may_join(self, owed: Announcement) -> float:
         """The seconds until a reply may tell who joined a storm, after its message and after the reply before."""
@@ -285,7 +285,12 @@ class Announcer:
         told_at = max(filter(None, (parent.attempted_at, owed.shown_at)), default=None)
         if told_at is None or any(note.what is not NoteKind.JOINED for note in notes):
             return 0.0
-        return max(0.0, (told_at + self._edits_apart * JOINERS_WAIT - self._clock()).total_seconds())
+        return self._left_of(self._edits_apart * JOINERS_WAIT, told_at)
+
+    def _left_of(self, span: timedelta, since: datetime) -> float:
+        """In seconds. What is in the future was written down before the clock was set back: that is long past."""
+        passed = self._clock() - since
+        return max(0.0, (span - passed).total_seconds()) if passed >= timedelta() else 0.0
 
     async def _show(self, owed: Announcement) -> bool:
         await self._read_by_us_alone(owed.posted_channel or owed.channel)

@@ -87,7 +87,8 @@ class Storms:
             await self._gather(session, news.new)
         for storm_id in await storms.of_incidents(session, news.changed):
             await self._look_whether_over(session, storm_id)
-            if await storms.count_ended(session, storm_id) <= len(news.changed):
+            working = await storms.count_growers(session, storm_id) - await storms.count_broken(session, storm_id)
+            if working <= len(news.changed):
                 # The first of them work again: what the cards of the others say is no longer so.
                 await self._tell_the_cards(session, storm_id)
         for incident_id in news.moved:
@@ -97,11 +98,11 @@ class Storms:
 
     async def _gather(self, session: AsyncSession, new: Mapping[str, str | None]) -> None:
         now = self._clock()
-        storm = await storms.latest(session, StormKind.GROWERS)
-        if storm is not None and storm.over_at is None and storm.last_at >= now - WINDOW:
+        storm = await storms.growing(session, now, WINDOW)
+        if storm is not None:
             await self._join(session, storm, new)
             return
-        loose = await storms.loose(session, now - WINDOW)
+        loose = await storms.loose(session, now, WINDOW)
         if len(loose) < self._size:
             for incident_id, channel in new.items():
                 await self._announcer.to_channels(session, AnnouncementKind.INCIDENT, incident_id, channel)
@@ -116,9 +117,14 @@ class Storms:
 
     async def _join(self, session: AsyncSession, storm: Storm, new: Mapping[str, str | None]) -> None:
         """The message counts them, and as Slack notifies of no edit, a reply below it calls those who own them."""
-        now = self._clock()
+        now, before = self._clock(), await storms.count_growers(session, storm.id)
         await storms.join(session, storm.id, new)
-        await storms.note(session, storm.id, last_at=now)
+        joined = await storms.count_growers(session, storm.id) - before
+        if joined:
+            # Whoever comes and goes keeps it open for nobody.
+            await storms.note(session, storm.id, last_at=now)
+        if joined < len(new):
+            await self._tell_the_cards(session, storm.id)
         await self._announcer.has_news(session, AnnouncementKind.STORM, storm.id)
         detail = {"growers": len(new), "people": await storms.owners(session, new)}
         note = ThreadNote(NoteKind.JOINED, now, detail=detail)
@@ -140,8 +146,8 @@ class Storms:
         now = self._clock()
         async with self._database.transaction() as session:
             await storms.lock(session)
-            storm = await storms.latest(session, kind)
-            if storm is None or (storm.over_at is not None and storm.over_at < now - ONE_ILLNESS):
+            storm = await storms.latest(session, kind, now, ONE_ILLNESS)
+            if storm is None:
                 storm = await storms.begin(session, kind, now, now)
                 await storms.note(session, storm.id, growers=growers)
                 await self._tell_the_broken(session)
@@ -161,7 +167,7 @@ class Storms:
                 return
         async with self._database.transaction() as session:
             await storms.lock(session)
-            storm = await storms.latest(session, kind)
+            storm = await storms.latest(session, kind, self._clock(), ONE_ILLNESS)
             if storm is not None and storm.over_at is None:
                 await self._end(session, storm)
                 await self._tell_the_broken(session)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import ColumnElement, Select, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from storage import growers
 from storage.records import Affected, AnnouncementKind, Cause, CredentialStatus, Storm, StormKind, StormTally
@@ -43,12 +44,32 @@ async def get(session: AsyncSession, storm_id: str) -> Storm | None:
     return row.to_record() if row else None
 
 
-async def latest(session: AsyncSession, kind: StormKind) -> Storm | None:
-    """The storm of this kind that was in motion last, over or not."""
-    row = await session.scalar(
-        select(StormRow).where(StormRow.kind == kind).order_by(StormRow.last_at.desc(), StormRow.id).limit(1)
+async def growing(session: AsyncSession, now: datetime, within: timedelta) -> Storm | None:
+    """The storm of growers that is not over and grew last, so long ago at most."""
+    open_to_more = (
+        StormRow.kind == StormKind.GROWERS,
+        StormRow.over_at.is_(None),
+        _near(StormRow.last_at, now, within),
     )
+    return await _last(session, *open_to_more)
+
+
+async def latest(session: AsyncSession, kind: StormKind, now: datetime, within: timedelta) -> Storm | None:
+    """The storm of this kind that was in motion last and is not over, or has not been for longer than that."""
+    return await _last(
+        session, StormRow.kind == kind, or_(StormRow.over_at.is_(None), _near(StormRow.over_at, now, within))
+    )
+
+
+async def _last(session: AsyncSession, *of: ColumnElement[bool]) -> Storm | None:
+    query = select(StormRow).where(*of).order_by(StormRow.over_at.is_not(None), StormRow.last_at.desc(), StormRow.id)
+    row = await session.scalar(query.limit(1))
     return row.to_record() if row else None
+
+
+def _near(moment: InstrumentedAttribute[Any], now: datetime, within: timedelta) -> ColumnElement[bool]:
+    """No longer ago; what is further ahead was written down before the clock was set back, and is long past."""
+    return moment.between(now - within, now + within)
 
 
 async def standing(session: AsyncSession) -> list[Storm]:
@@ -100,14 +121,14 @@ class Loose:
     channel: str | None
 
 
-async def loose(session: AsyncSession, told_since: datetime) -> list[Loose]:
-    """Open incidents told since then that are no part of a storm."""
+async def loose(session: AsyncSession, now: datetime, within: timedelta) -> list[Loose]:
+    """Open incidents told no longer ago than that which are no part of a storm."""
     query = (
         select(IncidentRow.id, IncidentRow.opened_at, GrowerRow.channel)
         .join(GrowerRow, GrowerRow.id == IncidentRow.grower_id)
         .outerjoin(StormIncidentRow, StormIncidentRow.incident_id == IncidentRow.id)
         .where(
-            IncidentRow.told_at >= told_since,
+            _near(IncidentRow.told_at, now, within),
             IncidentRow.recovered_at.is_(None),
             StormIncidentRow.incident_id.is_(None),
         )
@@ -120,11 +141,12 @@ async def count_broken(session: AsyncSession, storm_id: str) -> int:
     return await session.scalar(_broken(storm_id, func.count())) or 0
 
 
-async def count_ended(session: AsyncSession, storm_id: str) -> int:
-    """How many of the storm's incidents are over."""
-    members = select(StormIncidentRow.incident_id).where(StormIncidentRow.storm_id == storm_id)
-    over = select(func.count()).where(IncidentRow.id.in_(members), IncidentRow.recovered_at.is_not(None))
-    return await session.scalar(over) or 0
+async def count_growers(session: AsyncSession, storm_id: str) -> int:
+    """How many growers the storm has, whoever came and went counted once."""
+    query = select(func.count(IncidentRow.grower_id.distinct())).join(
+        StormIncidentRow, StormIncidentRow.incident_id == IncidentRow.id
+    )
+    return await session.scalar(query.where(StormIncidentRow.storm_id == storm_id)) or 0
 
 
 async def cards(session: AsyncSession, storm_id: str) -> list[str]:
@@ -146,14 +168,23 @@ async def tally(session: AsyncSession, storm: Storm, names: int) -> StormTally:
         left = await count_unavailable(session) if storm.kind is StormKind.FIELDVIEW else 0
         broken = {Cause.FIELDVIEW_DOWN: left} if left else {}
         return StormTally(storm.growers, broken, {}, await still_in(session, storm, limit=names))
-    members = select(IncidentRow.cause, IncidentRow.recovered_at.is_(None), IncidentRow.ended_by, func.count())
-    query = members.join(StormIncidentRow, StormIncidentRow.incident_id == IncidentRow.id).where(
-        StormIncidentRow.storm_id == storm.id
+    newest_first = (IncidentRow.recovered_at.is_not(None), IncidentRow.opened_at.desc(), IncidentRow.id)
+    last = (
+        select(
+            IncidentRow.cause,
+            IncidentRow.recovered_at.is_(None).label("is_open"),
+            IncidentRow.ended_by,
+            func.row_number().over(partition_by=IncidentRow.grower_id, order_by=newest_first).label("nth"),
+        )
+        .join(StormIncidentRow, StormIncidentRow.incident_id == IncidentRow.id)
+        .where(StormIncidentRow.storm_id == storm.id)
+        .subquery()
     )
     broken = {}
     ended: dict[str, int] = {}
     total = 0
-    groups = query.group_by(IncidentRow.cause, IncidentRow.recovered_at.is_(None), IncidentRow.ended_by)
+    of_each = select(last.c.cause, last.c.is_open, last.c.ended_by, func.count()).where(last.c.nth == 1)
+    groups = of_each.group_by(last.c.cause, last.c.is_open, last.c.ended_by)
     for cause, is_open, by, number in await session.execute(groups):
         total += number
         if is_open:

@@ -190,6 +190,17 @@ async def news(watch: Watch) -> None:
         await watch.announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id)
 
 
+async def test_no_edit_waits_for_a_day_to_come_when_the_clock_was_set_back(alone: Watch) -> None:
+    calm(alone)
+    alone.world.clock.advance(timedelta(days=1))
+    await broken(alone)
+    await alone.delivers()
+    await news(alone)
+    alone.world.clock.set_back(timedelta(days=1))
+    assert await alone.delivers() == [None] * 2
+    assert [post.edits for post in (*alone.posts(), *alone.posts(alone.alerts))] == [1, 1]
+
+
 async def test_edits_in_a_row_become_one_and_the_last_of_them_is_shown(alone: Watch) -> None:
     announcer = calm(alone)
     await broken(alone)

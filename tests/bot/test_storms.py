@@ -291,6 +291,64 @@ async def test_who_breaks_after_the_all_clear_has_a_card_and_many_have_a_message
     assert len(watch.posts()) == len(watch.posts(watch.alerts)) == 3
 
 
+async def test_who_comes_and_goes_is_one_grower_of_the_storm_and_keeps_it_open_for_nobody(watch: Watch) -> None:
+    users = await growers_of(watch, 8)
+    all_say(watch, users[:1], "UNAUTHENTICATED")
+    await watch.settles()
+    all_say(watch, users[:6], "UNAUTHENTICATED")
+    await watch.settles()
+    card, storm = watch.posts()
+    for _ in range(2):
+        watch.world.clock.advance(timedelta(minutes=4))
+        all_say(watch, users[1:2], "OK")
+        await watch.settles()
+        assert "5 of 6 growers" in text_of(storm)
+        assert "Who must act:* the grower" in text_of(card)
+        all_say(watch, users[1:2], "UNAUTHENTICATED")
+        await watch.settles()
+        assert "FieldView stopped working for 6 growers at once" in storm.text
+        assert "Who must act:* your team, before any grower" in text_of(card)
+    watch.world.clock.advance(timedelta(minutes=4))
+    all_say(watch, users[6:7], "UNAUTHENTICATED")
+    await watch.settles()
+    *_, newest = watch.posts()
+    assert users[6].name in text_of(newest), "twelve minutes later is another matter"
+    all_say(watch, users[:7], "OK")
+    await watch.settles()
+    assert "works again for all 6 growers" in storm.text
+    assert "• 6 growers: Leaf found the connection working again by itself" in text_of(storm)
+
+
+async def test_a_storm_of_days_to_come_takes_nobody_in_when_the_clock_was_set_back(alone: Watch) -> None:
+    users = await growers_of(alone, 10)
+    alone.world.clock.advance(timedelta(days=2))
+    all_say(alone, users[:6], "UNAUTHENTICATED")
+    await alone.settles()
+    alone.world.clock.set_back(timedelta(days=2))
+    all_say(alone, users[6:7], "UNAUTHENTICATED")
+    await alone.settles()
+    _, card = alone.posts()
+    assert users[6].name in text_of(card)
+
+
+async def test_an_illness_of_days_to_come_hides_none_when_the_clock_was_set_back(alone: Watch) -> None:
+    users = await growers_of(alone, 12)
+
+    async def comes_and_is_over(concerned: Sequence[LeafUser]) -> None:
+        all_say(alone, concerned, "TEMPORARILY_UNAVAILABLE")
+        for _ in range(3):
+            await alone.settles()
+        all_say(alone, concerned, "OK")
+        await alone.settles()
+
+    alone.world.clock.advance(timedelta(days=2))
+    await comes_and_is_over(users[:6])
+    alone.world.clock.set_back(timedelta(days=1))
+    await comes_and_is_over(users[6:])
+    assert len(alone.posts()) == 2
+    assert await alone.storms.ill_now() == []
+
+
 async def test_nobody_need_act_while_fieldview_itself_is_ill(alone: Watch) -> None:
     users = await growers_of(alone, 12)
     all_say(alone, users[:6], "UNAUTHENTICATED")
