@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from bot import workhours
 from bot.announcer import Announcer
@@ -13,9 +14,9 @@ from bot.journal import Deed, Journal
 from bot.people import teammate
 from bot.slack.client import SlackClient
 from bot.subscribing import Subscribing
-from storage import consents, escalations, growers
+from storage import escalations, growers, storms
 from storage.database import Database
-from storage.records import AnnouncementKind, Consent, Escalation, Incident
+from storage.records import AnnouncementKind, Escalation, Incident
 
 USAGE = "/fieldview escalate #channel @lead 4h"
 MOST_HOURS = 99
@@ -84,15 +85,17 @@ class Escalating:
         """Tell the leads of what is due; safe to run on every replica at once."""
         now = self._clock()
         for escalation in await self.everywhere():
+            since = workhours.begun(now, timedelta(minutes=escalation.minutes), _zone(escalation))
             async with self._database.reading() as session:
-                since = now - timedelta(minutes=escalation.minutes)
-                waiting = [
-                    (incident, await consents.foremost_for_incident(session, incident.id))
-                    for incident in await escalations.candidates(session, escalation.channel, since, now)
-                ]
-            for incident, link in waiting:
-                if _due(incident, link, escalation) <= now:
-                    await self._call(incident, escalation, now)
+                waiting = await escalations.candidates(session, escalation.channel, since, now)
+                together = await escalations.storms_untaken(session, escalation, since, now)
+                if await storms.ill(session):
+                    # The storm's message itself says that nobody need act yet.
+                    together = []
+            for incident in waiting:
+                await self._call(incident, escalation, now)
+            for storm_id in together:
+                await self._call_together(storm_id, escalation, since, now)
 
     async def _call(self, incident: Incident, escalation: Escalation, now: datetime) -> None:
         async with self._database.transaction() as session:
@@ -104,15 +107,21 @@ class Escalating:
             deed = Deed("job:escalation", "job", "escalated", incident.id[:12], escalation.channel)
             await self._journal.done(session, deed, grower, incident=incident.id, lead=escalation.lead)
 
+    async def _call_together(self, storm_id: str, escalation: Escalation, since: datetime, now: datetime) -> None:
+        async with self._database.transaction() as session:
+            number = await escalations.escalate_storm(session, storm_id, escalation.lead, since, now)
+            if number:
+                await self._announcer.has_news(session, AnnouncementKind.STORM, storm_id)
+                await self._announcer.to_person(session, AnnouncementKind.STORM, storm_id, escalation.lead)
+                deed = Deed("job:escalation", "job", "storm-escalated", storm_id[:12], escalation.channel)
+                await self._journal.done(session, deed, growers=number, lead=escalation.lead)
 
-def _due(incident: Incident, link: Consent | None, escalation: Escalation) -> datetime:
-    """Since it broke, since whoever had snoozed it left it again, or since the last link for it came to nothing."""
-    ended = min(link.finished_at or link.expires_at, link.expires_at) if link else incident.opened_at
-    since = max(incident.opened_at, incident.care.woken_at or incident.opened_at, ended)
+
+def _zone(escalation: Escalation) -> ZoneInfo:
     zone = workhours.zone(escalation.zone) or workhours.zone(DEFAULT_ZONE)
     if zone is None:
         raise LookupError("no time zones on this machine")
-    return workhours.due(since, timedelta(minutes=escalation.minutes), zone)
+    return zone
 
 
 def _told(escalation: Escalation | None) -> dict[str, str | int] | None:

@@ -29,3 +29,16 @@ def due(since: datetime, needed: timedelta, where: ZoneInfo) -> datetime:
                 return begins + needed
             needed -= max(closes - begins, timedelta())
         day += timedelta(days=1)
+
+
+def begun(by: datetime, needed: timedelta, where: ZoneInfo) -> datetime:
+    """The last moment since which so much working time has passed by then; `needed` is positive."""
+    day = by.astimezone(where).date()
+    while True:
+        if day.weekday() < WORKDAYS:
+            opens, closes = (datetime.combine(day, at, where).astimezone(UTC) for at in (OPENS, CLOSES))
+            ends = min(by.astimezone(UTC), closes)
+            if ends - needed >= opens:
+                return ends - needed
+            needed -= max(ends - opens, timedelta())
+        day -= timedelta(days=1)

@@ -9,8 +9,18 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage import narrowing
-from storage.records import EVERYBODYS, Cause, ConsentState, Grower, Incident, Storm, StormKind, Whose
-from storage.tables import ConsentRow, GrowerRow, IncidentRow, StormIncidentRow, StormRow
+from storage.records import (
+    EVERYBODYS,
+    Cause,
+    ConsentState,
+    CredentialStatus,
+    Grower,
+    Incident,
+    Storm,
+    StormKind,
+    Whose,
+)
+from storage.tables import ConnectionRow, ConsentRow, GrowerRow, IncidentRow, StormIncidentRow, StormRow
 
 _IS_OPEN = IncidentRow.recovered_at.is_(None)
 _IS_SNOOZED = IncidentRow.snoozed_by.is_not(None)
@@ -212,7 +222,7 @@ async def remind(session: AsyncSession, incident_id: str, at: datetime, *, befor
 
 
 def waits_for_the_team(now: datetime) -> list[ColumnElement[bool]]:
-    """Channels have heard of it, waiting does not mend it, and no link is about to."""
+    """Channels have heard of it, it does not work at the moment, waiting does not mend it, and no link is about to."""
     link = select(ConsentRow.id).where(
         ConsentRow.grower_id == IncidentRow.grower_id,
         or_(
@@ -221,7 +231,11 @@ def waits_for_the_team(now: datetime) -> list[ColumnElement[bool]]:
         ),
     )
     mends_itself = IncidentRow.cause.in_((Cause.FIELDVIEW_DOWN, Cause.LEAF_DOWN))
-    return [IncidentRow.told_at.is_not(None), ~mends_itself, ~link.exists()]
+    nobodys = (CredentialStatus.HEALTHY, CredentialStatus.UNAVAILABLE)
+    at_the_moment = select(ConnectionRow.grower_id).where(
+        ConnectionRow.grower_id == IncidentRow.grower_id, ConnectionRow.status.in_(nobodys)
+    )
+    return [IncidentRow.told_at.is_not(None), ~mends_itself, ~at_the_moment.exists(), ~link.exists()]
 
 
 def _not_reminded(since: datetime) -> list[ColumnElement[bool]]:

@@ -195,7 +195,10 @@ async def tally(session: AsyncSession, storm: Storm, names: int) -> StormTally:
         _broken(storm.id, GrowerRow.owner, func.count()).where(GrowerRow.owner.is_not(None)).group_by(GrowerRow.owner)
     )
     owners = [owner for owner, _ in await session.execute(mine.order_by(func.count().desc(), GrowerRow.owner))]
-    return StormTally(total, broken, ended, await still_in(session, storm, limit=names), owners)
+    untaken = _broken(storm.id, IncidentRow.escalated_to, func.count()).where(IncidentRow.acknowledged_by.is_(None))
+    told = await session.execute(untaken.group_by(IncidentRow.escalated_to).order_by(IncidentRow.escalated_to))
+    leads = {lead: number for lead, number in told if lead}
+    return StormTally(total, broken, ended, await still_in(session, storm, limit=names), owners, leads)
 
 
 async def around(session: AsyncSession, incident_id: str) -> StormTally | None:

@@ -499,6 +499,10 @@ _DEEDS: Mapping[str, Callable[[str, Detail], str]] = {
     "silence-over": _silence_over,
     "keys-rotate": lambda whom, detail: "encrypted what is stored with a new key",
     "storm-began": _storm("told the channels, in one message, that"),
+    "storm-escalated": lambda whom, detail: (
+        f"told {mention(str(detail.get('lead') or ''))} about "
+        f"{count(_number(detail, 'growers'), 'grower')} that broke together"
+    ),
     "storm-reminded": lambda whom, detail: (
         f"brought {count(_number(detail, 'growers'), 'grower')} to mind that broke together"
     ),

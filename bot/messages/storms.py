@@ -60,7 +60,8 @@ def _broken(storm: Storm, tally: StormTally, ill: Sequence[StormKind]) -> Messag
     if left < total:
         head = f"FieldView still does not work for {left} of {count(total, 'grower')}"
     who, then = _who_and_what(tally, ill)
-    owners = _owners(tally)
+    owners, leads = _owners(tally), listing([mention(lead) for lead in tally.leads])
+    untaken = f"{count(sum(tally.leads.values()), 'grower')} of this list"
     blocks = (
         heading(f"🔴 {head}"),
         section(
@@ -71,11 +72,14 @@ def _broken(storm: Storm, tally: StormTally, ill: Sequence[StormKind]) -> Messag
         ),
         section(
             f"*{'Owner' if len(tally.owners) == 1 else 'Owners'}:* {owners}" if owners else None,
+            f"*Nobody had taken up {untaken} in time*, so I told {leads}." if leads else None,
             f"*Still broken:* {_names(tally.first, left)}",
         ),
         actions(_show(storm)),
     )
     called = f"{owners}: " if owners else ""
+    if leads:
+        called = f"{leads}: nobody has taken up {untaken} yet. "
     return Message(f"{called}{head}. Who must act: {who}. {then}", blocks)
 
 

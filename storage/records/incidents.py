@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -104,7 +104,8 @@ class Affected:
 class StormTally:
     """How a storm stands: all its growers, those still broken by cause, the others by what ended it, and some names.
 
-    `owners` look after those still broken, whoever has most of them first.
+    `owners` look after those still broken, whoever has most of them first; `leads` were told of so many whom nobody
+    took up.
     """
 
     growers: int
@@ -112,6 +113,7 @@ class StormTally:
     ended: Mapping[str, int]
     first: Sequence[Affected] = ()
     owners: Sequence[str] = ()
+    leads: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def still_broken(self) -> int:

@@ -34,6 +34,9 @@ def at(text: str) -> datetime:
 )
 def test_only_working_time_counts(since: str, hours: int, due: str) -> None:
     assert workhours.due(at(since), timedelta(hours=hours), BERLIN) == at(due)
+    begun = workhours.begun(at(due), timedelta(hours=hours), BERLIN)
+    assert begun >= at(since)
+    assert workhours.due(begun, timedelta(hours=hours), BERLIN) == at(due)
 
 
 @given(
@@ -47,6 +50,8 @@ def test_it_is_never_sooner_than_asked_and_always_in_working_time(since: datetim
     assert due >= since + timedelta(minutes=minutes)
     assert due.weekday() < 5
     assert workhours.OPENS < due.time() <= workhours.CLOSES
+    assert workhours.begun(due - timedelta(minutes=1), timedelta(minutes=minutes), where) < since
+    assert workhours.begun(due, timedelta(minutes=minutes), where) >= since
 
 
 @pytest.mark.parametrize("name", ["", "Nowhere/Town", "../../etc/passwd", "a" * 300, "\0"])

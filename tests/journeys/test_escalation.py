@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.sandbox.slack.workspace import Message
+from storage import outbox
 from tests.journeys.test_casework import breaks, recovers, snoozes
+from tests.journeys.test_subscriptions import farm, say
 from tests.stage import Stage, text_of
 
 SATO = "hana@sato.example"
@@ -125,6 +127,100 @@ async def test_no_lead_is_told_of_what_nobody_can_mend(stage_on_sqlite: Stage) -
     assert "FieldView does not answer" in text_of(card)
     await later(stage, days=1)
     assert told(stage) == []
+
+
+async def test_the_hours_count_from_when_the_card_stood_in_the_channel(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await is_monday_morning(stage)
+    await sets(stage, "#fieldview-alerts @linus 2h UTC")
+    await stage.sweeps_now()
+    stage.world.slack.faults.outage("chat.postMessage")
+    await stage.world.leaf.revoke(SATO)
+    await stage.sweeps_now()
+    stage.world.clock.advance(timedelta(hours=4))
+    stage.world.slack.faults.heal()
+    async with stage.running.bot.database.reading() as session:
+        owed = await outbox.owed(session)
+    for each in owed:
+        await stage.running.bot.announcer.deliver(each.id)
+    await stage.delivered()
+    await later(stage, hours=1, minutes=50)
+    assert told(stage) == [], "nobody could read it for four hours"
+    await later(stage, minutes=15)
+    assert len(told(stage)) == 1
+
+
+async def test_the_hours_count_from_when_channels_heard_of_it(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await is_monday_morning(stage)
+    await sets(stage, "#fieldview-alerts @linus 2h UTC")
+    hers = await farm(stage, "Hers")
+    await say(stage, "A_NEW_WORD", hers)
+    stage.world.clock.advance(timedelta(hours=4))
+    await say(stage, "UNAUTHENTICATED", hers)
+    await later(stage, hours=1, minutes=50)
+    assert told(stage) == []
+    await later(stage, minutes=15)
+    assert len(told(stage)) == 1
+
+
+async def test_no_lead_is_told_of_what_works_at_the_moment(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await is_monday_morning(stage)
+    await sets(stage)
+    hers = await farm(stage, "Hers")
+    for status in ("UNAUTHENTICATED", "OK", "UNAUTHENTICATED", "OK"):
+        stage.world.clock.advance(timedelta(minutes=11))
+        await say(stage, status, hers)
+    card = stage.world.slack.posted(stage.alerts)[-1]
+    assert "Right now it works" in text_of(card)
+    await later(stage, hours=5)
+    assert told(stage) == []
+    await say(stage, "UNAUTHENTICATED", hers)
+    await later(stage, minutes=1)
+    assert len(told(stage)) == 1
+
+
+async def test_a_lead_is_told_once_of_many_who_broke_together(stage: Stage) -> None:
+    await is_monday_morning(stage)
+    await sets(stage)
+    await sets(stage, "#growers @grace 4h UTC")
+    farms = [await farm(stage, f"Farm{number}") for number in range(7)]
+    await say(stage, "UNAUTHENTICATED", farms[0])
+    await say(stage, "UNAUTHENTICATED", *farms)
+    card, storm = stage.world.slack.posted(stage.alerts)
+    await stage.presses(card, "acknowledge")
+    await say(stage, "OK", farms[1])
+    await later(stage, hours=3, minutes=50)
+    assert told(stage) == []
+    await later(stage, minutes=15)
+    [message] = told(stage)
+    assert message.text.startswith(
+        f"<@{stage.linus}>: nobody has taken up 5 growers of this list yet. "
+        "FieldView still does not work for 6 of 7 growers."
+    )
+    assert f"*Nobody had taken up 5 growers of this list in time*, so I told <@{stage.linus}>." in text_of(storm)
+    await later(stage, days=3)
+    assert told(stage) == [message]
+    [row] = [entry for entry in await stage.audit() if entry.action.endswith("escalated")]
+    assert (row.actor, row.action, row.outcome) == ("job:escalation", "storm-escalated", "done")
+    assert '"growers": 5' in str(row.detail)
+    await say(stage, "OK", *farms)
+    assert "works again for all 7 growers" in text_of(message)
+
+
+async def test_while_fieldview_is_ill_no_lead_is_told_of_many(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await is_monday_morning(stage)
+    await sets(stage)
+    farms = [await farm(stage, f"Farm{number}") for number in range(10)]
+    await say(stage, "UNAUTHENTICATED", *farms[:5])
+    await say(stage, "TEMPORARILY_UNAVAILABLE", *farms[5:])
+    await later(stage, hours=5)
+    assert told(stage) == []
+    await say(stage, "OK", *farms[5:])
+    await later(stage, minutes=1)
+    assert len(told(stage)) == 1
 
 
 async def test_only_the_channel_it_is_set_for_escalates_and_it_can_be_ended(stage_on_sqlite: Stage) -> None:

@@ -689,6 +689,13 @@ def stories() -> Iterator[tuple[str, Shown]]:
         an_entry("escalate", target=None, target_name=None, detail='{"of": "CNEWS", "after": null}'),
         an_entry("storm-reminded", actor="job:reminder", target=None, target_name=None, detail='{"growers": 7}'),
         an_entry("alert-reminded", actor="job:reminder", detail='{"to": "UJONAS", "days": 7}'),
+        an_entry(
+            "storm-escalated",
+            actor="job:escalation",
+            target=None,
+            target_name=None,
+            detail='{"growers": 7, "lead": "UJONAS"}',
+        ),
         an_entry("escalated", actor="job:escalation", detail='{"lead": "UJONAS"}'),
         an_entry("keys-rotate", actor="cli", target=None, target_name=None),
         an_entry("audit-export", actor="cli", target=None, target_name=None),
@@ -984,6 +991,7 @@ def storms() -> Iterator[tuple[str, Shown]]:
     yield "storm, many owners", messages.storm(a_storm(), replace(owned, owners=["UMARIA"] * 13), NOW)
     for kind in (StormKind.FIELDVIEW, StormKind.LEAF):
         yield f"storm, {kind} ill as well", messages.storm(a_storm(), owned, NOW, [kind])
+    yield "storm, a lead was told", messages.storm(a_storm(), replace(owned, leads={"UJONAS": 300}), NOW)
     few = a_tally(312, {Cause.GROWER_MUST_ACT: 2}, {"repair": 10, "leaf": 300})
     yield "storm, few left", messages.storm(a_storm(), few, NOW)
     nobodys = a_tally(6, {Cause.FIELDVIEW_DOWN: 6})
