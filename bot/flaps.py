@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.announcer import Announcer
 from bot.journal import Journal
-from storage import connections, incidents, storms
+from storage import care, connections, incidents, storms
 from storage.database import Database
 from storage.records import AnnouncementKind, Connection, CredentialStatus, Incident, NoteKind, ThreadNote
 
@@ -61,6 +61,12 @@ class Flaps:
     def has_settled(self, known: Connection) -> bool:
         """Whether nothing has changed for long enough."""
         return self._clock() - known.changed_at >= QUIET
+
+    async def settled_broken(self, session: AsyncSession, incident: Incident) -> None:
+        """It is an ordinary alert again, and a snooze until it works again is due: in between it has."""
+        await incidents.note(session, incident.id, flapping_since=None)
+        await care.has_worked(session, incident.id, self._clock())
+        await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id)
 
     async def sum_up(self, session: AsyncSession, incident: Incident, known: Connection) -> None:
         """Once in six hours: a line in the thread, and the count on the card."""

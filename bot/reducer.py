@@ -330,8 +330,8 @@ class Reducer:
         elif known.status is CredentialStatus.HEALTHY:
             await self._end_incident(session, incident, known, "leaf", None, "sweep")
         else:
-            await incidents.note(session, incident.id, flapping_since=None)
-            await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id)
+            await self._flaps.settled_broken(session, incident)
+            await self._restate(session, known)
 
     async def _note(
         self, session: AsyncSession, incident: Incident, what: NoteKind, at: datetime, detail: dict[str, Any]

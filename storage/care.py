@@ -66,6 +66,11 @@ async def wake(session: AsyncSession, incident_id: str, at: datetime, *, only_if
     return await _set(session, incident_id, due, woken_at=at, **nothing) is not None
 
 
+async def has_worked(session: AsyncSession, incident_id: str, at: datetime) -> None:
+    """It did for a while: a snooze that was to last until then is due, and ends as one whose time has come."""
+    await _set(session, incident_id, and_(_IS_SNOOZED, IncidentRow.snoozed_until.is_(None)), snoozed_until=at)
+
+
 async def snoozed(session: AsyncSession, limit: int, whose: Whose = EVERYBODYS) -> list[tuple[Incident, Grower]]:
     """Open incidents (of those growers) that are snoozed: whose time comes first, then those without a time."""
     rows = await session.execute(

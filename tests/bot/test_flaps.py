@@ -82,6 +82,22 @@ async def test_what_settles_broken_is_an_ordinary_alert_again(watch: Watch) -> N
     assert (await open_incident(watch)).flapping_since is None
 
 
+async def test_what_settles_while_fieldview_fails_leaf_asks_nobody_to_act(watch: Watch) -> None:
+    await changes(watch, 6)
+    [*_, card] = watch.posts()
+    assert "comes and goes" in text_of(card)
+    watch.world.leaf.set_status(watch.ada, "TEMPORARILY_UNAVAILABLE")
+    await watch.settles()
+    watch.world.clock.advance(timedelta(hours=7))
+    await watch.settles()
+    assert "FieldView does not answer" in card.text
+    assert "Who must act:* nobody" in text_of(card)
+    watch.world.clock.advance(timedelta(days=1))
+    watch.world.leaf.set_status(watch.ada, "UNAUTHENTICATED")
+    await watch.settles()
+    assert "Who must act:* the grower" in text_of(card)
+
+
 async def test_a_new_permission_ends_it_at_once(watch: Watch) -> None:
     from tests.bot.test_agreement import consented
 

@@ -77,6 +77,40 @@ async def test_one_press_acknowledges_and_everybody_sees_who_it_was(stage: Stage
     assert (row.channel, row.target_name) == (stage.alerts, "Sato Family Orchards")
 
 
+async def comes_and_goes(stage: Stage) -> Message:
+    """Sato's connection does, until it is broken for the third time; the card of that."""
+    await breaks(stage)
+    for _ in range(2):
+        stage.world.clock.advance(timedelta(minutes=11))
+        await recovers(stage)
+        stage.world.clock.advance(timedelta(minutes=11))
+        await stage.world.leaf.revoke(SATO)
+        await stage.sweeps_now()
+        await stage.delivered()
+    return stage.world.slack.posted(stage.alerts)[-1]
+
+
+async def test_a_snooze_until_it_works_is_over_when_what_came_and_went_is_broken_for_good(stage: Stage) -> None:
+    card = await comes_and_goes(stage)
+    await snoozes(stage, card, stage.grace, "recovery")
+    stage.world.clock.advance(timedelta(minutes=11))
+    await recovers(stage)
+    stage.world.clock.advance(timedelta(minutes=11))
+    await stage.world.leaf.revoke(SATO)
+    await stage.sweeps_now()
+    await stage.delivered()
+    assert "comes and goes" in text_of(card)
+    assert "Snoozed until it works again" in text_of(card), "until it is settled"
+    stage.world.clock.advance(timedelta(hours=7))
+    await stage.sweeps_now()
+    await asyncio.gather(*(stage.running.timer.round() for _ in range(3)))
+    await stage.delivered()
+    assert "stopped working" in card.text
+    assert "Snoozed" not in text_of(card)
+    ends = [reply.text for reply in stage.world.slack.thread(card) if "snooze is over" in reply.text]
+    assert ends == [f"<@{stage.grace}>: The snooze is over. It still does not work as it should."]
+
+
 async def test_of_two_who_acknowledge_at_once_the_second_is_told_who_was_first(stage: Stage) -> None:
     card = await breaks(stage)
     [acknowledge] = [
