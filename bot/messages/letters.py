@@ -56,7 +56,7 @@ def invitation_dm_closed(letter: Letter, now: datetime) -> Message:
     """The grower's message when its link has done its work, or no longer works."""
     consent, words = letter.consent, speech(letter.consent.language)
     key = _ending(consent, now)
-    names = {"asked_by": mention(consent.asked_by, consent.asked_by_name)}
+    names = {"asked_by": mention(consent.asked_by, consent.asked_by_name), "company": escape(letter.company)}
     head = words.say(f"closed.{key}", **names)
     account = None
     if key == "connected" and consent.account_email:
@@ -73,7 +73,7 @@ def invitation_dm_closed(letter: Letter, now: datetime) -> Message:
         *([page] if page else []),
         quiet(words.say("closed.whose", grower=escape(consent.grower_name))),
     )
-    plain = words.say(f"closed.{key}", asked_by=escape(consent.asked_by_name))
+    plain = words.say(f"closed.{key}", **_plain_names(letter))
     return Message(plain, blocks)
 
 

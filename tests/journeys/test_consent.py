@@ -334,7 +334,7 @@ async def test_a_browser_whose_account_was_refused_is_not_told_of_the_one_that_w
     stage.world.fieldview.add_account("mallory@elsewhere.example", "Mal", "Lory")
     link = await asked(stage)
     async with browser(stage) as stranger, browser(stage) as ada:
-        assert "another FieldView account" in (await stranger.consents(link, "mallory@elsewhere.example")).text
+        assert "the right FieldView account" in (await stranger.consents(link, "mallory@elsewhere.example")).text
         held = await consent_of(stage)
         await stage.running.bot.completion.refuse_account(held.id, held.doubt_mark, stage.grace)
         assert CONNECTED in (await ada.consents(link)).text

@@ -54,7 +54,7 @@ async def signs_in_as_bob(stage: Stage) -> Message:
     link = await asked(stage)
     async with browser(stage) as bob:
         page = await bob.consents(link, BOB)
-    assert "another FieldView account" in page.text
+    assert "the right FieldView account" in page.text
     await until_state(stage, "held", "other-account")
     return await question(stage)
 
@@ -320,7 +320,7 @@ async def signs_in_as_boole(stage: Stage) -> Message:
     link = await asked(stage)
     async with browser(stage) as ada:
         page = await ada.consents(link, BOOLE)
-    assert "another FieldView account" in page.text
+    assert "the right FieldView account" in page.text
     await until_state(stage, "held", "somebody-elses-account")
     return await question(stage)
 
@@ -391,7 +391,7 @@ async def test_who_comes_back_to_an_account_that_another_grower_has_since_is_ask
     link = await asked(stage)
     async with browser(stage) as ada:
         page = await ada.consents(link, MANAGER)
-    assert "another FieldView account" in page.text
+    assert "the right FieldView account" in page.text
     await until_state(stage, "held", "somebody-elses-account")
     assert given(stage) == before, "Leaf hears of nothing before somebody decided"
     asking = await question(stage)
