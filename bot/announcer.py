@@ -21,7 +21,7 @@ from bot.jobs import Queue
 from bot.messages import Message, needs
 from bot.messages.needs import Need
 from bot.rendering import DataSource, Rendering
-from bot.slack.client import Posted, SlackClient
+from bot.slack.client import UNREACHABLE, Posted, SlackClient
 from bot.slack_pace import Rates, SlackPace
 from bot.standing import Standing
 from storage import bulks, consents, notices, outbox, subscriptions, thread_notes
@@ -62,6 +62,10 @@ OUTSIDERS = "outsiders_read_it"
 
 GUEST = "is_a_guest"
 """Our own word for somebody who is no full member any more: they read nothing about growers."""
+
+
+AWAY = UNREACHABLE | FROZEN | {OUTSIDERS, GUEST}
+"""Why messages are given up for a channel or person that may come back; the message itself was fine."""
 
 
 class Gone(Exception):
@@ -164,6 +168,15 @@ class Announcer:
                 await self._start(session, thread)
 
         at_end(session, (OUTBOX_RANK, kind, subject), want)
+
+    async def is_back(self, session: AsyncSession, channel: str) -> None:
+        """That channel or person can be written to again: the edits that were given up because not are owed again."""
+
+        async def take_up() -> None:
+            for announcement in await outbox.take_up_edits(session, channel, AWAY, self._clock()):
+                await self._start(session, announcement, again=f"-{self._clock():%Y%m%d%H%M%S}")
+
+        at_end(session, (OUTBOX_RANK, "", channel), take_up)
 
     async def adopt(
         self, session: AsyncSession, kind: AnnouncementKind, subject: str, user: str, posted: Posted
@@ -308,7 +321,17 @@ class Announcer:
             thread = await outbox.below(session, owed) if done else None
             if thread is not None and thread.is_owed:
                 await self._start(session, thread, again=f"-below-{owed.wanted}")
+        if not owed.shown:
+            await self._take_up_edits(owed.channel)
         return done
+
+    async def _take_up_edits(self, channel: str) -> None:
+        """A post has shown that the channel takes messages, also those for which it was thought lost."""
+        async with self._database.reading() as session:
+            if not await outbox.given_up_edits(session, channel, AWAY):
+                return
+        async with self._database.transaction() as session:
+            await self.is_back(session, channel)
 
     async def _reply(self, owed: Announcement) -> bool:
         """Tell in the thread what it has not been told, in one reply."""

@@ -326,7 +326,7 @@ def _services(
     archive = Archive(database, leaf, clock)
     directory = Directory(database, leaf, slack, journal, learning, clock)
     access = Access(database, slack, settings.first_admins)
-    subscribing = Subscribing(database, slack, journal, clock, settings.alert_channel, access)
+    subscribing = Subscribing(database, slack, journal, clock, settings.alert_channel, access, announcer)
     lookups = pace_for(database, "slack-lookups", tuning.rates.lookups)
     people = People(database, slack, access, announcer, journal, clock, settings.alert_channel, lookups)
     data_watch = DataWatch(database, leaf, data, clock, settings.leaf_requests_per_second)

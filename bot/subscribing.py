@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import workhours
 from bot.access import Access, Sight
+from bot.announcer import Announcer
 from bot.errors import BotError, ChannelUnreachable, UsageError
 from bot.journal import Journal
 from bot.messages import needs
@@ -38,6 +39,7 @@ class Subscribing:
         clock: Callable[[], datetime],
         alert_channel: str | None,
         access: Access,
+        announcer: Announcer,
     ) -> None:
         self._database = database
         self._journal = journal
@@ -45,11 +47,13 @@ class Subscribing:
         self._clock = clock
         self._alert_channel = alert_channel
         self._access = access
+        self._announcer = announcer
 
     async def subscribe(self, channel: str, by: str, wishes: Wishes | None = None) -> Subscribed:
         """Alerts go to this channel from now on: those it wishes, or all at once. Raises UsageError.
 
-        A channel that was lost and is back wants what it wanted, unless somebody says otherwise.
+        A channel that was lost and is back wants what it wanted, unless somebody says otherwise; what stands there is
+        brought up to date.
         """
         await self.reachable(channel)
         guests = await self._access.guests_in(channel)
@@ -69,6 +73,7 @@ class Subscribing:
             if wants != had:
                 at = (by, now) if before else (None, None)
                 await subscriptions.choose(session, channel, wants, *at)
+            await self._announcer.is_back(session, channel)
             number = await growers.count(session, wants.whose)
             told = {"wishes": _told(wants)} if wants != EVERYTHING or wants != had else {}
             await self._journal.fulfil(session, channel=channel, before=not newly, after=True, **told)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, not_, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, not_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.records import Announcement, AnnouncementKind
@@ -293,6 +294,38 @@ async def give_up(session: AsyncSession, announcement_id: str, reason: str) -> N
         update(AnnouncementRow)
         .where(AnnouncementRow.id == announcement_id)
         .values(gave_up_reason=reason, claimed_by=None, claimed_until=None)
+    )
+
+
+async def given_up_edits(session: AsyncSession, channel: str, reasons: Collection[str]) -> list[Announcement]:
+    """Messages that stand there and are no longer brought up to date, for one of these reasons."""
+    return [row.to_record() for row in await session.scalars(_given_up_edits(channel, reasons))]
+
+
+async def take_up_edits(
+    session: AsyncSession, channel: str, reasons: Collection[str], at: datetime
+) -> list[Announcement]:
+    """They are owed again from now on."""
+    rows = list(await session.scalars(_given_up_edits(channel, reasons).with_for_update()))
+    for row in rows:
+        row.gave_up_reason, row.owed_since = None, at
+    await session.flush()
+    return [row.to_record() for row in rows]
+
+
+def _given_up_edits(channel: str, reasons: Collection[str]) -> Select[AnnouncementRow]:
+    return (
+        select(AnnouncementRow)
+        .where(
+            AnnouncementRow.channel == channel,
+            AnnouncementRow.gave_up_reason.in_(reasons),
+            AnnouncementRow.kind != AnnouncementKind.THREAD,
+            AnnouncementRow.ts.is_not(None),
+            AnnouncementRow.shown < AnnouncementRow.wanted,
+            _known(),
+        )
+        .order_by(AnnouncementRow.kind, AnnouncementRow.subject)
+        .execution_options(populate_existing=True)
     )
 
 

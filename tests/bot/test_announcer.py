@@ -342,6 +342,23 @@ async def test_what_a_dead_process_was_delivering_is_free_for_its_heir(watch: Wa
     assert await watch.announcer.deliver(owed.id) is None
 
 
+async def test_what_stands_in_a_channel_that_is_back_is_up_to_date_after_the_next_post_there(watch: Watch) -> None:
+    leaf, slack, other = watch.world.leaf, watch.world.slack, watch.world.leaf.find("hana@sato.example")
+    await watch.settles()
+    await leaf.revoke(watch.ada)
+    await watch.settles()
+    [card] = watch.posts(watch.alerts)
+    slack.archive(watch.alerts)
+    leaf.restore(watch.ada)
+    await watch.settles()
+    slack.unarchive(watch.alerts)
+    assert await watch.delivers_again() == []
+    assert "stopped working" in card.text
+    leaf.set_status(other, "UNAUTHENTICATED")
+    await watch.settles()
+    assert "works again" in card.text
+
+
 async def test_a_message_whose_job_was_lost_is_started_again(watch: Watch) -> None:
     await broken(watch)
     watch.done.update(watch.queue.jobs)

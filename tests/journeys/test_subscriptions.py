@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 import bot.access
+from bot.announcer import AWAY
 from bot.people import PEOPLE
 from bot.sandbox.leaf import LeafUser
 from bot.sandbox.slack.workspace import Message
-from storage import subscriptions
+from storage import outbox, subscriptions
 from storage.records import EVERYTHING, Wishes
 from storage.tables import SubscriptionRow
 from tests.journeys.test_casework import breaks, recovers
@@ -384,6 +385,30 @@ async def test_a_lost_channel_that_is_back_wants_what_it_wanted(stage: Stage) ->
     told = text_of(await stage.types("/fieldview subscribe"))
     assert "gets alerts from now on" in told
     assert "What:* stopped working" in told
+
+
+async def test_what_stands_in_a_lost_channel_is_up_to_date_again_when_it_is_subscribed_again(stage: Stage) -> None:
+    slack, sato = stage.world.slack, stage.world.leaf.find("hana@sato.example")
+    await stage.types("/fieldview subscribe")
+    await stage.sweeps_now()
+    await say(stage, "UNAUTHENTICATED", sato)
+    card = slack.posted(stage.growers)[-1]
+    slack.archive(stage.growers)
+    stage.world.leaf.set_status(sato, "OK")
+    await stage.sweeps_now()
+
+    async def given_up() -> bool:
+        async with stage.running.bot.database.reading() as session:
+            return len(await outbox.given_up_edits(session, stage.growers, AWAY)) == 1
+
+    await eventually(given_up)
+    slack.unarchive(stage.growers)
+    assert "stopped working" in card.text
+    posts = len(slack.posted(stage.growers))
+    await stage.types("/fieldview subscribe")
+    await stage.delivered()
+    assert "works again" in card.text
+    assert len(slack.posted(stage.growers)) == posts + 1, "the greeting"
 
 
 async def test_what_was_meant_for_a_lost_channel_goes_only_where_it_is_wanted(database_url: str) -> None:
