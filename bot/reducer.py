@@ -37,6 +37,9 @@ from storage.records import (
 INCIDENT_STATUSES = (CredentialStatus.BROKEN, CredentialStatus.LIMITED, CredentialStatus.UNKNOWN)
 DISCONNECT_GRACE = timedelta(hours=1)
 
+CLOCKS_DIFFER = timedelta(minutes=1)
+"""How far the clocks of replicas may be apart."""
+
 AGREEING_READS = 2
 """How many readings in a row must say the same before a change is believed."""
 
@@ -106,8 +109,8 @@ class Reducer:
         seen = self._seen(reading, known, consent)
         if known is None and seen.status is CredentialStatus.ABSENT:
             return True
-        if known is not None and reading.asked_at < known.checked_at:
-            # Something newer is known: a slow page must not undo what a consent has just achieved.
+        if known is not None and self._is_older(reading.asked_at, known):
+            # A slow page must not undo what a consent has just achieved.
             return True
         if consent is None and await self._is_of_hand_over(session, reading):
             return True
@@ -126,6 +129,10 @@ class Reducer:
             if known is None or known.status is CredentialStatus.ABSENT:
                 await self._came_without(session, seen, completed)
         return True
+
+    def _is_older(self, at: datetime, known: Connection) -> bool:
+        """Whether something newer is known; what seems to be of the future is of before a clock was set back."""
+        return at < known.checked_at <= self._clock() + CLOCKS_DIFFER
 
     def _voices_needed(self, known: Connection | None, seen: Connection) -> int:
         """How many readings must agree: one is enough for what tells nobody anything, and for what we did ourselves."""

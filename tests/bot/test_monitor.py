@@ -410,6 +410,19 @@ async def test_a_page_from_before_a_consent_does_not_undo_it(watch: Watch) -> No
     assert (known.status, known.credential_id) == ("healthy", fresh.id)
 
 
+@pytest.mark.parametrize("back", [timedelta(minutes=5), timedelta(days=3)])
+async def test_after_a_clock_was_set_back_what_happens_is_believed(alone: Watch, back: timedelta) -> None:
+    alone.world.clock.advance(back)
+    await alone.settles()
+    alone.world.clock.set_back(back)
+    await alone.world.leaf.revoke(alone.ada)
+    await alone.settles()
+    assert await alone.status() == "broken"
+    alone.world.leaf.restore(alone.ada)
+    await alone.settles()
+    assert await alone.status() == "healthy"
+
+
 async def test_old_news_that_waited_for_newer_news_is_not_believed(postgresql_url: str) -> None:
     """Two at the same grower: the second reads what the first wrote, not what was there before."""
     async with watching(postgresql_url) as watch:
