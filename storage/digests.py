@@ -139,7 +139,7 @@ async def _spans(session: AsyncSession, whose: Whose, *where: ColumnElement[bool
 
 
 def _works_again_within(since: datetime, until: datetime) -> ColumnElement[bool]:
-    return and_(IncidentRow.recovered_at.between(since, until), IncidentRow.ended_by != "disconnect")
+    return and_(IncidentRow.recovered_at.between(since, until), IncidentRow.ended_by.not_in(("disconnect", "gone")))
 
 
 async def _incidents(session: AsyncSession, whose: Whose, *where: ColumnElement[bool]) -> list[tuple[Incident, Grower]]:

@@ -74,7 +74,7 @@ async def note(session: AsyncSession, incident_id: str, **values: datetime | Non
 
 
 async def end(session: AsyncSession, incident_id: str, at: datetime, by: str, consent_id: str | None) -> bool:
-    """Close the incident; False when it was closed already. `by` is repair, leaf or disconnect."""
+    """Close the incident; False when it was closed already. `by` is repair, leaf, disconnect or gone."""
     ended = await session.scalar(
         update(IncidentRow)
         .where(IncidentRow.id == incident_id, IncidentRow.recovered_at.is_(None))

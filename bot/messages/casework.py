@@ -184,7 +184,7 @@ def not_done(problem: AlertOver | SomebodyWasFirst) -> Message:
         when = f" {moment(problem.at)}" if problem.at else ""
         head = f"{capital(mention(problem.who))} was first and has {problem.did}{when}."
         return Message(f"Somebody was first and has {problem.did}.", (section(head, "Nothing was changed."),))
-    over = "was disconnected" if problem.ended_by == "disconnect" else "works again"
+    over = {"disconnect": "was disconnected", "gone": "is no longer at Leaf"}.get(problem.ended_by or "", "works again")
     head = f"{called(problem.grower)} {over}, so this alert is over."
     return Message(
         f"{head} Nothing was changed.", (section(head, f"Since {moment(problem.since)}. Nothing was changed."),)

@@ -36,6 +36,8 @@ def incident(card: IncidentCard, now: datetime) -> Message:
         return _flapping(card, now) if card.incident.flapping_since else _open(card, now)
     if card.incident.ended_by == "disconnect":
         return _disconnected(card, card.incident.recovered_at)
+    if card.incident.ended_by == "gone":
+        return _gone(card, card.incident.recovered_at)
     return _recovered(card, card.incident.recovered_at)
 
 
@@ -223,14 +225,25 @@ def _repaired_with(card: IncidentCard) -> str | None:
 
 
 def _disconnected(card: IncidentCard, at: datetime) -> Message:
+    what = f"The team ended this connection {moment(at)}, so there is nothing left to repair."
+    return _nothing_left(card, at, "disconnected", "disconnected by the team", what)
+
+
+def _gone(card: IncidentCard, at: datetime) -> Message:
+    """This alert ended so; the grower may be there again by now."""
+    what = f"Leaf had no such user any more {moment(at)}, so there was nothing left to repair."
+    return _nothing_left(card, at, "no longer at Leaf", "no longer at Leaf", what)
+
+
+def _nothing_left(card: IncidentCard, at: datetime, head: str, text: str, what: str) -> Message:
     was = card.incident
     blocks = (
-        heading(f"⚪ {literal(card.grower.name)}: disconnected"),
+        heading(f"⚪ {literal(card.grower.name)}: {head}"),
         section(
             told_apart(card.grower),
-            f"The team ended this connection {moment(at)}, so there is nothing left to repair.",
+            what,
             f"It had not worked for {lasting(at - was.opened_at)}. {_what_it_was(was)}",
         ),
         actions(button("What happened", "show-events", card.grower.id)),
     )
-    return Message(f"{called(card.grower)}: disconnected by the team.", blocks)
+    return Message(f"{called(card.grower)}: {text}.", blocks)

@@ -122,15 +122,15 @@ def _owners(tally: StormTally) -> str:
 
 def _all_over(storm: Storm, at: datetime, tally: StormTally) -> Message:
     head = f"FieldView works again for all {count(tally.growers, 'grower')}"
-    gone = tally.ended.get("disconnect", 0)
-    if gone:
+    if tally.ended.get("disconnect", 0) or tally.ended.get("gone", 0):
         head = f"Nothing is left to repair for {count(tally.growers, 'grower')}"
     ways = [
         f"• {count(number, 'grower')}: {words}"
         for by, words in (
             ("repair", "repaired by a new permission"),
             ("leaf", "Leaf found the connection working again by itself"),
-            ("disconnect", "disconnected by the team, or gone from Leaf"),
+            ("disconnect", "disconnected by the team"),
+            ("gone", "no longer at Leaf"),
         )
         if (number := tally.ended.get(by, 0))
     ]

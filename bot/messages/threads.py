@@ -119,5 +119,7 @@ def _call(people: Sequence[str]) -> str:
 def _recovered(detail: Mapping[str, Any]) -> str:
     if detail.get("by") == "disconnect":
         return "The team ended this connection, so there is nothing left to repair."
+    if detail.get("by") == "gone":
+        return "Leaf has no such user any more, so there is nothing left to repair."
     how = ", through the grower’s new permission," if detail.get("by") == "repair" else " by itself"
     return f"Works again{how} after {lasting(timedelta(seconds=float(detail.get('seconds', 0))))}."

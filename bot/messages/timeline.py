@@ -22,6 +22,7 @@ _SOURCES = {
     "alert": "after an alert from Leaf",
     "consent": "after the grower agreed",
     "disconnect": "as the team disconnected it",
+    "gone": "as Leaf has no such user any more",
     "status": "seen when somebody asked",
     "check": "seen when I looked again",
 }

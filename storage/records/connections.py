@@ -54,7 +54,8 @@ class Connection:
 
 @dataclass(frozen=True)
 class Transition:
-    """One change of a connection's status. `source` names what found it: sweep, alert, consent, disconnect, status."""
+    """One change of a connection's status. `source` names what found it: sweep, alert, consent, disconnect, status,
+    gone."""
 
     grower_id: str
     at: datetime

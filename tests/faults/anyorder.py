@@ -601,7 +601,7 @@ class AnyOrder(RuleBasedStateMachine):
             if announcement_of(each) in kinds and each.thread_ts is None
         ]
         assert cards, f"nobody was told of {incident}"
-        over = incident["recovered_at"] is not None and incident["ended_by"] != "disconnect"
+        over = incident["recovered_at"] is not None and incident["ended_by"] not in ("disconnect", "gone")
         assert (MENDED in text_of(cards[-1])) == over, text_of(cards[-1])
 
     def _operators_know_the_word(self, incident: Json) -> None:

@@ -195,6 +195,8 @@ def incidents() -> Iterator[tuple[str, Shown]]:
     )
     ended = an_incident(recovered_at=NOW, ended_by="disconnect")
     yield "incident, disconnected", messages.incident(a_recovered_card(incident=ended), NOW)
+    deleted = a_recovered_card(incident=replace(ended, ended_by="gone"), grower=a_grower(gone_at=NOW))
+    yield "incident, grower no longer at Leaf", messages.incident(deleted, NOW)
 
 
 def cared_for() -> Iterator[tuple[str, Any]]:
@@ -234,6 +236,7 @@ def casework() -> Iterator[tuple[str, Shown]]:
     yield "snoozes, none", messages.snoozes(Snoozes([]))
     yield "too late", messages.problem(AlertOver(GROWER, before(minutes=5), "repair"))
     yield "too late, disconnected", messages.problem(AlertOver(GROWER, before(minutes=5), "disconnect"))
+    yield "too late, grower no longer at Leaf", messages.problem(AlertOver(GROWER, before(minutes=5), "gone"))
     yield "second", messages.problem(SomebodyWasFirst(GROWER, "UJONAS", "acknowledged this", before(minutes=2)))
     lead = an_incident(care=Care(escalated_to="UJONAS", escalated_at=before(minutes=3)))
     yield "incident, escalated", messages.incident(a_card(incident=lead, grower=owned), NOW)
@@ -998,7 +1001,7 @@ def storms() -> Iterator[tuple[str, Shown]]:
     yield "storm, nobody must act", messages.storm(a_storm(), nobodys, NOW)
     over = a_tally(312, {}, {"repair": 10, "leaf": 302})
     yield "storm, over", messages.storm(a_storm(over_at=NOW), over, NOW)
-    gone = a_tally(5, {}, {"repair": 1, "leaf": 3, "disconnect": 1})
+    gone = a_tally(6, {}, {"repair": 1, "leaf": 3, "disconnect": 1, "gone": 1})
     yield "storm, over with some gone", messages.storm(a_storm(over_at=NOW), gone, NOW)
     ill, still = a_storm(StormKind.FIELDVIEW, growers=37), a_tally(37, {Cause.FIELDVIEW_DOWN: 37})
     yield "FieldView ill", messages.storm(ill, still, NOW)
@@ -1041,7 +1044,7 @@ def threads() -> Iterator[tuple[str, Shown]]:
     notes = [ThreadNote(what, NOW, "UMARIA", details.get(what, {})) for what in NoteKind]
     for note in notes:
         yield f"thread, {note.what}", messages.thread_reply([note], NOW, NAMES)
-    for by in ("leaf", "disconnect"):
+    for by in ("leaf", "disconnect", "gone"):
         note = ThreadNote(NoteKind.RECOVERED, NOW, detail={"by": by, "seconds": 40})
         yield f"thread, recovered by {by}", messages.thread_reply([note], NOW, NAMES)
     failed = ThreadNote(NoteKind.LINK_FAILED, NOW, detail={"trouble": "leaf-refused"})
