@@ -224,7 +224,12 @@ class ProviderUnavailable(ProviderError):
 
 @dataclass
 class ProviderRefusedUs(ProviderError):
-    """401 or 403 to our own login: the operators must act, no grower is to blame."""
+    """401 or 403 to our own login: the operators must act, no grower is to blame.
+
+    `at_login`: to the login itself, and not only to one request.
+    """
+
+    at_login: bool = field(default=False, kw_only=True)
 
     def __str__(self) -> str:
         return f"{self.provider} refuses this bot's own login. An operator has to look at its credentials."

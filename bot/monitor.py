@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.announcer import Announcer
+from bot.departing import Departures
 from bot.errors import (
     ProviderError,
     ProviderGibberish,
@@ -25,12 +26,14 @@ from bot.leaf.client import LeafClient
 from bot.leaf.models import LeafUser, UserPage
 from bot.learning import Learning, is_among
 from bot.messages import needs
-from bot.messages.needs import CONTRACT, LOGIN, UNKNOWN_WORD, Need, word_kind
+from bot.messages.needs import CONTRACT, LOGIN, UNANSWERED, UNKNOWN_WORD, Need, word_kind
+from bot.questions import Questions
 from bot.reducer import Reading, Reducer
 from bot.storms import Storms
 from storage import connections, growers, incidents, notices, sweeps
 from storage.database import Database
 from storage.records import (
+    Cause,
     Connection,
     CredentialStatus,
     Grower,
@@ -65,8 +68,8 @@ WORD_STANDS = timedelta(days=1)
 EVENT_STANDS = timedelta(days=7)
 """How long the notice of something stands that happened and has no end; after that it is told anew."""
 
-WORKERS = 4
-"""Requests at a time when each grower has to be asked for alone; the pace bounds them, this only hides latency."""
+FEW = 10
+"""So many growers about whom Leaf gives no answer are asked for once more, and named one by one."""
 
 
 class Monitor:
@@ -91,6 +94,7 @@ class Monitor:
         self._learning = learning
         self._clock = clock
         self._storms = storms
+        self._departures = Departures(database, leaf, reducer, announcer, clock)
         self._leaf_embeds_status = False
         self._looking: set[str] = set()
         """Whose owners are being looked for here: what runs in this process is not dead."""
@@ -107,6 +111,8 @@ class Monitor:
         if alerted and reading.says and reading.says[0] in (CredentialStatus.BROKEN, CredentialStatus.LIMITED):
             reading = replace(reading, voices=2)
         for _ in range(2 * self._reducer.agreeing_reads):
+            if await self._is_missed(reading) and await self._departures.has_gone(grower_id, source):
+                break
             if await self._reducer.observe(reading, source):
                 break
             reading = (await self._read(grower_id)).after(reading)
@@ -116,6 +122,14 @@ class Monitor:
     async def _read(self, grower_id: str) -> Reading:
         asked_at = self._clock()
         return Reading(grower_id, await self._leaf.credential(grower_id), asked_at)
+
+    async def _is_missed(self, reading: Reading) -> bool:
+        """Whether there is no credential where we know of one: removed, or gone with the grower."""
+        if reading.credential is not None:
+            return False
+        async with self._database.reading() as session:
+            known = await connections.get(session, reading.grower_id)
+        return known is not None and known.status is not CredentialStatus.ABSENT
 
     async def _make_known(self, grower_id: str) -> None:
         async with self._database.reading() as session:
@@ -144,7 +158,10 @@ class Monitor:
         return 5.0 if fresh else None
 
     async def alert_job(self, credential_id: str) -> float | None:
-        """Job: an alert named this credential; find out whose it is and ask Leaf. Nobody's goes to the operators."""
+        """Job: an alert named this credential; find out whose it is and ask Leaf. Nobody's goes to the operators.
+
+        When who had it has none any more, another grower may: Leaf moves credentials when it merges users.
+        """
         async with self._database.reading() as session:
             grower_id = await connections.grower_of_credential(session, credential_id)
         if grower_id is None:
@@ -154,6 +171,10 @@ class Monitor:
         except ProviderError as failure:
             log.warning("leaf could not be asked after an alert", grower=grower_id, detail=failure.detail)
             return failure.retry_after or 15.0 if isinstance(failure, ProviderUnavailable) else 60.0
+        async with self._database.reading() as session:
+            known = await connections.get(session, grower_id)
+        if known is None or known.status is CredentialStatus.ABSENT or known.cause is Cause.REMOVED_AT_LEAF:
+            return await self._find_owner(credential_id)
         return None
 
     async def _find_owner(self, credential_id: str) -> float | None:
@@ -223,16 +244,19 @@ class Monitor:
 
     async def _swept(self, sweep: Sweep) -> Sweep:
         whole = sweep.page == 0
-        seen: set[str] = set()
+        known, seen = await self._departures.known(), set[str]()
+        questions = Questions(self._leaf, self._clock)
         async with aclosing(self._pages(sweep.page, sweep.growers)) as pages:
             async for asked_at, users in pages:
                 # An alert that came meanwhile is not to wait for each of the pages that are left.
                 await self._let_pass()
-                sweep = await self._look_at(users, asked_at, sweep)
+                sweep = await self._look_at(users, asked_at, sweep, questions)
                 seen.update(user.id for user in users)
                 sweep = await self._beat(sweep)
         if whole:
-            await self._notice_the_gone(seen)
+            await self._departures.look(known, seen, questions)
+        await self._ask_once_more(questions)
+        await self._tell_of_unanswered(questions, whole=whole)
         await self._storms.look_at_fieldview()
         await self._notice_the_lasting()
         await self._look_at_flaps()
@@ -262,15 +286,17 @@ class Monitor:
     async def _page(self, number: int) -> tuple[datetime, UserPage]:
         return self._clock(), await self._leaf.users(number)
 
-    async def _look_at(self, users: Sequence[LeafUser], asked_at: datetime, sweep: Sweep) -> Sweep:
+    async def _look_at(
+        self, users: Sequence[LeafUser], asked_at: datetime, sweep: Sweep, questions: Questions
+    ) -> Sweep:
         async with self._database.reading() as session:
             indexed = await growers.particulars(session, [user.id for user in users])
             known = await connections.get_many(session, [user.id for user in users])
             lost = await self._learning.lost(session)
         await self._learn(users, indexed, lost)
-        readings = await self._readings(users, asked_at, known)
+        readings = await self._readings(users, asked_at, known, questions)
         news = [reading for reading in readings if self._reducer.is_news(reading, known.get(reading.grower_id))]
-        changed = await self._agreed(news, users, known, sweep.page)
+        changed = await self._agreed(news, users, known, sweep.page, questions)
         if changed:
             async with self._database.transaction() as session:
                 # In the order of ids, so that two who look at the same growers never wait for each other in a circle.
@@ -286,7 +312,12 @@ class Monitor:
         )
 
     async def _agreed(
-        self, news: list[Reading], users: Sequence[LeafUser], known: dict[str, Connection], page: int
+        self,
+        news: list[Reading],
+        users: Sequence[LeafUser],
+        known: dict[str, Connection],
+        page: int,
+        questions: Questions,
     ) -> list[Reading]:
         """The news that Leaf repeats when the same page is read once more, or who is not told of on it is asked for."""
         told = {user.id for user in users if self._is_told(user, known.get(user.id))}
@@ -294,7 +325,7 @@ class Monitor:
         for _ in range(self._reducer.agreeing_reads - 1):
             if not doubted:
                 break
-            again = await self._again(doubted, page if told & doubted.keys() else None, known)
+            again = await self._again(doubted, page if told & doubted.keys() else None, known, questions)
             enough, doubted = self._sorted([reading.after(doubted[reading.grower_id]) for reading in again], known)
             believed += enough
         return believed
@@ -311,12 +342,14 @@ class Monitor:
                 doubted[reading.grower_id] = reading
         return believed, doubted
 
-    async def _again(self, ids: Iterable[str], page: int | None, known: dict[str, Connection]) -> list[Reading]:
+    async def _again(
+        self, ids: Iterable[str], page: int | None, known: dict[str, Connection], questions: Questions
+    ) -> list[Reading]:
         """These growers once more: by the page that told of them, and directly where there is none or no longer."""
         wanted, asked_at = set(ids), self._clock()
         users = (await self._leaf.users(page)).users if page is not None else ()
-        readings = await self._readings([user for user in users if user.id in wanted], asked_at, known)
-        return readings + await self._ask_each(sorted(wanted - {reading.grower_id for reading in readings}))
+        readings = await self._readings([user for user in users if user.id in wanted], asked_at, known, questions)
+        return readings + await questions.credentials(sorted(wanted - {reading.grower_id for reading in readings}))
 
     async def _learn(
         self, users: Sequence[LeafUser], indexed: Mapping[str, growers.Particulars], lost: set[str]
@@ -332,14 +365,16 @@ class Monitor:
                 await self._learning.keep(session, fresh)
 
     async def _readings(
-        self, users: Sequence[LeafUser], asked_at: datetime, known: dict[str, Connection]
+        self, users: Sequence[LeafUser], asked_at: datetime, known: dict[str, Connection], questions: Questions
     ) -> list[Reading]:
         """What the page says, and Leaf's direct word for everybody of whom the page may not tell all."""
         if any(user.credential and user.credential.status for user in users):
             self._leaf_embeds_status = True
         told = [user for user in users if self._is_told(user, known.get(user.id))]
         untold = {user.id: user for user in users if not self._is_told(user, known.get(user.id))}
-        asked = await self._ask_each(untold)
+        for user in told:
+            questions.listed(user.id)
+        asked = await questions.credentials(untold)
         if any(reading.credential and untold[reading.grower_id].credential is None for reading in asked):
             # Leaf kept quiet about somebody who has a credential: its silence proves nothing.
             self._leaf_embeds_status = False
@@ -350,27 +385,6 @@ class Monitor:
             return user.credential.status is not None
         was_there = known is not None and known.status is not CredentialStatus.ABSENT
         return self._leaf_embeds_status and not was_there
-
-    async def _ask_each(self, ids: Iterable[str]) -> list[Reading]:
-        """One request per grower, a few at a time."""
-        waiting = iter(list(ids))
-        readings: list[Reading] = []
-
-        async def ask() -> None:
-            for grower_id in waiting:
-                asked_at = self._clock()
-                readings.append(Reading(grower_id, await self._leaf.credential(grower_id), asked_at))
-
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(WORKERS):
-                    group.create_task(ask())
-        except ExceptionGroup as failures:
-            first = next((failure for failure in failures.exceptions if isinstance(failure, ProviderError)), None)
-            if first is None:
-                raise
-            raise first from None
-        return readings
 
     async def _beat(self, sweep: Sweep) -> Sweep:
         now = self._clock()
@@ -388,15 +402,32 @@ class Monitor:
             )
         return replace(sweep, beat_at=now)
 
-    async def _notice_the_gone(self, seen: set[str]) -> None:
-        """Growers we know and Leaf did not list: gone, if Leaf says so when asked directly."""
+    async def _ask_once_more(self, questions: Questions) -> None:
+        """About whom Leaf gave no answer: what was only a moment's trouble is over now."""
+        for grower_id in questions.unanswered[:FEW]:
+            try:
+                await self.check(grower_id, "sweep")
+            except ProviderError as failure:
+                await questions.failed(grower_id, failure)
+            else:
+                questions.answered(grower_id)
+        questions.end()
+
+    async def _tell_of_unanswered(self, questions: Questions, *, whole: bool) -> None:
+        """Operators hear by name about whom Leaf gives no answer, and when it does again: after a `whole` look."""
         async with self._database.reading() as session:
-            missing = await growers.ids(session) - seen
-        for grower_id in sorted(missing)[:100]:
-            asked_at = self._clock()
-            if await self._leaf.user(grower_id) is None:
-                async with self._database.transaction() as session:
-                    await self._reducer.let_go(session, grower_id, asked_at)
+            found = await growers.get_many(session, questions.unanswered)
+            standing = [notice.kind for notice in await notices.standing(session)]
+        if len(found) > FEW:
+            told = [needs.many_unanswered(list(found.values()))]
+        else:
+            told = [needs.unanswered(grower) for grower in found.values()]
+        for need in told:
+            await self._announcer.tell_operators(need)
+        still = {need.kind for need in told} | {needs.unanswered_kind(grower_id) for grower_id in found}
+        for kind in standing if whole else ():
+            if kind.startswith(UNANSWERED) and kind not in still:
+                await self._announcer.all_clear(kind)
 
     async def _notice_the_lasting(self) -> None:
         """Growers over whom FieldView has failed Leaf for long: they get a message that says that nobody must act."""

@@ -305,17 +305,24 @@ class Reducer:
             if by == "leaf":
                 await self._news.withdraw(session, incident.grower_id, self._clock(), Trouble.WORKS_WITHOUT)
 
-    async def let_go(self, session: AsyncSession, grower_id: str, at: datetime) -> None:
-        """Leaf has no such user any more: nothing is wrong with the connection, it is over."""
-        await growers.mark_gone(session, grower_id, at)
+    async def let_go(self, session: AsyncSession, grower_id: str, at: datetime, source: str) -> None:
+        """Leaf has no such user any more: nothing is wrong with the connection, it is over.
+
+        Unless something newer than `at` is known of it: then nothing is changed, and the next look finds out.
+        """
         await growers.lock(session, grower_id)
-        await self._news.withdraw(session, grower_id, at, Trouble.DISCONNECTED)
         known = await connections.get(session, grower_id)
-        if known is None or known.status is CredentialStatus.ABSENT or at < known.checked_at:
+        if known is not None and self._is_older(at, known):
+            return
+        await growers.mark_gone(session, grower_id, at)
+        await self._news.withdraw(session, grower_id, at, Trouble.DISCONNECTED)
+        if known is None or known.status is CredentialStatus.ABSENT:
             return
         over = self._absent(replace(known, disconnecting_at=at), at)
-        if await connections.change(session, over, known.status, "sweep"):
-            await self._follow(session, over, None, "sweep")
+        if await connections.change(session, over, known.status, "gone"):
+            incident = await incidents.open_of_grower(session, grower_id)
+            if incident is not None:
+                await self._end_incident(session, incident, over, "gone", None, source)
 
     async def lasts(self, session: AsyncSession, grower_id: str) -> None:
         """FieldView has failed Leaf over this grower for long: there is a message, which says that nobody must act."""

@@ -28,7 +28,7 @@ async def get_many(session: AsyncSession, grower_ids: Iterable[str]) -> dict[str
 
 
 async def grower_of_credential(session: AsyncSession, credential_id: str) -> str | None:
-    """The grower whose credential this is or was, as far as we have seen it: an alert may come after its credential."""
+    """The grower whose credential this is or was last, as far as we have seen it: an alert may come after it."""
     return await session.scalar(
         select(CredentialOwnerRow.grower_id).where(CredentialOwnerRow.credential_id == credential_id)
     )
@@ -178,7 +178,9 @@ async def _set(session: AsyncSession, now: Connection, values: dict[str, Any], b
 async def _remember_owner(session: AsyncSession, now: Connection) -> None:
     if now.credential_id is not None:
         owner = {"credential_id": now.credential_id, "grower_id": now.grower_id}
-        await session.execute(insert(session, CredentialOwnerRow).values(**owner).on_conflict_do_nothing())
+        statement = insert(session, CredentialOwnerRow).values(**owner)
+        newest = {"grower_id": statement.excluded.grower_id}
+        await session.execute(statement.on_conflict_do_update(index_elements=["credential_id"], set_=newest))
 
 
 def _values(now: Connection) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from benchmarks.scale import Scale
 from benchmarks.senders import Sweeps
 from benchmarks.stand import Stand, stand
 from benchmarks.table import Row, at_most, ratio_at_least, ratio_at_most, stated
-from bot.monitor import BEAT, WORKERS
+from bot.monitor import BEAT
+from bot.questions import WORKERS
 
 MEMORY = 64
 """MiB that sweeping may take."""

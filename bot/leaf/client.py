@@ -240,13 +240,13 @@ class LeafClient:
 
     async def _logged_in(self) -> SecretStr:
         if time.monotonic() < self._refused_until:
-            raise ProviderRefusedUs("Leaf", detail="login refused a moment ago")
+            raise ProviderRefusedUs("Leaf", detail="login refused a moment ago", at_login=True)
         body = {"username": self._username, "password": self._password.get_secret_value(), "rememberMe": "true"}
         response = await self._sent("POST", "/api/authenticate", json=body, token=None, repeatable=True)
         if response.status_code in (400, 401, 403):
             self._token = None
             self._refused_until = time.monotonic() + _REFUSAL_LASTS
-            raise ProviderRefusedUs("Leaf", detail=f"login: HTTP {response.status_code}")
+            raise ProviderRefusedUs("Leaf", detail=f"login: HTTP {response.status_code}", at_login=True)
         if not response.is_success:
             raise _failure(response)
         token = _parsed(TypeAdapter(Token), response).id_token

@@ -19,10 +19,14 @@ from storage.records import Grower
 BLIND, LOGIN, CONTRACT, ANCHOR, TAKEN = "blind", "leaf-login", "leaf-contract", "audit-anchor", "webhook-taken"
 TRAIL = "audit-trail"
 FIELDVIEW_GIBBERISH, FIELDVIEW_CONFIGURATION = "fieldview-gibberish", "fieldview-configuration"
-"""Kinds that there is one of; those below are one for each person, word or channel."""
+MISSING = "growers-missing"
+"""Kinds that there is one of; those below are one for each person, word, grower or channel."""
 
 UNKNOWN_WORD = "unknown-word:"
 """Beginning of the kinds that tell of a word of Leaf's."""
+
+UNANSWERED = "unanswered:"
+"""Beginning of the kinds that tell about whom Leaf gives no answer."""
 
 _UNKNOWN_CREDENTIAL, _UNFIT = "unknown-credential:", "unfit:"
 """Beginnings of the kinds of what has happened: nothing tells that it is over, so it stands for a while."""
@@ -117,6 +121,46 @@ def unknown_word(raw: str | None, grower: Grower) -> Need:
 def word_kind(raw: str | None) -> str:
     """The kind for a word of Leaf's."""
     return UNKNOWN_WORD + literal((raw or "").strip() or "(none)", 80).replace("`", "'")
+
+
+def unanswered(grower: Grower) -> Need:
+    """Leaf answers about everybody else."""
+    text = (
+        f"Leaf gives me no answer about {_named(grower)}, though I asked again; the log says what came instead. All "
+        "others are watched as usual. What I last knew of this grower still stands, and may be out of date. Ask Leaf "
+        "why; the grower need not be asked for anything."
+    )
+    return Need(unanswered_kind(grower.id), text)
+
+
+def many_unanswered(growers: Sequence[Grower]) -> Need:
+    """The same, for too many to tell of each."""
+    names = [*map(_named, growers[:NAMED]), *([f"{len(growers) - NAMED:,} more"] if len(growers) > NAMED else [])]
+    text = (
+        f"Leaf gives me no answer about {count(len(growers), 'grower')}: {listing(names)}. All others are watched as "
+        "usual. What I last knew of these still stands, and may be out of date. Ask Leaf why; no grower need be "
+        "asked for anything."
+    )
+    return Need(unanswered_kind("many"), text)
+
+
+def unanswered_kind(grower_id: str) -> str:
+    """The kind that tells that Leaf gives no answer about this grower."""
+    return f"{UNANSWERED}{grower_id}"
+
+
+def growers_missing(missing: int, known: int) -> Need:
+    """Many are missing from Leaf's list at once, or all."""
+    some = f"{missing:,} of the {count(known, 'grower')} whom I know"
+    whom, then = some, "If they were really deleted at Leaf, you need do nothing: after a day I believe it."
+    if missing == known:
+        whom = f"any of the {count(known, 'grower')} whom I know" if known > 1 else "the only grower whom I know"
+        then = "While that is so, everything stays as I last knew it."
+    text = (
+        f"Leaf no longer lists {whom}. I conclude nothing from that: their alerts stay open, and their links work. "
+        f"Perhaps `LEAF_USERNAME` belongs to another account at Leaf now: check it. {then}"
+    )
+    return Need(MISSING, text)
 
 
 def nobodys_alert(credential_id: str) -> Need:

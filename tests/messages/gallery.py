@@ -800,6 +800,18 @@ NEEDS: Mapping[Callable[..., Need], Sequence[tuple[str, Need]]] = {
         ("a word nobody knows", needs.unknown_word("HALF_ASLEEP", GROWER)),
         ("no word at all, of one of two of the same name", needs.unknown_word(None, TWINS[0])),
     ],
+    needs.unanswered: [("Leaf gives no answer about a grower", needs.unanswered(GROWER))],
+    needs.many_unanswered: [
+        (
+            "Leaf gives no answer about many growers",
+            needs.many_unanswered([GROWER, *(a_grower(name=f"Farm number {number}") for number in range(36))]),
+        ),
+    ],
+    needs.growers_missing: [
+        ("many growers are missing at Leaf", needs.growers_missing(37, 120)),
+        ("all growers are missing at Leaf", needs.growers_missing(120, 120)),
+        ("the only grower is missing at Leaf", needs.growers_missing(1, 1)),
+    ],
     needs.nobodys_alert: [("an alert about nobody", needs.nobodys_alert("0b6e3a52-9f0c-4c0e-8a53-1f7f0b1f2a11"))],
     needs.alerts_taken: [("Leaf’s alerts go elsewhere", needs.alerts_taken())],
     needs.fieldview_gibberish: [("FieldView cannot be understood", needs.fieldview_gibberish())],
