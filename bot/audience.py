@@ -20,6 +20,7 @@ TOPICS: Mapping[Cause, Topic] = {
     Cause.REMOVED_AT_LEAF: Topic.BROKEN,
     Cause.OUR_CONFIGURATION: Topic.BROKEN,
     Cause.UNKNOWN_STATUS: Topic.BROKEN,
+    Cause.STAYS_PENDING: Topic.BROKEN,
     Cause.SCOPE_MISSING: Topic.PARTLY,
     Cause.FIELDVIEW_DOWN: Topic.ILL,
     Cause.LEAF_DOWN: Topic.ILL,

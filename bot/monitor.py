@@ -62,6 +62,9 @@ TROUBLES: dict[type[ProviderError], Callable[[], Need]] = {
 LASTING = timedelta(hours=1)
 """How long FieldView may fail Leaf over one grower before that is worth a message: most of it is over in minutes."""
 
+PENDING_LONG = timedelta(hours=3)
+"""How long Leaf may check a credential before that is worth a message: it mostly takes seconds."""
+
 WORD_STANDS = timedelta(days=1)
 """How long at least the notice of a word stands, so that one which comes and goes is told once a day at most."""
 
@@ -430,12 +433,13 @@ class Monitor:
                 await self._announcer.all_clear(kind)
 
     async def _notice_the_lasting(self) -> None:
-        """Growers over whom FieldView has failed Leaf for long: they get a message that says that nobody must act."""
-        if StormKind.FIELDVIEW in {storm.kind for storm in await self._storms.ill_now()}:
-            return
-        before = self._clock() - LASTING
+        """Growers over whom FieldView has failed Leaf for long, and whose credential Leaf does not finish checking."""
+        told_together = StormKind.FIELDVIEW in {storm.kind for storm in await self._storms.ill_now()}
+        now = self._clock()
         async with self._database.reading() as session:
-            lasting = await connections.unavailable_since(session, before)
+            lasting = await connections.pending_since(session, now - PENDING_LONG)
+            if not told_together:
+                lasting += await connections.unavailable_since(session, now - LASTING)
         for grower_id in lasting:
             async with self._database.transaction() as session:
                 await self._reducer.lasts(session, grower_id)

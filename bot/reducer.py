@@ -325,12 +325,19 @@ class Reducer:
                 await self._end_incident(session, incident, over, "gone", None, source)
 
     async def lasts(self, session: AsyncSession, grower_id: str) -> None:
-        """FieldView has failed Leaf over this grower for long: there is a message, which says that nobody must act."""
+        """FieldView has failed Leaf over this grower for long, or Leaf has not finished checking the credential: there
+        is a message, which says who must act. What was told of before and is worse stays told."""
         await growers.lock(session, grower_id)
         known = await connections.get(session, grower_id)
-        still = known is not None and known.status is CredentialStatus.UNAVAILABLE
-        if known and still and await incidents.open_of_grower(session, grower_id) is None:
-            await self._open_incident(session, known, "sweep")
+        if known is None or known.status not in (CredentialStatus.UNAVAILABLE, CredentialStatus.PENDING):
+            return
+        is_pending = known.status is CredentialStatus.PENDING
+        lasting = replace(known, cause=Cause.STAYS_PENDING) if is_pending else known
+        incident = await incidents.open_of_grower(session, grower_id)
+        if incident is None:
+            await self._open_incident(session, lasting, "sweep")
+        elif is_pending or incident.cause is Cause.STAYS_PENDING:
+            await self._restate(session, replace(lasting, checked_at=self._clock()))
 
     async def look_at_flapping(self, session: AsyncSession, grower_id: str) -> None:
         """What came and went and has been quiet for long is over, or broken for good; the rest is summed up in time."""

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage import narrowing
-from storage.records import EVERYBODYS, Connection, CredentialStatus, Grower, Transition, Whose
+from storage.records import EVERYBODYS, Cause, Connection, CredentialStatus, Grower, Transition, Whose
 from storage.tables import ConnectionRow, CredentialOwnerRow, GrowerRow, IncidentRow, TransitionRow
 from storage.upserts import insert
 
@@ -98,14 +98,26 @@ async def needing_someone(
 
 
 async def unavailable_since(session: AsyncSession, before: datetime) -> list[str]:
-    """Growers over whom FieldView has failed Leaf since before then and who have no open incident, by id."""
+    """Growers over whom FieldView has failed Leaf since before then and of whom no other trouble is told, by id."""
+    told_otherwise = IncidentRow.cause != Cause.STAYS_PENDING
+    return await _without(session, told_otherwise, CredentialStatus.UNAVAILABLE, before)
+
+
+async def pending_since(session: AsyncSession, before: datetime) -> list[str]:
+    """Growers whose credential Leaf has been checking since before then and of whom that is not told yet, by id."""
+    told_so = IncidentRow.cause == Cause.STAYS_PENDING
+    return await _without(session, told_so, CredentialStatus.PENDING, before)
+
+
+async def _without(
+    session: AsyncSession, told: ColumnElement[bool], status: CredentialStatus, before: datetime
+) -> list[str]:
+    """Growers in this state since before then, and without such an open incident."""
     has_incident = select(IncidentRow.id).where(
-        IncidentRow.grower_id == ConnectionRow.grower_id, IncidentRow.recovered_at.is_(None)
+        IncidentRow.grower_id == ConnectionRow.grower_id, IncidentRow.recovered_at.is_(None), told
     )
     query = select(ConnectionRow.grower_id).where(
-        ConnectionRow.status == CredentialStatus.UNAVAILABLE,
-        ConnectionRow.changed_at <= before,
-        ~has_incident.exists(),
+        ConnectionRow.status == status, ConnectionRow.changed_at <= before, ~has_incident.exists()
     )
     return list(await session.scalars(query.order_by(ConnectionRow.grower_id)))
 

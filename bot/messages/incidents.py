@@ -200,6 +200,8 @@ def _what_it_was(was: Incident) -> str:
             return "FieldView did not answer Leaf. The grower’s permission was fine."
         case Cause.LEAF_DOWN:
             return "Leaf did not answer. The grower’s permission was fine."
+        case Cause.STAYS_PENDING:
+            return "Leaf had not finished checking the connection."
         case Cause.OUR_CONFIGURATION:
             return "Something in this bot’s own set-up was wrong."
         case Cause.UNKNOWN_STATUS:

@@ -39,7 +39,7 @@ from bot.messages.storms import ONE_OF_MANY, before_any_link
 from bot.messages.tagging import tags_line
 from bot.messages.text import capital, code, count, escape, literal, mention, sentence, utf16
 from bot.messages.times import ago, lasting, moment, since
-from bot.messages.vocabulary import SIGNS, STATE_MEANS, STATES, cause_of, explained, missing_parts
+from bot.messages.vocabulary import CAUSES, SIGNS, STATE_MEANS, STATES, CauseWords, cause_of, explained, missing_parts
 from bot.messages.who_must_act import turn
 from bot.reports import Overview, StatusReport
 from storage.records import Cause, Connection, Consent, ConsentState, CredentialStatus, Grower, Role, SilenceKind
@@ -226,19 +226,30 @@ def _means(report: StatusReport, status: CredentialStatus) -> str:
     connection = report.connection
     if not report.live and status is CredentialStatus.HEALTHY:
         return "FieldView was connected and worked when I last looked."
+    if _stays_pending(report):
+        return "Leaf does not finish checking this connection, so I do not count it as working."
     if status is CredentialStatus.BROKEN and connection and connection.cause is Cause.REMOVED_AT_LEAF:
         return "FieldView is no longer connected: no new data arrives."
     return STATE_MEANS[status]
 
 
+def _stays_pending(report: StatusReport) -> bool:
+    """Whether Leaf has been checking for so long that there is an alert about it."""
+    incident, connection = report.incident, report.connection
+    if incident is None or incident.recovered_at is not None or connection is None:
+        return False
+    return incident.cause is Cause.STAYS_PENDING and connection.status is CredentialStatus.PENDING
+
+
+def _words(report: StatusReport, connection: Connection) -> CauseWords:
+    return CAUSES[Cause.STAYS_PENDING] if _stays_pending(report) else cause_of(connection)
+
+
 def _who(report: StatusReport, now: datetime, *, unmarked: bool = False) -> str:
     """Who must act; empty when there is nothing to be done."""
     connection = report.connection
-    if connection is None or connection.status in (
-        CredentialStatus.HEALTHY,
-        CredentialStatus.PENDING,
-        CredentialStatus.ABSENT,
-    ):
+    quiet_ones = (CredentialStatus.HEALTHY, CredentialStatus.PENDING, CredentialStatus.ABSENT)
+    if connection is None or (connection.status in quiet_ones and not _stays_pending(report)):
         return ""
     return _turn(report, connection, now, unmarked=unmarked)[0]
 
@@ -253,7 +264,7 @@ def _state(report: StatusReport, status: CredentialStatus, now: datetime) -> lis
     if not _who(report, now):
         return lines
     who, then = _turn(report, connection, now)
-    words = cause_of(connection)
+    words = _words(report, connection)
     cause = connection.cause or Cause.UNKNOWN_STATUS
     why = explained(cause, connection.raw_status, connection.missing_scopes) if connection.cause else words.what
     many = [ONE_OF_MANY] if report.storm else []
@@ -262,7 +273,7 @@ def _state(report: StatusReport, status: CredentialStatus, now: datetime) -> lis
 
 def _turn(report: StatusReport, connection: Connection, now: datetime, *, unmarked: bool = False) -> Turn:
     """Who must act and the next step."""
-    words, consent = cause_of(connection), report.consent
+    words, consent = _words(report, connection), report.consent
     return _before_any_link(report, now) or turn(words, report.grower, connection, consent, now, unmarked=unmarked)
 
 

@@ -57,7 +57,9 @@ def storm(storm: Storm, tally: StormTally, now: datetime, ill: Sequence[StormKin
 def _broken(storm: Storm, tally: StormTally, ill: Sequence[StormKind]) -> Message:
     total, left = tally.growers, tally.still_broken
     head = f"FieldView stopped working for {count(total, 'grower')} at once"
-    if left < total:
+    if set(tally.broken) == {Cause.STAYS_PENDING}:
+        head = f"Leaf does not finish checking the connections of {count(left, 'grower')}"
+    elif left < total:
         head = f"FieldView still does not work for {left} of {count(total, 'grower')}"
     who, then = _who_and_what(tally, ill)
     owners, leads = _owners(tally), listing([mention(lead) for lead in tally.leads])
@@ -86,6 +88,8 @@ def _broken(storm: Storm, tally: StormTally, ill: Sequence[StormKind]) -> Messag
 def _who_and_what(tally: StormTally, ill: Sequence[StormKind]) -> tuple[str, str]:
     """Who must act, and what comes next."""
     who = listing(sorted({CAUSES[cause].who for cause in tally.broken}))
+    if set(tally.broken) == {Cause.STAYS_PENDING}:
+        return who, "Ask Leaf why these connections stay pending. No grower need be asked for anything."
     if not any(map(is_cured_by_grower, tally.broken)):
         return who, "Wait; I change this message as they work again."
     return before_any_link(tally, ill) or (who, "Send the rest a reconnect link from the list.")

@@ -125,6 +125,15 @@ CAUSES = {
         next="Wait. I look again by myself until Leaf is back.",
         missing="Perhaps new data, until Leaf is back. Nothing is lost.",
     ),
+    Cause.STAYS_PENDING: CauseWords(
+        sign="🔵",
+        title="Leaf does not finish checking the connection",
+        short="Leaf is still checking",
+        what="Leaf has been checking this connection for hours, and has not said whether it works.",
+        who="whoever on your team talks to Leaf",
+        next="Ask Leaf why this connection stays pending. The grower need not be asked for anything.",
+        missing="Perhaps all new FieldView data of this grower, until Leaf has finished.",
+    ),
     Cause.OUR_CONFIGURATION: CauseWords(
         sign="🛠️",
         title="this bot’s own set-up needs a look",

@@ -27,6 +27,7 @@ class Cause(StrEnum):
     REMOVED_AT_LEAF = "removed-at-leaf"
     FIELDVIEW_DOWN = "fieldview-down"
     LEAF_DOWN = "leaf-down"
+    STAYS_PENDING = "stays-pending"
     OUR_CONFIGURATION = "our-configuration"
     UNKNOWN_STATUS = "unknown-status"
 

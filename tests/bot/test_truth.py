@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from bot.leaf.statuses import WORDS
 from bot.messages import needs
+from bot.monitor import PENDING_LONG
 from bot.sandbox.leaf import Leaf
 from storage.records import Cause, CredentialStatus
 from tests.bot.watching import LIST, ONE, Watch, watching
@@ -209,6 +210,53 @@ async def test_what_looked_like_fieldviews_trouble_and_is_a_lost_permission_says
     await watch.settles()
     [card] = watch.posts()
     assert "send-link" in buttons_of(card)
+
+
+# Leaf does not finish checking
+
+
+async def test_a_connection_that_stays_pending_is_told_and_asks_no_grower(watch: Watch) -> None:
+    leaf, clock = watch.world.leaf, watch.world.clock
+    leaf.set_status(watch.ada, "PENDING")
+    await watch.settles()
+    clock.advance(PENDING_LONG - timedelta(minutes=1))
+    await watch.settles()
+    assert watch.posts() == watch.posts(watch.alerts) == []
+    clock.advance(timedelta(minutes=1))
+    await watch.settles()
+    clock.advance(timedelta(days=1))
+    await watch.settles()
+    [card] = watch.posts()
+    assert "Who must act:* whoever on your team talks to Leaf" in text_of(card)
+    assert "send-link" not in buttons_of(card)
+    assert (len(watch.posts(watch.alerts)), card.edits) == (1, 0)
+    leaf.restore(watch.ada)
+    await watch.settles()
+    assert "works again" in text_of(card)
+    assert [card] == watch.posts()
+
+
+async def test_a_new_permission_that_leaf_does_not_finish_checking_says_so_on_the_card(watch: Watch) -> None:
+    leaf, clock = watch.world.leaf, watch.world.clock
+    await leaf.revoke(watch.ada)
+    await watch.settles()
+    [card] = watch.posts()
+    leaf.connect(watch.ada, status="PENDING")
+    await watch.settles()
+    clock.advance(PENDING_LONG)
+    await watch.settles()
+    await watch.settles()
+    assert "Ask Leaf why this connection stays pending" in text_of(card)
+    assert card.edits == 1
+    leaf.fail(watch.ada)
+    await watch.settles()
+    clock.advance(timedelta(hours=2))
+    await watch.settles()
+    assert "Who must act:* nobody" in text_of(card), "now it is FieldView that is waited for"
+    await leaf.revoke(watch.ada)
+    await watch.settles()
+    assert "send-link" in buttons_of(card)
+    assert [card] == watch.posts()
 
 
 # Our own login

@@ -466,6 +466,8 @@ def states() -> Iterator[tuple[str, Shown]]:
         yield f"status {status}", messages.connection_status(a_report(connection), NOW)
     for cause in Cause:
         yield f"status because {cause}", messages.connection_status(a_report(broken_by(cause)), NOW)
+    pending = a_report(a_connection(CredentialStatus.PENDING), incident=an_incident(Cause.STAYS_PENDING))
+    yield "status, stays pending", messages.connection_status(pending, NOW)
     yield "status, never seen", messages.connection_status(a_report(None, data=None), NOW)
     gone = a_report(broken_by(Cause.REMOVED_AT_LEAF), grower=a_grower(gone_at=NOW), data=None)
     yield "status, gone from Leaf", messages.connection_status(gone, NOW)
@@ -1009,6 +1011,8 @@ def storms() -> Iterator[tuple[str, Shown]]:
     yield "storm, a lead was told", messages.storm(a_storm(), replace(owned, leads={"UJONAS": 300}), NOW)
     few = a_tally(312, {Cause.GROWER_MUST_ACT: 2}, {"repair": 10, "leaf": 300})
     yield "storm, few left", messages.storm(a_storm(), few, NOW)
+    checking = a_tally(6, {Cause.STAYS_PENDING: 6})
+    yield "storm, Leaf does not finish checking", messages.storm(a_storm(), checking, NOW)
     nobodys = a_tally(6, {Cause.FIELDVIEW_DOWN: 6})
     yield "storm, nobody must act", messages.storm(a_storm(), nobodys, NOW)
     over = a_tally(312, {}, {"repair": 10, "leaf": 302})

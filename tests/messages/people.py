@@ -60,6 +60,7 @@ STATUS_OF = {
     Cause.REMOVED_AT_LEAF: CredentialStatus.BROKEN,
     Cause.FIELDVIEW_DOWN: CredentialStatus.UNAVAILABLE,
     Cause.LEAF_DOWN: CredentialStatus.UNAVAILABLE,
+    Cause.STAYS_PENDING: CredentialStatus.PENDING,
     Cause.OUR_CONFIGURATION: CredentialStatus.BROKEN,
     Cause.UNKNOWN_STATUS: CredentialStatus.UNKNOWN,
 }

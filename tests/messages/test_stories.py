@@ -89,6 +89,7 @@ def test_a_connection_breaks_and_the_channel_knows_what_to_do() -> None:
         (Cause.REMOVED_AT_LEAF, "Who must act: your team"),
         (Cause.FIELDVIEW_DOWN, "Next step: Wait."),
         (Cause.LEAF_DOWN, "The grower’s permission is fine."),
+        (Cause.STAYS_PENDING, "Who must act: whoever on your team talks to Leaf"),
         (Cause.OUR_CONFIGURATION, "The grower has done nothing wrong."),
         (Cause.UNKNOWN_STATUS, "Leaf’s word is HALF_ASLEEP."),
     ],
