@@ -176,9 +176,14 @@ class Monitor:
             return failure.retry_after or 15.0 if isinstance(failure, ProviderUnavailable) else 60.0
         async with self._database.reading() as session:
             known = await connections.get(session, grower_id)
-        if known is None or known.status is CredentialStatus.ABSENT or known.cause is Cause.REMOVED_AT_LEAF:
-            return await self._find_owner(credential_id)
-        return None
+            last = await sweeps.last_finished(session)
+        if known is not None:
+            has_lost_it = known.status is CredentialStatus.ABSENT or known.cause is Cause.REMOVED_AT_LEAF
+            # Many alerts about removed credentials are one look at everybody.
+            looked_since = last is not None and last.started_at > known.changed_at
+            if not has_lost_it or looked_since:
+                return None
+        return await self._find_owner(credential_id)
 
     async def _find_owner(self, credential_id: str) -> float | None:
         """A credential we have not met: look at everybody, which believes what it finds; then see who has it."""

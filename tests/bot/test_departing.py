@@ -152,3 +152,24 @@ async def test_an_alert_for_a_credential_that_moved_in_a_merge_alarms_its_new_ho
     sweeps = watch.asked(LIST)
     assert await watch.monitor.alert_job(merged.credential.id) is None
     assert watch.asked(LIST) == sweeps, "from now on it is known whose it is"
+
+
+async def test_many_alerts_about_credentials_that_were_removed_are_one_look_at_everybody(watch: Watch) -> None:
+    leaf = watch.world.leaf
+    others = [leaf.add_user(f"Farm {number}", f"farm{number}@example.com") for number in range(3)]
+    gone = []
+    for user in others:
+        leaf.connect(user)
+        assert user.credential is not None
+        gone.append(user.credential.id)
+    await watch.sweeps()
+    watch.world.clock.advance(timedelta(minutes=1))
+    for user in others:
+        user.credential = None
+    await watch.sweeps()
+    watch.world.clock.advance(timedelta(minutes=1))
+    await watch.sweeps()
+    looked = len(leaf.log.matching("GET .*/users$"))
+    for credential_id in gone:
+        assert await watch.monitor.alert_job(credential_id) is None
+    assert len(leaf.log.matching("GET .*/users$")) == looked
