@@ -518,7 +518,7 @@ async def test_a_letter_to_a_grower_that_cannot_be_delivered_is_shown_to_nobody_
         for kind in (AnnouncementKind.CONSENT_INVITATION, AnnouncementKind.CONSENT_REMINDER):
             await alone.announcer.to_person(session, kind, consent.id, "U0NOBODY")
     await alone.delivers()
-    assert alone.world.slack.requests[-1].error == "channel_not_found"
+    assert {"channel_not_found", "user_not_found"} <= {request.error for request in alone.world.slack.requests}
     assert alone.posts() == alone.posts(alone.alerts) == []
     assert await alone.owed() == []
 
