@@ -117,7 +117,13 @@ class Access:
             return Sight(in_doubt=True)
         return Sight(name=found.name) if is_admin else Sight()
 
-    async def guests_in(self, channel: str, lookups: Pace = Unpaced()) -> int | None:  # noqa: B008 - has no state
+    async def guests_in(
+        self,
+        channel: str,
+        lookups: Pace = Unpaced(),  # noqa: B008 - has no state
+        *,
+        fresh: bool = False,
+    ) -> int | None:
         """How many guests, or people of other workspaces, have joined the channel and read it.
 
         None when that is not known: it has more members than `LOOKED_THROUGH`, or Slack does not answer.
@@ -128,7 +134,7 @@ class Access:
             return (await self._standing.person(member)).is_outsider
 
         try:
-            members = await self._standing.members(channel, LOOKED_THROUGH)
+            members = await self._standing.members(channel, LOOKED_THROUGH, fresh=fresh)
             if members is None:
                 return None
             guests = 0

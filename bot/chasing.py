@@ -88,7 +88,9 @@ class Chasing:
 
     async def _withdraw(self, session: AsyncSession, consent: Consent) -> None:
         """Another link took the place of this one, and the time is over for what had been begun with it."""
-        over = await consents.was_due(session, consent, state=ConsentState.REVOKED, remind_at=None)
+        over = await consents.was_due(
+            session, consent, state=ConsentState.REVOKED, finished_at=self._clock(), remind_at=None
+        )
         if over is not None:
             await self._news.tell_no_more(session, over)
             await self._news.record(session, over, "consent-replaced", "done", "")

@@ -269,6 +269,8 @@ class Completion:
             why = Trouble.UNDECIDED if by_job else (held and held.trouble) or Trouble.OTHER_ACCOUNT
             values = NOTHING_HELD | {"trouble": why}
             then = ConsentState.REVOKED if held and held.replaced_at else ConsentState.OPEN
+            if then is ConsentState.REVOKED:
+                values |= {"finished_at": self._clock()}
             refused = await consents.move(session, consent_id, ConsentState.HELD, then, **values)
             if held is not None and refused is not None:
                 await self._news.tell(session, refused)
@@ -403,7 +405,9 @@ class Completion:
                 return
             for other in await consents.open_of_grower(session, consent.grower_id):
                 for state in (ConsentState.OPEN, ConsentState.HELD):
-                    if await consents.move(session, other.id, state, ConsentState.REVOKED, refresh_token=None):
+                    if await consents.move(
+                        session, other.id, state, ConsentState.REVOKED, refresh_token=None, finished_at=now
+                    ):
                         await self._news.tell_no_more(session, other)
                         break
                 else:

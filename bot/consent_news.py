@@ -99,7 +99,7 @@ class ConsentNews:
             await consents.lock(session, known.id)
             older = await consents.get(session, known.id) or known
             in_use = older.begun_at is not None and at - older.begun_at < LOGIN_TIME
-            ended = {"trouble": why, "finished_at": at} if why else {}
+            ended = {"trouble": why, "finished_at": at}
             if in_use or not await consents.move(session, older.id, ConsentState.OPEN, ConsentState.REVOKED, **ended):
                 await self.replaced(session, older, at)
                 continue
@@ -113,6 +113,8 @@ class ConsentNews:
         """Whatever was told of a link whose place another one took is mended; nobody hears anything new."""
         await self.tell_grower(session, consent)
         await self._announcer.has_news(session, AnnouncementKind.CONSENT_OUTCOME, consent.id)
+        for bulk in await bulks.of_consent(session, consent.id):
+            await self._announcer.has_news(session, AnnouncementKind.BULK, bulk)
 
     async def fulfil(self, session: AsyncSession, consent: Consent, **detail: Any) -> None:
         """What a colleague or a grower did in Slack with a consent, in writing: see `Journal.fulfil`."""

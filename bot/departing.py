@@ -14,7 +14,7 @@ from bot.messages import needs
 from bot.messages.needs import MISSING
 from bot.questions import Questions
 from bot.reducer import Reducer
-from storage import growers, notices
+from storage import connections, growers, notices
 from storage.database import Database
 
 FEW = 5
@@ -98,8 +98,12 @@ class Departures:
         """Whether nothing is concluded from it yet; never, while Leaf lists nobody whom we know."""
         async with self._database.reading() as session:
             since = await self._doubted_since(session)
+            before = await connections.changed_before(session, since) & known if since and missing else set()
         if since is None or missing == known:
             return _are_many(missing, known)
+        if before and before <= missing:
+            # Whoever is listed was met since: another account's growers, who prove nothing about ours.
+            return True
         return bool(missing) and self._clock() - since < BELIEVED_AFTER
 
     async def _doubted_since(self, session: AsyncSession) -> datetime | None:

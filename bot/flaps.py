@@ -62,10 +62,12 @@ class Flaps:
         """Whether nothing has changed for long enough."""
         return self._clock() - known.changed_at >= QUIET
 
-    async def settled_broken(self, session: AsyncSession, incident: Incident) -> None:
-        """It is an ordinary alert again, and a snooze until it works again is due: in between it has."""
+    async def settled_broken(self, session: AsyncSession, incident: Incident, known: Connection) -> None:
+        """It is an ordinary alert again, and a snooze until it works again is due if it has worked since."""
         await incidents.note(session, incident.id, flapping_since=None)
-        await care.has_worked(session, incident.id, self._clock())
+        snoozed_at = incident.care.snoozed_at
+        if snoozed_at is not None and snoozed_at < known.changed_at:
+            await care.has_worked(session, incident.id, self._clock())
         await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id)
 
     async def sum_up(self, session: AsyncSession, incident: Incident, known: Connection) -> None:

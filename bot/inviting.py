@@ -150,6 +150,8 @@ class Inviting:
         replaced = await self._news.withdraw(session, grower.id, now)
         await consents.add(session, consent, token_hash)
         claimed = await owners.claim(session, grower.id, asker.id) is not None
+        if claimed:
+            await self._announcer.has_news(session, AnnouncementKind.OWNER, grower.id)
         if incident:
             await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id)
             note = ThreadNote(NoteKind.LINK_SENT, now, asker.id)

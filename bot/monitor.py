@@ -253,7 +253,12 @@ class Monitor:
     async def _swept(self, sweep: Sweep) -> Sweep:
         whole = sweep.page == 0
         known, seen = await self._departures.known(), set[str]()
-        questions = Questions(self._leaf, self._clock)
+
+        async def alive() -> None:
+            async with self._database.transaction() as session:
+                await sweeps.note(session, sweep.id, beat_at=self._clock())
+
+        questions = Questions(self._leaf, self._clock, alive)
         async with aclosing(self._pages(sweep.page, sweep.growers)) as pages:
             async for asked_at, users in pages:
                 # An alert that came meanwhile is not to wait for each of the pages that are left.

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot import messages
 from bot.announcer import Announcer
 from bot.errors import SomebodyWasFirst, UsageError
 from bot.journal import Deed, Journal
@@ -113,6 +114,8 @@ class Ownership:
                     await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident)
                     if is_told:
                         self._storms.moved(session, incident)
+                for grower_id in await outbox.subjects(session, AnnouncementKind.OWNER, giver):
+                    await self._announcer.has_news(session, AnnouncementKind.OWNER, grower_id)
                 for bulk in moved.lists:
                     await self._announcer.to_person(session, AnnouncementKind.BULK, bulk, taker)
                 for person in sorted(told - {deed.actor}):
@@ -145,7 +148,8 @@ class Ownership:
             at = self._clock()
             is_taken_up = incident.care.acknowledged_by or incident.care.is_snoozed(at)
             links = await consents.working(session, at, grower_id=grower.id, limit=1)
-            waits = incident.told_at is not None and not is_taken_up and not links
+            curable = messages.is_cured_by_grower(incident.cause)
+            waits = curable and incident.told_at is not None and not is_taken_up and not links
             if new:
                 await self._announcer.call(session, incident.id, new, deed.actor)
             await self._announcer.has_news(session, AnnouncementKind.INCIDENT, incident.id, prompt=True)

@@ -9,7 +9,7 @@ import structlog
 
 from bot.access import Access
 from bot.announcer import Announcer
-from bot.errors import ChannelUnreachable, ProviderError, UsageError
+from bot.errors import ChannelUnreachable, ProviderError, ProviderGibberish, UsageError
 from bot.journal import Deed, Journal
 from bot.messages import needs
 from bot.messages.needs import ALERTS_NAMED, NAMED, Need, guests, left
@@ -111,6 +111,10 @@ class People:
             person = await self._slack.person(user)
         except ChannelUnreachable:
             person = None
+        except ProviderGibberish as open_question:
+            # What is not known changes nothing, and keeps nobody else from being looked at.
+            log.warning("slack does not say who that is", user=user, detail=open_question.detail)
+            return
         need = None
         if person is None or person.is_gone or person.is_outsider:
             as_guest = person is not None and not person.is_gone

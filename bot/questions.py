@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 
 import structlog
@@ -25,12 +25,14 @@ class Questions:
     """What Leaf was asked about single growers, and about whom it gave no answer.
 
     Raises ProviderError as soon as that is Leaf's own trouble: several in a row fail, and so does the question about
-    somebody of whom Leaf has told in this look, or there is nobody like that.
+    somebody of whom Leaf has told in this look, or there is nobody like that. `alive` is called after each failure: an
+    answer that does not come takes a minute, and a page has a hundred questions.
     """
 
-    def __init__(self, leaf: LeafClient, clock: Callable[[], datetime]) -> None:
+    def __init__(self, leaf: LeafClient, clock: Callable[[], datetime], alive: Callable[[], Awaitable[None]]) -> None:
         self._leaf = leaf
         self._clock = clock
+        self._alive = alive
         self._failures: dict[str, ProviderError] = {}
         self._in_a_row = 0
         self._heard_of: str | None = None
@@ -87,6 +89,7 @@ class Questions:
                 raise failure
             self._in_a_row = 0
             await self._leaf.credential(self._heard_of)
+        await self._alive()
 
     def end(self) -> None:
         """Raises ProviderError when Leaf told of nobody at all and failed more than one question."""

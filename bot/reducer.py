@@ -315,7 +315,7 @@ class Reducer:
         if known is not None and self._is_older(at, known):
             return
         await growers.mark_gone(session, grower_id, at)
-        await self._news.withdraw(session, grower_id, at, Trouble.DISCONNECTED)
+        await self._news.withdraw(session, grower_id, at, Trouble.GONE)
         if known is None or known.status is CredentialStatus.ABSENT:
             return
         over = self._absent(replace(known, disconnecting_at=at), at)
@@ -326,7 +326,7 @@ class Reducer:
 
     async def lasts(self, session: AsyncSession, grower_id: str) -> None:
         """FieldView has failed Leaf over this grower for long, or Leaf has not finished checking the credential: there
-        is a message, which says who must act. What was told of before and is worse stays told."""
+        is a message, which says who must act. FieldView's failing takes the place of no other trouble that was told."""
         await growers.lock(session, grower_id)
         known = await connections.get(session, grower_id)
         if known is None or known.status not in (CredentialStatus.UNAVAILABLE, CredentialStatus.PENDING):
@@ -351,7 +351,7 @@ class Reducer:
         elif known.status is CredentialStatus.HEALTHY:
             await self._end_incident(session, incident, known, "leaf", None, "sweep")
         else:
-            await self._flaps.settled_broken(session, incident)
+            await self._flaps.settled_broken(session, incident, known)
             await self._restate(session, known)
 
     async def _note(

@@ -32,10 +32,10 @@ class Standing:
         found: Channel = await self._asked(("channel", channel), lambda: self._slack.channel(channel), fresh)
         return found
 
-    async def members(self, channel: str, most: int) -> list[str] | None:
+    async def members(self, channel: str, most: int, *, fresh: bool = False) -> list[str] | None:
         """Who has joined the channel; None when they are more than that, or Slack does not say."""
         key = ("members", channel)
-        found: list[str] | None = await self._asked(key, lambda: self._slack.members(channel, most), False)
+        found: list[str] | None = await self._asked(key, lambda: self._slack.members(channel, most), fresh)
         return found
 
     async def is_in_group(self, user: str, group: str, *, fresh: bool = False) -> bool:

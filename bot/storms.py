@@ -126,9 +126,10 @@ class Storms:
         if joined < len(new):
             await self._tell_the_cards(session, storm.id)
         await self._announcer.has_news(session, AnnouncementKind.STORM, storm.id)
-        detail = {"growers": len(new), "people": await storms.owners(session, new)}
-        note = ThreadNote(NoteKind.JOINED, now, detail=detail)
-        await self._announcer.note_in_threads(session, AnnouncementKind.STORM, storm.id, note, if_read=True)
+        if joined:
+            detail = {"growers": joined, "people": await storms.owners(session, new)}
+            note = ThreadNote(NoteKind.JOINED, now, detail=detail)
+            await self._announcer.note_in_threads(session, AnnouncementKind.STORM, storm.id, note, if_read=True)
         await self._announcer.to_newcomers(session, AnnouncementKind.STORM, storm.id, *new.values())
 
     async def _look_whether_over(self, session: AsyncSession, storm_id: str) -> None:
@@ -217,8 +218,8 @@ class Storms:
             last = max(0, tally.still_broken - 1) // PAGE
             page = min(page, last)
             affected = await storms.still_in(session, storm, limit=PAGE, offset=page * PAGE)
-            asked = {each.grower.id: await consents.latest_of_grower(session, each.grower.id) for each in affected}
-        return StormList(storm, tally, affected, {key: found for key, found in asked.items() if found}, page, last)
+            asked = await consents.foremost_of(session, [each.grower.id for each in affected])
+        return StormList(storm, tally, affected, asked, page, last)
 
     # Both
 

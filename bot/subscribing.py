@@ -56,7 +56,7 @@ class Subscribing:
         brought up to date.
         """
         await self.reachable(channel)
-        guests = await self._access.guests_in(channel)
+        guests = await self._access.guests_in(channel, fresh=True)
         if guests:
             are = "A guest is" if guests == 1 else f"{guests:,} guests are"
             raise UsageError(f"{are} in that channel, and would read growers’ names. Choose a channel without guests.")

@@ -134,7 +134,8 @@ async def let_go(session: AsyncSession, person: str) -> list[Incident]:
     theirs = select(IncidentRow.id).where(_IS_OPEN, IncidentRow.acknowledged_by.is_not(None), _holder == person)
     rows = await session.scalars(
         update(IncidentRow)
-        .where(IncidentRow.id.in_(theirs.order_by(IncidentRow.id).with_for_update()))
+        # In the order in which a sweep locks them, so that neither waits for the other in a circle.
+        .where(IncidentRow.id.in_(theirs.order_by(IncidentRow.grower_id).with_for_update()))
         .values(
             acknowledged_by=None,
             acknowledged_at=None,
@@ -158,7 +159,7 @@ async def forgotten(
     storm = select(StormIncidentRow.incident_id).where(StormIncidentRow.incident_id == IncidentRow.id)
     asked = select(ConsentRow.asked_by).where(ConsentRow.grower_id == IncidentRow.grower_id)
     newest = asked.order_by(ConsentRow.created_at.desc()).limit(1).scalar_subquery()
-    # Who was given an alert that nobody has taken up has left: it is not brought to their mind.
+    # Who was given an alert that nobody has taken up has left, or has it from whoever left.
     whose = func.coalesce(GrowerRow.owner, newest, _NOBODY)
     of_growers = select(whose).select_from(IncidentRow).join(GrowerRow, GrowerRow.id == IncidentRow.grower_id)
     first = (IncidentRow.opened_at, IncidentRow.id)

@@ -172,6 +172,11 @@ async def status_at(session: AsyncSession, grower_id: str, at: datetime) -> Cred
     return CredentialStatus(after) if after else None
 
 
+async def changed_before(session: AsyncSession, at: datetime) -> set[str]:
+    """The ids of the growers of whose connection something was known before then."""
+    return set(await session.scalars(select(TransitionRow.grower_id).where(TransitionRow.at < at).distinct()))
+
+
 async def _add(session: AsyncSession, now: Connection, values: dict[str, Any]) -> bool:
     statement = insert(session, ConnectionRow).values(grower_id=now.grower_id, **values).on_conflict_do_nothing()
     return await session.scalar(statement.returning(ConnectionRow.grower_id)) is not None
@@ -188,7 +193,8 @@ async def _set(session: AsyncSession, now: Connection, values: dict[str, Any], b
 
 
 async def _remember_owner(session: AsyncSession, now: Connection) -> None:
-    if now.credential_id is not None:
+    # Who has lost a credential is not who has it: Leaf moves them when it merges users.
+    if now.credential_id is not None and now.cause is not Cause.REMOVED_AT_LEAF:
         owner = {"credential_id": now.credential_id, "grower_id": now.grower_id}
         statement = insert(session, CredentialOwnerRow).values(**owner)
         newest = {"grower_id": statement.excluded.grower_id}

@@ -13,6 +13,9 @@ from storage.records import AnnouncementKind, Escalation, Incident
 from storage.tables import AnnouncementRow, ConsentRow, EscalationRow, IncidentRow, StormIncidentRow, StormRow
 from storage.upserts import insert
 
+BATCH = 500
+"""Rows named in one statement: databases have limits."""
+
 
 async def save(session: AsyncSession, escalation: Escalation) -> None:
     """Set it for its channel, in place of what was set before."""
@@ -110,8 +113,10 @@ async def escalate_storm(session: AsyncSession, storm_id: str, lead: str, since:
     # In the order in which a sweep locks them, so that neither waits for the other in a circle.
     locked = select(IncidentRow.id).where(IncidentRow.id.in_(members), untold, *_untouched(since, at))
     ids = list(await session.scalars(locked.order_by(IncidentRow.grower_id).with_for_update(of=IncidentRow)))
-    told = update(IncidentRow).where(IncidentRow.id.in_(ids)).values(escalated_to=lead, escalated_at=at)
-    return len(list(await session.scalars(told.returning(IncidentRow.id))))
+    for start in range(0, len(ids), BATCH):
+        these = IncidentRow.id.in_(ids[start:][:BATCH])
+        await session.execute(update(IncidentRow).where(these).values(escalated_to=lead, escalated_at=at))
+    return len(ids)
 
 
 def _stands(kind: AnnouncementKind, channel: str, since: datetime) -> list[ColumnElement[bool]]:

@@ -54,8 +54,12 @@ async def get(session: AsyncSession, grower_id: str) -> Grower | None:
 
 
 async def get_many(session: AsyncSession, ids: Iterable[str]) -> dict[str, Grower]:
-    rows = await session.execute(_WITH_NAMESAKE.where(GrowerRow.id.in_(list(ids))))
-    return {row.id: replace(row.to_record(), has_namesake=shared) for row, shared in rows}
+    wanted = list(ids)
+    found: dict[str, Grower] = {}
+    for start in range(0, len(wanted), 500):
+        rows = await session.execute(_WITH_NAMESAKE.where(GrowerRow.id.in_(wanted[start:][:500])))
+        found |= {row.id: replace(row.to_record(), has_namesake=shared) for row, shared in rows}
+    return found
 
 
 async def particulars(session: AsyncSession, ids: Iterable[str]) -> dict[str, Particulars]:

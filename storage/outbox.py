@@ -169,6 +169,12 @@ async def find(session: AsyncSession, kind: AnnouncementKind, subject: str, chan
     return row.to_record() if row else None
 
 
+async def subjects(session: AsyncSession, kind: AnnouncementKind, channel: str) -> list[str]:
+    """What the messages of that kind to that channel or person are about."""
+    query = select(AnnouncementRow.subject).where(AnnouncementRow.kind == kind, AnnouncementRow.channel == channel)
+    return sorted(await session.scalars(query))
+
+
 async def at_message(session: AsyncSession, channel: str, ts: str) -> Announcement | None:
     """The announcement shown by that Slack message."""
     row = await session.scalar(

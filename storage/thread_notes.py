@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage.records import AnnouncementKind, ThreadNote
+from storage.records import AnnouncementKind, NoteKind, ThreadNote
 from storage.tables import ThreadNoteRow
 
 
@@ -35,6 +35,8 @@ async def between(
             ThreadNoteRow.subject == subject,
             ThreadNoteRow.seq > told,
             ThreadNoteRow.seq <= wanted,
+            # A newer version that runs beside us may know more.
+            ThreadNoteRow.what.in_(list(NoteKind)),
         )
         .order_by(ThreadNoteRow.seq)
     )

@@ -69,7 +69,7 @@ _ANSWERS = {
     ConsentState.DELIVERING: "agreed, Leaf is being told",
     ConsentState.HELD: "agreed, the FieldView account is to be confirmed",
     ConsentState.DECLINED: "said no",
-    ConsentState.REVOKED: "link taken back",
+    ConsentState.REVOKED: "link ended",
     ConsentState.FAILED: "did not go through",
 }
 

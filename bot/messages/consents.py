@@ -11,7 +11,7 @@ from bot.messages.first_data import first_data_line
 from bot.messages.pieces import Message, actions, button, called, quiet, section, told_apart
 from bot.messages.text import count, escape, mention, often, unmarked
 from bot.messages.times import lasting, moment
-from bot.messages.vocabulary import TROUBLES, missing_parts, trouble
+from bot.messages.vocabulary import missing_parts, trouble
 from bot.reports import DataFlow
 from storage.records import Connection, Consent, ConsentState, CredentialStatus, FirstData, Grower
 
@@ -122,9 +122,7 @@ def standing(consent: Consent, now: datetime, grower: Grower | None = None) -> s
             agreed = "The grower agreed with a FieldView account about which nobody decided in time, so I forgot it."
             return f"{agreed} The {link} {asked} sent {works} {moment(consent.expires_at)}."
         case ConsentState.OPEN if consent.replaced_at:
-            return (
-                f"{_sent(consent, asked)}; a newer one took its place while the grower was at it, and may still finish."
-            )
+            return f"{_sent(consent, asked)}; it has ended while the grower was at it, and they may still finish."
         case ConsentState.OPEN if now >= consent.expires_at:
             return f"The {link} {asked} sent ran out {moment(consent.expires_at)} without an answer."
         case ConsentState.OPEN if needs_operator(consent):
@@ -150,7 +148,8 @@ def standing(consent: Consent, now: datetime, grower: Grower | None = None) -> s
 def _taken(consent: Consent) -> str:
     if consent.revoked_by:
         return f"{mention(consent.revoked_by)} took it back"
-    return TROUBLES.get(consent.trouble or "") or "a newer one took its place"
+    is_replaced = consent.trouble not in ("works-without", "disconnected", "gone")
+    return "a newer one took its place" if is_replaced else trouble(consent.trouble)
 
 
 def is_again(consent: Consent) -> bool:
@@ -370,6 +369,8 @@ def _outcome(
             return "⚪", f"The link for {name} was taken back.", then
         case ConsentState.REVOKED if consent.trouble == "works-without":
             return "🟢", f"{name} need not answer any more.", "FieldView is connected and works without that link."
+        case ConsentState.REVOKED if consent.trouble == "gone":
+            return "⚪", f"The link for {name} no longer works.", "The grower is no longer at Leaf."
         case ConsentState.REVOKED if consent.trouble == "disconnected":
             return "⚪", f"The link for {name} no longer works.", "The connection was ended, so nobody is asked for it."
         case ConsentState.REVOKED:
@@ -478,7 +479,7 @@ def _unfinished(consent: Consent, name: str, now: datetime) -> Outcome:
         return "⚪", f"The link for {name} ran out.", then
     works, press = "The same link still works.", "it again"
     if consent.replaced_at:
-        works, press = "A newer link has taken its place.", "that one"
+        works, press = "That link has ended since.", "the newest link, if they have one"
     match _trouble(consent):
         case None if consent.reminders_stopped_at:
             then = f"They pressed “Stop reminding me”, so I leave them alone. {works} Perhaps call them."

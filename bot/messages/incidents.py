@@ -94,7 +94,7 @@ def _flapping(card: IncidentCard, now: datetime) -> Message:
         _buttons(card, now),
         quiet("I sum it up in the thread every 6 hours. After 6 hours without a change, I say here how it ended."),
     ]
-    text = f"{called(card.grower)}: {head}, {count(card.changes, 'change')} in 24 hours. {then}"
+    text = f"{called(card.grower)}: {head}, {count(card.changes, 'change')} in 24 hours. {unmarked(then)}"
     return Message(f"{called_upon(card, now)}{text}", tuple(blocks))
 
 

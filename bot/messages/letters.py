@@ -77,7 +77,7 @@ def invitation_dm_closed(letter: Letter, now: datetime) -> Message:
     return Message(plain, blocks)
 
 
-_WITHDRAWN = {"works-without": "works", "disconnected": "ended"}
+_WITHDRAWN = {"works-without": "works", "disconnected": "ended", "gone": "ended"}
 """How a link ended that nobody took back and no other link replaced."""
 
 

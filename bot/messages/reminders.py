@@ -16,7 +16,9 @@ def reminder_to_pass_on(letter: Letter, now: datetime, grower: Grower | None = N
     consent = letter.consent
     head = f"{called(grower, consent.grower_name)} has not connected FieldView yet. Please remind them."
     blocks = (
-        section(f"*{head}*", standing(consent, now), "They are not in this Slack. These words are ready to be sent:"),
+        section(
+            f"*{head}*", standing(consent, now, grower), "They are not in this Slack. These words are ready to be sent:"
+        ),
         copyable(to_paste(letter, now, reminds=True)),
         actions(
             button("Take the link back", "revoke-link", consent.id),
@@ -30,4 +32,4 @@ def reminder_over(consent: Consent, now: datetime, grower: Grower | None = None)
     """The same message when there is nothing to remind of any more, without the link."""
     name = called(grower, consent.grower_name)
     head = f"The link for {name} ran out." if ran_out(consent, now) else f"{name} need not be reminded any more."
-    return Message(head, (section(f"*{head}*", standing(consent, now)),))
+    return Message(head, (section(f"*{head}*", standing(consent, now, grower)),))

@@ -40,7 +40,7 @@ from bot.messages.tagging import tags_line
 from bot.messages.text import capital, code, count, escape, literal, mention, sentence, utf16
 from bot.messages.times import ago, lasting, moment, since
 from bot.messages.vocabulary import CAUSES, SIGNS, STATE_MEANS, STATES, CauseWords, cause_of, explained, missing_parts
-from bot.messages.who_must_act import turn
+from bot.messages.who_must_act import did_not_help, is_through, turn
 from bot.reports import Overview, StatusReport
 from storage.records import Cause, Connection, Consent, ConsentState, CredentialStatus, Grower, Role, SilenceKind
 
@@ -282,7 +282,9 @@ def _before_any_link(report: StatusReport, now: datetime) -> Turn | None:
     connection, consent = report.connection, report.consent
     if report.storm is None or connection is None or not cause_of(connection).asks_grower or report.grower.gone_at:
         return None
-    if consent and next_repair(consent, report.grower, now):
+    if is_through(consent, connection):
+        return None
+    if consent and next_repair(consent, report.grower, now, in_vain=did_not_help(consent, connection)):
         return None
     return before_any_link(report.storm, report.ill, where="in the channel")
 

@@ -52,7 +52,7 @@ def _told(note: ThreadNote, names: Mapping[str, str], *, moment: Callable[[datet
             return "The grower said no on the page behind the link."
         case NoteKind.LINK_FAILED:
             after = "The same link can be used again." if detail.get("link_works") else "It takes a new link."
-            after = "A newer link has taken its place." if detail.get("replaced") else after
+            after = "That link has ended since." if detail.get("replaced") else after
             return f"{capital(trouble(detail.get('trouble')))}. {after}"
         case NoteKind.ACCOUNT_HELD:
             kind = account_kind(detail.get("trouble"))
@@ -89,7 +89,7 @@ def _decided(by: str | None, detail: Mapping[str, Any]) -> str:
         return f"{by or 'Somebody'} says that this FieldView account is right. Leaf is being told."
     what = f"{by} refused this FieldView account" if by else "Nobody decided about this FieldView account in time"
     after = "The same link can be used again." if detail.get("link_works") else "It takes a new link."
-    after = "A newer link has taken its place." if detail.get("replaced") else after
+    after = "That link has ended since." if detail.get("replaced") else after
     return f"{what}, so its approval is erased. {after}"
 
 

@@ -205,6 +205,7 @@ TROUBLES = {
     "somebody-elses-account": "it was another grower’s FieldView account",
     "works-without": "FieldView works without it",
     "disconnected": "the connection was ended",
+    "gone": "the grower is no longer at Leaf",
     "unfamiliar-account": "your team did not accept the FieldView account",
 }
 

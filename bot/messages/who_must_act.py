@@ -1,4 +1,7 @@
-"""Whose turn it is about a connection that is not well: one answer for card, status, the table of all and Home."""
+"""Whose turn it is about a connection that is not well: one answer for card, status, the table of all and Home.
+
+What a storm or coming and going makes of it, card and status say before they ask here.
+"""
 
 from __future__ import annotations
 
@@ -37,12 +40,19 @@ def is_through(consent: Consent | None, connection: Connection | None) -> bool:
     """Whether the grower has done their part, and Leaf has not yet said that it did not help."""
     if consent is None or consent.state in UNDER_WAY:
         return consent is not None
-    return consent.state is ConsentState.CONNECTED and not did_not_help(consent, connection)
+    return _is_being_proved(consent, connection) and not did_not_help(consent, connection)
 
 
 def did_not_help(consent: Consent | None, connection: Connection | None) -> bool:
     """Whether Leaf has looked since the grower agreed, and it still does not work as it should."""
-    if consent is None or connection is None or consent.state is not ConsentState.CONNECTED:
+    if consent is None or connection is None or not _is_being_proved(consent, connection):
         return False
     looked_since = consent.finished_at is None or connection.checked_at >= consent.finished_at
     return looked_since and connection.status in (CredentialStatus.BROKEN, CredentialStatus.LIMITED)
+
+
+def _is_being_proved(consent: Consent, connection: Connection | None) -> bool:
+    """Whether it led to a connection that has not worked yet: one that has worked since says nothing of today."""
+    if consent.state is not ConsentState.CONNECTED:
+        return False
+    return connection is None or connection.completing_consent == consent.id

@@ -20,7 +20,8 @@ class CredentialStatus(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why a connection is not healthy, which decides who must act."""
+    """Why a connection is not healthy, which decides who must act. A word of a newer version that runs beside us counts
+    as unknown."""
 
     GROWER_MUST_ACT = "grower-must-act"
     SCOPE_MISSING = "scope-missing"
@@ -30,6 +31,10 @@ class Cause(StrEnum):
     STAYS_PENDING = "stays-pending"
     OUR_CONFIGURATION = "our-configuration"
     UNKNOWN_STATUS = "unknown-status"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Cause:
+        return cls.UNKNOWN_STATUS
 
 
 @dataclass(frozen=True)

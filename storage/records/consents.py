@@ -43,6 +43,7 @@ class Trouble(StrEnum):
     UNDELIVERED = "undelivered"
     WORKS_WITHOUT = "works-without"
     DISCONNECTED = "disconnected"
+    GONE = "gone"
 
 
 @dataclass(frozen=True)

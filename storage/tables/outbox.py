@@ -24,6 +24,12 @@ class AnnouncementRow(Row):
             sqlite_where=text("shown < wanted AND gave_up_reason IS NULL"),
             postgresql_where=text("shown < wanted AND gave_up_reason IS NULL"),
         ),
+        Index(
+            "ix_announcements_given_up",
+            "channel",
+            sqlite_where=text("gave_up_reason IS NOT NULL"),
+            postgresql_where=text("gave_up_reason IS NOT NULL"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)

@@ -173,3 +173,29 @@ async def test_many_alerts_about_credentials_that_were_removed_are_one_look_at_e
     for credential_id in gone:
         assert await watch.monitor.alert_job(credential_id) is None
     assert len(leaf.log.matching("GET .*/users$")) == looked
+
+
+async def test_another_api_owners_growers_prove_nothing_about_ours(watch: Watch) -> None:
+    """The login is that of an account with growers of its own: they are met, and ours stay as long as that lasts."""
+    leaf = watch.world.leaf
+    ours = list(leaf.users)
+    for user in ours:
+        leaf.users.remove(user)
+    leaf.add_user("Stranger", "stranger@example.com")
+    for _ in range(3):
+        watch.world.clock.advance(timedelta(hours=13))
+        await watch.settles()
+    assert [await is_known(watch, user) for user in ours] == [True] * len(ours)
+
+
+async def test_who_has_a_credential_now_hears_of_its_alert_whoever_of_the_two_is_looked_at_first(watch: Watch) -> None:
+    leaf = watch.world.leaf
+    first, second = sorted((watch.ada, leaf.find("hana@sato.example")), key=lambda user: user.id)
+    first.credential, second.credential = second.credential, None
+    assert first.credential is not None
+    for _ in range(2):
+        watch.world.clock.advance(timedelta(minutes=1))
+        await watch.settles()
+    leaf.set_status(first, "UNAUTHENTICATED")
+    assert await watch.monitor.alert_job(first.credential.id) is None
+    assert await watch.status(first) == "broken"

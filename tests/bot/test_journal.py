@@ -47,8 +47,8 @@ async def tamper(database: Database, *statements: str) -> None:
             for trigger in ("audit_refuses_update", "audit_refuses_delete", "audit_refuses_insert"):
                 await session.execute(text(f"DROP TRIGGER IF EXISTS {trigger}"))
         else:
-            await session.execute(text("DROP TRIGGER IF EXISTS audit_refuses_change ON audit"))
-            await session.execute(text("ALTER TABLE audit DROP CONSTRAINT IF EXISTS ck_audit_seq_is_positive"))
+            for trigger in ("audit_refuses_change", "audit_refuses_insert"):
+                await session.execute(text(f"DROP TRIGGER IF EXISTS {trigger} ON audit"))
         for statement in statements:
             await session.execute(text(statement))
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
-from bot.errors import ProviderError
+from bot.errors import ProviderError, ProviderUnavailable
+from bot.monitor import STALLED
 from bot.questions import SEVERAL
 from bot.sandbox.leaf import LeafUser
 from bot.sandbox.slack.workspace import Message
+from storage import sweeps
 from tests.bot.watching import LIST, ONE, Watch, watching
 from tests.stage import text_of
 
@@ -143,3 +146,29 @@ async def test_a_list_that_fails_is_leafs_trouble_as_ever(watch: Watch) -> None:
     watch.world.leaf.faults.forbid(LIST)
     [notice] = await sweeps_as_job(watch, "s1", "s2")
     assert "login" in notice.text
+
+
+async def test_a_look_that_waits_for_answers_that_do_not_come_is_not_taken_for_dead(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the answers take that do not come, no second look begins beside the first."""
+    leaf, real = watch.world.leaf, watch.leaf.credential
+    leaf.populate(12)
+    await watch.settles()
+    mute, embedded = {user.id for user in in_order(watch)[:4]}, leaf.embedded
+    monkeypatch.setattr(leaf, "embedded", lambda user: None if user.id in mute else embedded(user))
+    begun: list[object] = []
+
+    async def credential(user_id: str) -> object:
+        if user_id not in mute:
+            return await real(user_id)
+        watch.world.clock.advance(timedelta(seconds=40))
+        async with watch.database.transaction() as session:
+            now = watch.world.clock()
+            begun.append(await sweeps.start(session, "second", now, now - STALLED))
+        raise ProviderUnavailable("Leaf", detail="ReadTimeout", maybe_done=True)
+
+    monkeypatch.setattr(watch.leaf, "credential", credential)
+    await watch.sweeps("first")
+    assert len(begun) > SEVERAL
+    assert set(begun) == {None}

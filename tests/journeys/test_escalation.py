@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.sandbox.slack.workspace import Message
-from storage import outbox
+from storage import consents, outbox
+from storage.records import ConsentState
 from tests.journeys.test_casework import breaks, recovers, snoozes
 from tests.journeys.test_subscriptions import farm, say
 from tests.stage import Stage, text_of
@@ -112,6 +113,23 @@ async def test_a_link_that_is_out_is_somebodys_doing_until_it_comes_to_nothing(s
     await later(stage, hours=2)
     assert told(stage) == [], "the link has only just run out"
     await later(stage, hours=4)
+    assert len(told(stage)) == 1
+
+
+async def test_a_link_that_a_newer_one_replaced_keeps_no_lead_from_being_called(stage_on_sqlite: Stage) -> None:
+    stage = stage_on_sqlite
+    await is_monday_morning(stage)
+    await sets(stage)
+    card = await breaks(stage)
+    await stage.presses(card, "send-link")
+    await later(stage, minutes=20)
+    await stage.presses(card, "send-link")
+    [newer] = await stage.running.bot.inviting.working()
+    async with stage.running.bot.database.transaction() as session:
+        await consents.move(
+            session, newer.id, ConsentState.OPEN, ConsentState.DECLINED, finished_at=stage.world.clock()
+        )
+    await later(stage, hours=8)
     assert len(told(stage)) == 1
 
 

@@ -128,7 +128,9 @@ def an_incident(cause: Cause = Cause.GROWER_MUST_ACT, **changes: Any) -> Inciden
 
 
 def a_card(cause: Cause = Cause.GROWER_MUST_ACT, **changes: Any) -> IncidentCard:
-    return replace(IncidentCard(an_incident(cause), GROWER, broken_by(cause)), **changes)
+    consent = changes.get("consent")
+    connection = replace(broken_by(cause), completing_consent=consent.id if consent else None)
+    return replace(IncidentCard(an_incident(cause), GROWER, connection), **changes)
 
 
 def a_recovered_card(**changes: Any) -> IncidentCard:

@@ -21,6 +21,7 @@ from bot.errors import (
 )
 from bot.messages.speech import every_speech
 from bot.messages.times import in_utc
+from bot.messages.vocabulary import CAUSES
 from bot.reports import DeskRow, History, Snoozes
 from handlers.actions import ACTIONS
 from handlers.commands import COMMANDS
@@ -122,6 +123,15 @@ def test_the_card_follows_the_repair(changes: dict[str, Any], sentence: str, may
     card = messages.incident(a_card(consent=consent), NOW)
     assert sentence in seen(card)
     assert ("send-link" in action_ids(card)) == may_send
+
+
+def test_who_was_connected_long_ago_and_breaks_today_needs_a_link_everywhere() -> None:
+    """The consent of then did its work: that it breaks now says nothing of how it went at FieldView."""
+    consent = a_consent(state=ConsentState.CONNECTED, finished_at=before(days=300))
+    broken = broken_by(Cause.GROWER_MUST_ACT)
+    told = seen(messages.connection_status(a_report(broken, consent=consent), NOW))
+    assert "Ask the grower what they saw" not in told
+    assert CAUSES[Cause.GROWER_MUST_ACT].next in told
 
 
 def test_a_living_card_tells_points_in_time_that_do_not_grow_stale() -> None:

@@ -345,8 +345,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the end of a link that was replaced",
-        "bot/inviting.py",
-        "                await self._news.replaced(session, older, now)\n",
+        "bot/consent_news.py",
+        "                await self.replaced(session, older, at)\n",
         "",
         (CONSENT, "-k", "lives_no_longer and sqlite"),
     ),
@@ -514,8 +514,8 @@ MUTATIONS = (
     Mutation(
         "the anchors of what is about to be removed",
         "bot/verifying.py",
-        "            await self._read_anchors(walk)\n            async with",
-        "            async with",
+        "                await self._read_anchors(walk)\n                await self._start",
+        "                await self._start",
         (RETENTION, "-k", "not_what_was_anchored and sqlite"),
     ),
     Mutation(

@@ -18,5 +18,9 @@ def upgrade() -> None:
                 "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
             )
         return
-    # Not valid: what somebody put there already must not keep the program from starting; `audit verify` names it.
-    op.execute("ALTER TABLE audit ADD CONSTRAINT ck_audit_seq_is_positive CHECK (seq > 0) NOT VALID")
+    # No CHECK here either: what somebody put there already must not keep the program from starting; `audit verify`
+    # names it.
+    op.execute(
+        "CREATE TRIGGER audit_refuses_insert BEFORE INSERT ON audit FOR EACH ROW WHEN (NEW.seq <= 0) "
+        "EXECUTE FUNCTION audit_is_append_only()"
+    )
