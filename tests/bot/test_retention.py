@@ -209,7 +209,7 @@ async def test_the_database_takes_no_entry_below_the_first_or_in_the_place_of_an
 ) -> None:
     await archive.writes(ADA, BOB, ADA)
     forged = COPY.format(seq=seq)
-    with pytest.raises(DBAPIError, match="append-only|duplicate key"):
+    with pytest.raises(DBAPIError, match=r"append-only|duplicate key"):
         await run(archive.database, forged)
     if archive.database.is_sqlite:
         for kind in ("REPLACE", "INSERT OR IGNORE", "INSERT OR REPLACE"):
