@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.journal import Journal
 from bot.messages import needs
@@ -84,18 +85,28 @@ class Retention:
 
         Sought everywhere are the names and addresses that we know them by, and `also`: more words, such as a nickname.
         """
+        async with self._database.reading() as session:
+            # Millions of entries are looked through while others write; nobody waits but for what they write meanwhile.
+            sought = await self._words_of(session, grower, also)
+            numbers, behind = await audit_keeping.typed_with(session, sought)
         async with self._database.transaction(for_good=True) as session:
-            known = {grower.name, grower.email, grower.external_id, *await audit_keeping.words_of(session, grower.id)}
-            words = {word for word in (*known, *also) if word and word != audit_keeping.ERASED}
+            words = await self._words_of(session, grower, also)
             # Before the trail, as everybody does who tells operators, or changes anything else.
             await notices.forget(session, needs.spellings(grower, sorted(words, key=len, reverse=True)))
             await audit_keeping.forget_grower(session, grower.id, words)
             # Whoever appended before us is seen by what follows; whoever comes after us has a higher number.
             await audit.locked_head(session)
             entries = await audit_keeping.erase_target(session, grower.id)
-            typed = await audit_keeping.erase_typed(session, words)
+            if words != sought:
+                numbers, behind = [], 0
+            typed = numbers + (await audit_keeping.typed_with(session, words, behind))[0]
+            await audit_keeping.erase_typed(session, typed)
             detail = {"entries": entries, "typed": typed}
             await self._journal.record(
                 session, by, "command line", ERASE, "done", request_id, target=grower.id, detail=detail
             )
         return Erased(grower, entries, len(typed), await self._database.leave_no_copy())
+
+    async def _words_of(self, session: AsyncSession, grower: Grower, also: Sequence[str]) -> set[str]:
+        known = {grower.name, grower.email, grower.external_id, *await audit_keeping.words_of(session, grower.id)}
+        return {word for word in (*known, *also) if word and word != audit_keeping.ERASED}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from storage.audit import PAGE
 from storage.growers import fold
 from storage.records import AuditCheckpoint, ConsentState, SealedEntry
 from storage.tables import (
@@ -77,14 +78,23 @@ async def erase_target(session: AsyncSession, target: str) -> int:
     return await _erase(session, AuditRow.target == target)
 
 
-async def erase_typed(session: AsyncSession, words: Collection[str]) -> list[int]:
-    """Erase what was typed, on whomever, where it holds one of these words; returns the entries' numbers."""
+async def typed_with(session: AsyncSession, words: Collection[str], behind: int = 0) -> tuple[list[int], int]:
+    """Entries behind that number in which something was typed, on whomever, that holds one of these words; and the last
+    number that was looked at. Changes nothing, so that it may take its time."""
     told = _teller(words)
     query = select(AuditRow.seq, AuditRow.typed).where(AuditRow.typed.is_not(None), AuditRow.salt.is_not(None))
-    numbers = [seq for seq, typed in await session.execute(query.order_by(AuditRow.seq)) if told(typed)]
+    query = query.order_by(AuditRow.seq).limit(PAGE)
+    numbers: list[int] = []
+    while rows := (await session.execute(query.where(AuditRow.seq > behind))).all():
+        numbers += [seq for seq, typed in rows if told(typed)]
+        behind = rows[-1].seq
+    return numbers, behind
+
+
+async def erase_typed(session: AsyncSession, numbers: Sequence[int]) -> None:
+    """Erase what was typed in these entries."""
     for start in range(0, len(numbers), 500):
         await _erase(session, AuditRow.seq.in_(numbers[start : start + 500]))
-    return numbers
 
 
 def _teller(words: Collection[str]) -> Callable[[object], bool]:

@@ -319,6 +319,31 @@ async def test_a_grower_is_forgotten_and_the_chain_is_whole(archive: Archive) ->
     assert await archive.fault() is None
 
 
+async def test_what_is_typed_while_the_trail_is_looked_through_is_erased_too(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with archive.database.transaction() as session:
+        await growers.save(session, [ADA])
+    monkeypatch.setattr(audit_keeping, "PAGE", 2)
+    await archive.writes(*[f"{word} ada lovelace farms" for word in ("one", "two", "three")], "nobody")
+    look = audit_keeping.typed_with
+    looked: list[int] = []
+
+    async def meanwhile(session: Any, words: Any, behind: int = 0) -> tuple[list[int], int]:
+        found = await look(session, words, behind)
+        looked.append(behind)
+        if len(looked) == 1:
+            await archive.writes("four ada lovelace farms")
+        return found
+
+    monkeypatch.setattr(audit_keeping, "typed_with", meanwhile)
+    erased = await archive.retention.erase(ADA, "cli", "r9")
+    assert erased.typed == 4
+    assert await archive.words() == [None, None, None, "nobody", None]
+    assert looked == [0, 4], "the second look begins where the first one ended"
+    assert await archive.fault() is None
+
+
 async def test_what_tells_of_a_grower_on_rows_of_others_is_erased_too(archive: Archive) -> None:
     account, later = "ada.private@home.example", NOON + DAY
     async with archive.database.transaction() as session:
