@@ -230,6 +230,26 @@ async def test_a_checkpoint_is_not_replaced_by_another_of_its_number(archive: Ar
     assert await archive.fault() is None
 
 
+async def test_a_trail_of_which_nothing_is_old_is_not_read_through(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every replica asks every few minutes, and a trail may have millions of entries."""
+    await archive.writes(ADA, BOB)
+    read: list[str] = []
+    erasures = audit_keeping.erasures
+
+    async def noted(session: Any, action: str) -> Any:
+        read.append(action)
+        return await erasures(session, action)
+
+    monkeypatch.setattr(audit_keeping, "erasures", noted)
+    assert await archive.retention.remove_old() == 0
+    assert read == []
+    archive.clock.now += 40 * DAY
+    assert await archive.retention.remove_old() == 2
+    assert len(read) == 1
+
+
 LONG_AGO = "UPDATE audit SET at = '2025-01-01 00:00:00.000000{zone}' WHERE seq <= 3"
 
 

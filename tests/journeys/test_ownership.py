@@ -11,8 +11,10 @@ import pytest
 from sqlalchemy import text as sql
 from structlog.testing import capture_logs
 
+from bot.errors import ProviderGibberish
 from bot.journal import Deed
 from bot.people import PEOPLE
+from bot.slack.client import Person
 from storage import consents, growers
 from tests.consenting import asked, consent_of
 from tests.journeys.test_casework import breaks, chooses, recovers, sends, snoozes
@@ -284,6 +286,28 @@ async def test_an_owner_who_left_the_workspace_is_noticed_once_and_settled_by_th
     await eventually(is_over)
     assert "You look after 1 grower" in text_of(await stage.types("/fieldview status --mine"))
     assert len(stage.world.slack.posted(stage.alerts)) == 1
+
+
+async def test_one_of_whom_slack_leaves_it_open_keeps_nobody_from_being_noticed(
+    stage_on_sqlite: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = stage_on_sqlite
+    await stage.sweeps_now()
+    await gives(stage, "grace", "Ada Lovelace Farms")
+    await gives(stage, "linus")
+    slack = stage.running.bot.slack
+    ask = slack.person
+
+    async def person(user: str) -> Person:
+        if user == stage.grace:
+            raise ProviderGibberish("Slack")
+        return await ask(user)
+
+    monkeypatch.setattr(slack, "person", person)
+    stage.world.slack.deactivate(stage.linus)
+    await stage.running.jobs.start_now(PEOPLE, "day", "day")
+    [notice] = await stage.posted(stage.alerts)
+    assert "Linus Berg has left this workspace" in text_of(notice)
 
 
 async def test_growers_of_one_name_are_told_apart_when_their_colleague_has_left(stage_on_sqlite: Stage) -> None:
