@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mappi
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -253,12 +254,7 @@ class Monitor:
     async def _swept(self, sweep: Sweep) -> Sweep:
         whole = sweep.page == 0
         known, seen = await self._departures.known(), set[str]()
-
-        async def alive() -> None:
-            async with self._database.transaction() as session:
-                await sweeps.note(session, sweep.id, beat_at=self._clock())
-
-        questions = Questions(self._leaf, self._clock, alive)
+        questions = Questions(self._leaf, self._clock, partial(self._show_life, sweep.id))
         async with aclosing(self._pages(sweep.page, sweep.growers)) as pages:
             async for asked_at, users in pages:
                 # An alert that came meanwhile is not to wait for each of the pages that are left.
@@ -398,6 +394,10 @@ class Monitor:
             return user.credential.status is not None
         was_there = known is not None and known.status is not CredentialStatus.ABSENT
         return self._leaf_embeds_status and not was_there
+
+    async def _show_life(self, sweep_id: str) -> None:
+        async with self._database.transaction() as session:
+            await sweeps.note(session, sweep_id, beat_at=self._clock())
 
     async def _beat(self, sweep: Sweep) -> Sweep:
         now = self._clock()
