@@ -119,8 +119,8 @@ def may_press_again(consent: Consent, now: datetime) -> bool:
 
 
 def _may_ask_anew(consent: Consent, now: datetime) -> bool:
-    """Whether the page behind the link would take it from a grower in Slack that they want a new one."""
+    """Whether the page behind the link would take it from a grower in Slack that they want a new one. Who said no is
+    left alone."""
     if consent.sent_to is None or consent.renewal_asked_at is not None or consent.replaced_at is not None:
         return False
-    ran_out = consent.state is ConsentState.OPEN and now >= consent.expires_at
-    return ran_out or consent.state is ConsentState.DECLINED
+    return consent.state is ConsentState.OPEN and now >= consent.expires_at

@@ -14,7 +14,6 @@ from bot.errors import (
     ConsentError,
     ConsentExpired,
     ConsentRevoked,
-    ConsentUnknown,
     ConsentUsed,
 )
 from bot.journey import Shared
@@ -69,15 +68,19 @@ class ConsentPages:
         return response
 
     async def decline(self, request: Request) -> Response:
-        """POST: the grower does not want this. 303 to the link, which says so; 404 when there is no such link."""
+        """POST: the grower does not want this."""
         token = _token(request)
         try:
             await self._bot.journey.decline(token, request.scope["request_id"])
-        except ConsentUnknown:
-            return self._pages.for_request(request).unknown()
-        except ConsentError:
-            pass  # The link's own page says what it is now.
-        return RedirectResponse(f"/connect/{token}", 303, headers=PRIVATE)
+        except ConsentDeclined:
+            pass
+        except ConsentError as over:
+            return await self._over(request, self._pages.for_request(request), token, over)
+        consent = await self._bot.journey.known(token)
+        if consent is None or consent.state is not ConsentState.DECLINED:
+            return RedirectResponse(f"/connect/{token}", 303, headers=PRIVATE)
+        pages = self._pages.for_request(request).preferring(consent.language)
+        return self._declined(pages, consent, token)
 
     async def ask_again(self, request: Request) -> Response:
         """POST: the link has run out, or the grower had said no, and wants a new one."""
@@ -99,9 +102,7 @@ class ConsentPages:
             case ConsentUsed():
                 return pages.shared(self._shared(await self._bot.journey.shared(consent)))
             case ConsentDeclined():
-                if consent.renewal_asked_at is not None:
-                    return pages.expired(invitation, asked=True)
-                return pages.declined(invitation, ask_url=f"/connect/{token}/renew", reopened=True)
+                return self._declined(pages, consent, token, reopened=True)
             case ConsentRevoked():
                 return pages.revoked(invitation, settled=await self._bot.journey.is_settled(consent))
             case ConsentExpired():
@@ -109,6 +110,12 @@ class ConsentPages:
                 return pages.expired(invitation, ask_url=None if asked else f"/connect/{token}/renew", asked=asked)
             case _:
                 return pages.unknown()
+
+    def _declined(self, pages: Pages, consent: Consent, token: str, *, reopened: bool = False) -> Response:
+        invitation = invitation_of(consent, self._bot)
+        if consent.renewal_asked_at is not None:
+            return pages.expired(invitation, asked=True)
+        return pages.declined(invitation, ask_url=f"/connect/{token}/renew", reopened=reopened)
 
     def _shared(self, shared: Shared) -> SharedView:
         consent, connection = shared.consent, shared.connection

@@ -64,7 +64,7 @@ def invitation_dm_closed(letter: Letter, now: datetime) -> Message:
     then = f"{key}_then"
     if key in _MAY_ASK_ANEW and consent.renewal_asked_at:
         then = "asked_then"
-    leads_to = "see" if key == "connected" else "anew" if key in _MAY_ASK_ANEW else None
+    leads_to = {"connected": "see", "expired": "anew"}.get(key)
     page = None
     if leads_to and letter.url:
         page = actions(button(words.say(f"closed.{leads_to}"), "open-consent-link", consent.id, url=letter.url))

@@ -625,7 +625,7 @@ async def test_before_another_link_goes_out_the_question_is_put_again(stage: Sta
     assert "not opened yet" in text_of(card)
     told = [reply.text for reply in stage.world.slack.thread(card)]
     assert "Linus Berg refused this FieldView account" in told[-1]
-    assert "A newer link has taken its place" in told[-1]
+    assert "That link has ended since" in told[-1]
     async with browser(stage) as ada:
         await ada.consents(link_in(newest))
     await stage.until_status(ADA, "healthy")
