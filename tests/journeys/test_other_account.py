@@ -80,7 +80,7 @@ async def test_it_is_held_and_asked_about_before_leaf_hears_of_it(stage: Stage, 
     assert "another FieldView account" in text_of(card)
     assert f"*Who must act:* <@{stage.grace}>" in text_of(card)
     [_, message] = await stage.dm(stage.ada, 2)
-    assert "not the FieldView account" in text_of(message)
+    assert "does not know this FieldView account" in text_of(message)
     assert await times(stage, "consent-held") == 1
     told = text_of(await stage.types("/fieldview status"))
     assert "1 approval waits for your team to say whether the FieldView account is right." in told
@@ -673,7 +673,7 @@ async def test_a_strangers_account_that_is_refused_is_told_so_truly(stage_on_sql
     assert await secrets_kept(stage) == []
     await stage.delivered()
     [card] = await stage.posted(stage.alerts)
-    assert "is asked to sign in with their own account" in text_of(asking)
+    assert "has to sign in with their own account" in text_of(asking)
     assert "your team did not accept the FieldView account" in text_of(card)
     assert "from before" not in text_of(asking) + text_of(card), "nobody knows which one that was"
 
