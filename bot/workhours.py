@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 OPENS, CLOSES = time(8), time(17)
@@ -17,28 +17,20 @@ def zone(name: str) -> ZoneInfo | None:
         return None
 
 
-def due(since: datetime, needed: timedelta, where: ZoneInfo) -> datetime:
-    """The moment when so much working time will have passed; `needed` is positive."""
-    day = since.astimezone(where).date()
-    while True:
-        if day.weekday() < WORKDAYS:
-            # Compared in UTC: on the days when clocks are changed, local times do not add up.
-            opens, closes = (datetime.combine(day, at, where).astimezone(UTC) for at in (OPENS, CLOSES))
-            begins = max(since.astimezone(UTC), opens)
-            if begins + needed <= closes:
-                return begins + needed
-            needed -= max(closes - begins, timedelta())
-        day += timedelta(days=1)
-
-
 def begun(by: datetime, needed: timedelta, where: ZoneInfo) -> datetime:
     """The last moment since which so much working time has passed by then; `needed` is positive."""
     day = by.astimezone(where).date()
     while True:
         if day.weekday() < WORKDAYS:
-            opens, closes = (datetime.combine(day, at, where).astimezone(UTC) for at in (OPENS, CLOSES))
+            opens, closes = _hours(day, where)
             ends = min(by.astimezone(UTC), closes)
             if ends - needed >= opens:
                 return ends - needed
             needed -= max(ends - opens, timedelta())
         day -= timedelta(days=1)
+
+
+def _hours(day: date, where: ZoneInfo) -> tuple[datetime, datetime]:
+    """In UTC: on the days when clocks are changed, local times do not add up."""
+    opens, closes = (datetime.combine(day, at, where).astimezone(UTC) for at in (OPENS, CLOSES))
+    return opens, closes

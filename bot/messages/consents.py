@@ -488,6 +488,8 @@ def _unfinished(consent: Consent, name: str, now: datetime) -> Outcome:
             return "⚪", f"{name} has not finished yet.", works
         case "undelivered":
             then = f"Slack does not take my message to them. {works} Send it to them yourself."
+            if consent.message_ts:
+                return "🟠", f"My messages no longer reach {name}.", then
             return "🟠", f"{name} does not have the link yet.", then
         case "other-account" | "unfamiliar-account" | "somebody-elses-account" as doubt:
             then = f"{_UNUSED[doubt]} FieldView account was not used, and nothing was changed at Leaf. {works}"

@@ -294,6 +294,7 @@ async def test_who_left_slack_since_is_reminded_through_the_agent(stage: Stage) 
     await stage.delivered()
     assert len(await letters(stage)) == 1
     [told] = await stage.dm(stage.grace)
+    assert "My messages no longer reach Ada Lovelace Farms" in text_of(told), "they have the link already"
     assert "Send it to them yourself" in text_of(told)
     stage.world.clock.advance(timedelta(days=3))
     await looks(stage)
