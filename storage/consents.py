@@ -383,9 +383,3 @@ async def waiting_ones(
     for grower, consent in await session.execute(query.order_by(ConsentRow.created_at.desc()).limit(limit)):
         found.setdefault(grower.id, (grower.to_record(), consent.to_record()))
     return list(found.values())
-
-
-async def unfinished_jobs(session: AsyncSession) -> list[str]:
-    """Consents between FieldView's answer and Leaf's."""
-    in_work = (ConsentState.EXCHANGING, ConsentState.DELIVERING)
-    return list(await session.scalars(select(ConsentRow.id).where(ConsentRow.state.in_(in_work))))

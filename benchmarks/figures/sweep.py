@@ -11,7 +11,7 @@ from benchmarks.samples import median
 from benchmarks.scale import Scale
 from benchmarks.senders import Sweeps
 from benchmarks.stand import Stand, stand
-from benchmarks.table import Row, at_most, ratio_at_least, ratio_at_most, stated
+from benchmarks.table import Row, at_most, ratio_at_least, ratio_at_most
 from bot.monitor import BEAT
 from bot.questions import WORKERS
 
@@ -90,17 +90,6 @@ async def within_the_limit(scale: Scale) -> list[Row]:
     requests = scale.limited + -(-scale.limited // 100)
     name = f"sweep of {scale.limited:,}, each asked, within 5 requests per second"
     return [ratio_at_most(name, swept.seconds, (requests - 1) / 5, 1.05, "s")]
-
-
-async def first_sight(scale: Scale) -> list[Row]:
-    """Everybody is new: once in the life of a bot."""
-    growers, _ = scale.sweeps[0]
-    async with stand(0) as here:
-        await here.tell_leaf("populate", growers=growers)
-        async with here.bot():
-            swept = await here.books.sweep()
-    assert swept.changed == growers, swept
-    return [stated(f"first sweep of {growers:,}: growers per second", growers / swept.seconds, "/s")]
 
 
 async def _swept(here: Stand, growers: int) -> Swept:
